@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Runs containers behind one [`Driver`]: without a daemon (*embedded*), or through Docker or Podman.
+//!
+//! A container is known by the name that its owner chose before it was started. Everything a driver does is keyed by
+//! that name and safe to ask for twice, so a server that is killed at any moment can ask again after its restart.
+//! Nothing here knows tasks, task definitions or AWS: the ECS service does.
+
+pub mod driver;
+
+pub use driver::{
+    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit,
+    HostEntry, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Mount, NetworkMode,
+    ResourceLimit, Started,
+};

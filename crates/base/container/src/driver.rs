@@ -1,0 +1,424 @@
+//! What a container engine must be able to do, and the nouns it speaks of.
+//!
+//! Two real implementations exist: the embedded one (Linux, no daemon) and Docker Engine's API (Docker, Podman). What
+//! they do not agree on is not in here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use types::Timestamp;
+
+pub use futures_util::future::BoxFuture;
+
+/// Starts containers and tells what became of them.
+///
+/// Every method is keyed by the container's name and may be repeated. All state is outside of this process: dropping a
+/// driver, or killing the process that holds it, leaves the containers running, and a new driver with the same
+/// configuration finds them again.
+pub trait Driver: Send + Sync {
+    /// Which implementation this is.
+    fn kind(&self) -> DriverKind;
+
+    /// Makes the image available here, pulling it where it is not yet known, and returns what it says about itself.
+    ///
+    /// # Errors
+    /// [`ImageError`], whose text begins with ECS's `CannotPullContainerError` where ECS would say so.
+    fn prepare_image<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<Image, ImageError>>;
+
+    /// Starts the container called `spec.name` and returns when its process runs.
+    ///
+    /// A second launch of the same name finds the first one, running or ended, and starts nothing: it returns what the
+    /// first one returned, with [`Started::found`] set. A launch that was interrupted before the container's process
+    /// began is taken up again; one that was interrupted at a point where nobody can tell is never repeated and
+    /// answers [`LaunchError::Lost`].
+    ///
+    /// # Errors
+    /// [`LaunchError`]. After `CannotStart` the name stays taken, and launching it again gives the same error.
+    fn launch(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<Started, LaunchError>>;
+
+    /// Waits until the container called `name` has ended.
+    ///
+    /// Returns at once for one that has ended already. Dropping the future waits no more and stops nothing.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, or when how it ended cannot be known any more.
+    fn wait<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Exit, DriverError>>;
+
+    /// Ends the container called `name`: its stop signal first, and `SIGKILL` when it still runs after `timeout`.
+    ///
+    /// Returns when it has ended, and at once when it had ended before.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known.
+    fn stop<'a>(&'a self, name: &'a str, timeout: Duration) -> BoxFuture<'a, Result<(), DriverError>>;
+
+    /// Reads the lines that the container wrote after `from`, standard output and standard error in one order.
+    ///
+    /// Waits until there is at least one line, or until no line will ever follow: then, and only then,
+    /// [`LogChunk::ended`] is set (the chunk may still hold the last lines). Dropping the future loses nothing; the
+    /// same position can be read any number of times, also after a restart.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::InvalidLogPosition`].
+    fn read_logs<'a>(
+        &'a self,
+        name: &'a str,
+        from: LogPosition,
+    ) -> BoxFuture<'a, Result<LogChunk, DriverError>>;
+
+    /// Every container that this driver's owner launched and has not removed.
+    ///
+    /// # Errors
+    /// [`DriverError::Unavailable`].
+    fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>>;
+
+    /// Forgets an ended container: its writable layer, its logs and its name.
+    ///
+    /// Removing a name that is not known succeeds.
+    ///
+    /// # Errors
+    /// [`DriverError::StillRunning`].
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>>;
+}
+
+/// The implementations of [`Driver`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DriverKind {
+    /// Linux namespaces and control groups, made by this program itself.
+    Embedded,
+    /// Docker Engine's API, as Docker and Podman serve it on a Unix socket.
+    Docker,
+}
+
+/// An image that is available here, and its configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// The name that was asked for.
+    pub name: String,
+    /// `sha256:...`: the manifest's digest where the image came from a registry, else the configuration's (its ID).
+    pub digest: String,
+    /// `ENTRYPOINT`.
+    pub entry_point: Vec<String>,
+    /// `CMD`.
+    pub command: Vec<String>,
+    /// `ENV`, in the image's order.
+    pub environment: Vec<(String, String)>,
+    /// `WORKDIR`; `/` where the image has none.
+    pub working_directory: String,
+    /// `USER`, if any.
+    pub user: Option<String>,
+    /// `STOPSIGNAL`, if any, as written: `SIGTERM`, `TERM` or `15`.
+    pub stop_signal: Option<String>,
+}
+
+/// What to run, and in which surroundings.
+///
+/// Entry point and command follow Docker's rule: an entry point replaces the image's and drops the image's command; a
+/// command replaces the image's command.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSpec {
+    /// The container's name: 1 to 128 characters of `[A-Za-z0-9_.-]`, the first a letter or a digit.
+    pub name: String,
+    /// The image, as Docker would name it (`busybox:latest`, `localhost:5000/job@sha256:...`), or `host`.
+    pub image: String,
+    /// Replaces `ENTRYPOINT`, and drops `CMD`.
+    pub entry_point: Option<Vec<String>>,
+    /// Replaces `CMD`.
+    pub command: Option<Vec<String>>,
+    /// Variables, each replacing the image's of the same name; of equal names here the last one wins.
+    pub environment: Vec<(String, String)>,
+    /// Replaces `WORKDIR`. An absolute path, created when the image has no such directory.
+    pub working_directory: Option<String>,
+    /// Replaces `USER`: `user`, `user:group`, `uid`, `uid:gid`.
+    pub user: Option<String>,
+    /// Relative weight in ECS CPU units (1024 is one vCPU): a share under contention, no limit. At least 2 is used.
+    pub cpu_units: Option<u32>,
+    /// Hard limit of processor time in ECS CPU units: 512 is half a processor.
+    pub cpu_limit_units: Option<u32>,
+    /// Hard memory limit in bytes; who exceeds it is killed and ends with 137 and [`Exit::oom_killed`].
+    pub memory_bytes: Option<u64>,
+    /// Soft memory limit in bytes.
+    pub memory_reservation_bytes: Option<u64>,
+    /// Size of `/dev/shm` in bytes; 64 MiB when absent.
+    pub shared_memory_bytes: Option<u64>,
+    /// The greatest number of processes and threads.
+    pub pids_limit: Option<u32>,
+    /// Replaces `STOPSIGNAL`; `SIGTERM` when the image has none either.
+    pub stop_signal: Option<String>,
+    /// Makes the root file system read-only.
+    pub read_only_root: bool,
+    /// Runs a minimal init as process 1, which forwards signals and reaps orphans.
+    pub init: bool,
+    /// Capabilities beyond Docker's default set, such as `SYS_PTRACE` (`CAP_` may be left out).
+    pub capabilities_add: Vec<String>,
+    /// Capabilities taken out of Docker's default set; `ALL` takes all.
+    pub capabilities_drop: Vec<String>,
+    /// Resource limits of the process; kept within what this machine allows us.
+    pub resource_limits: Vec<ResourceLimit>,
+    /// Directories and files of this machine, and file systems in memory.
+    pub mounts: Vec<Mount>,
+    /// The network it sees.
+    pub network: NetworkMode,
+    /// The host name; the container's name, cut to 63 characters, when absent. With the host's network Docker and we
+    /// keep this machine's name.
+    pub hostname: Option<String>,
+    /// Lines added to `/etc/hosts`.
+    pub extra_hosts: Vec<HostEntry>,
+    /// Whatever the owner wants to find again in [`Driver::list`].
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The network that a container sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NetworkMode {
+    /// This machine's network.
+    #[default]
+    Host,
+    /// A network of its own, with nothing but the loopback interface.
+    Private,
+    /// The network of another running container of the same driver, by its name.
+    Container(String),
+}
+
+/// One `setrlimit`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceLimit {
+    /// ECS's and Docker's name: `nofile`, `nproc`, `core`, ...
+    pub name: String,
+    /// The soft limit; [`u64::MAX`] is none.
+    pub soft: u64,
+    /// The hard limit; [`u64::MAX`] is none.
+    pub hard: u64,
+}
+
+/// Something mounted into the container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mount {
+    /// A directory or a file of this machine.
+    Bind {
+        /// The absolute path on this machine; it must exist.
+        source: PathBuf,
+        /// The absolute path in the container; created when missing.
+        target: String,
+        /// Whether the container may only read it.
+        read_only: bool,
+    },
+    /// A file system in memory.
+    Tmpfs {
+        /// The absolute path in the container; created when missing.
+        target: String,
+        /// Its greatest size in bytes.
+        size_bytes: u64,
+    },
+}
+
+/// One line of `/etc/hosts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostEntry {
+    /// The host's name.
+    pub hostname: String,
+    /// Its address.
+    pub ip_address: String,
+}
+
+/// A container whose process has been started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// The engine's identifier: Docker's container ID, or ours.
+    pub runtime_id: String,
+    /// `sha256:...` of the image it was started from.
+    pub image_digest: String,
+    /// When its process was started.
+    pub started_at: Timestamp,
+    /// Whether an earlier launch had started it.
+    pub found: bool,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// The process's exit code, or 128 plus the number of the signal that ended it.
+    pub code: i32,
+    /// Whether the kernel killed something in it for lack of memory.
+    pub oom_killed: bool,
+    /// When its process was started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+}
+
+/// A place in a container's log: opaque, comparable only for equality, and kept by the caller.
+///
+/// The default is the beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogPosition(pub(crate) String);
+
+impl LogPosition {
+    /// The position whose [`Self::as_str`] was kept.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text to keep.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Some lines of a container's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogChunk {
+    /// The lines, in the order in which they were written.
+    pub lines: Vec<LogLine>,
+    /// Where to go on reading.
+    pub next: LogPosition,
+    /// No line will ever follow these.
+    pub ended: bool,
+}
+
+/// One line that a container wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was read from the container.
+    pub timestamp: Timestamp,
+    /// Where it was written to.
+    pub stream: LogStream,
+    /// The line without its line feed; bytes that are not UTF-8 are replaced by U+FFFD.
+    pub message: String,
+    /// The line went on after this: it was longer than the driver keeps in one piece (16 KiB, as in Docker).
+    pub partial: bool,
+}
+
+/// Where a container wrote a line to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// One of our containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerSummary {
+    /// Its name.
+    pub name: String,
+    /// The image it was launched from, as it was named then.
+    pub image: String,
+    /// The labels it was launched with.
+    pub labels: BTreeMap<String, String>,
+    /// What it is doing.
+    pub state: ContainerState,
+}
+
+/// What a container is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContainerState {
+    /// Its name is taken; its process has not been started, and launching it again will do so.
+    Created,
+    /// Its process runs.
+    Running,
+    /// It ended, or could not be started: [`Driver::wait`] or [`Driver::launch`] say how.
+    Ended,
+    /// It may have run, and how it ended cannot be known.
+    Lost,
+}
+
+/// Why an image is not available.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// The name is not one.
+    #[error("CannotPullContainerError: invalid reference format: {0}")]
+    InvalidReference(String),
+    /// Neither the local store nor the registry has it.
+    #[error(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {image}: not found"
+    )]
+    NotFound {
+        /// The image's full name.
+        image: String,
+    },
+    /// The registry wants credentials, or others.
+    #[error(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: pull access denied, repository does not exist or may require authorization: {reason}"
+    )]
+    Denied {
+        /// The image's full name.
+        image: String,
+        /// What the registry said.
+        reason: String,
+    },
+    /// The registry did not answer, or not as a registry should.
+    #[error(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {reason}"
+    )]
+    Registry {
+        /// The image's full name.
+        image: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The image is there, and it is broken, hostile, or not for this machine.
+    #[error("CannotPullContainerError: failed to extract image {image}: {reason}")]
+    Unusable {
+        /// The image's full name.
+        image: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// This driver does not offer this image, by its configuration.
+    #[error("CannotPullContainerError: {0}")]
+    Refused(String),
+    /// The store of images cannot be read or written.
+    #[error("CannotPullContainerError: image store: {0}")]
+    Store(String),
+}
+
+/// Why a container was not started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchError {
+    /// Its image is not available. Nothing was kept; the name is free.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The specification asks for what cannot be done. Nothing was kept; the name is free.
+    #[error("CannotCreateContainerError: {0}")]
+    CannotCreate(String),
+    /// It was made and could not be started: no such executable, no such user. The name stays taken.
+    #[error("CannotStartContainerError: {0}")]
+    CannotStart(String),
+    /// An earlier launch of this name was interrupted where nobody can tell whether it ran. The name stays taken.
+    #[error(
+        "CannotStartContainerError: container {name} may have run before this machine or its supervisor failed; it is not started again"
+    )]
+    Lost {
+        /// The container's name.
+        name: String,
+    },
+    /// The engine cannot be reached or used. Launching again may work.
+    #[error("CannotCreateContainerError: {0}")]
+    Unavailable(String),
+}
+
+/// Why a driver cannot say or do what was asked of a container.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DriverError {
+    /// No such container is known here, or how it ended is not.
+    #[error("container {0} is lost: nothing is known about how it ended")]
+    Lost(String),
+    /// It must be stopped first.
+    #[error("container {0} is still running")]
+    StillRunning(String),
+    /// The position did not come from this driver and this container.
+    #[error("{0:?} is not a position in this container's log")]
+    InvalidLogPosition(String),
+    /// The engine cannot be reached or used.
+    #[error("container engine: {0}")]
+    Unavailable(String),
+}
