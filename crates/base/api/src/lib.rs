@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The one door: every request, from whomever, is a [`Call`] through one [`Dispatcher`].
+//!
+//! An HTTP request, a rule's target, a schedule's target, a Task state's integration, a CloudFormation resource and the
+//! command line are all the same thing: a call made by a [`Principal`]. The dispatcher authorises, validates, serves and
+//! audits it. Protocols are `wire`'s; what an operation does is its service's.
+
+mod authorize;
+mod call;
+mod dispatcher;
+mod error;
+pub mod ids;
+pub mod model;
+mod service;
+pub mod validation;
+
+pub use call::{Call, Principal};
+pub use dispatcher::Dispatcher;
+pub use error::{AwsError, Fault};
+pub use service::{Context, Service};

@@ -1,0 +1,93 @@
+//! What passes through the door: who calls, what, with which input.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use types::{AccountId, Arn, Region};
+
+/// Who makes a [`Call`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Principal {
+    /// The account's owner: the root access key.
+    Root {
+        /// The account that the key belongs to.
+        account: AccountId,
+    },
+    /// A session of a role: temporary credentials, or a service acting as a role it was passed.
+    Role {
+        /// `arn:aws:iam::A:role/path/NAME`.
+        role_arn: String,
+        /// The session's name, 2 to 64 characters.
+        session: String,
+    },
+    /// One of Runwright's own services, such as `events.amazonaws.com`.
+    Service {
+        /// The service principal.
+        name: String,
+    },
+}
+
+impl Principal {
+    /// The service principal `name`, such as `ecs.amazonaws.com`.
+    pub fn service(name: &str) -> Self {
+        Self::Service { name: name.to_owned() }
+    }
+
+    /// A session `session` of the role with the ARN `role_arn`.
+    pub fn role(role_arn: impl Into<String>, session: impl Into<String>) -> Self {
+        Self::Role { role_arn: role_arn.into(), session: session.into() }
+    }
+
+    /// The ARN by which IAM and error texts name this principal.
+    ///
+    /// A role session is `arn:aws:sts::A:assumed-role/ROLE/SESSION`: the role's path is dropped.
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Root { account } => format!("arn:aws:iam::{account}:root"),
+            Self::Role { role_arn, session } => match role_arn.parse::<Arn>() {
+                Ok(arn) => {
+                    let name = arn.resource.rsplit('/').next().unwrap_or_default().to_owned();
+                    format!("arn:{}:sts::{}:assumed-role/{name}/{session}", arn.partition, arn.account)
+                }
+                Err(_) => role_arn.clone(),
+            },
+            Self::Service { name } => name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.arn())
+    }
+}
+
+/// One request for one operation.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who asks.
+    pub principal: Principal,
+    /// The account in which the operation works.
+    pub account: AccountId,
+    /// The region in which the operation works.
+    pub region: Region,
+    /// The service's namespace as ARNs and signatures have it: `states`, `events`, `ecs`, `logs`, `iam`, `sts`,
+    /// `cloudformation`.
+    pub service: String,
+    /// The operation's name, such as `StartExecution`. A name that begins with `internal:` is not on the wire: only
+    /// service principals may call it.
+    pub operation: String,
+    /// The input, in the shape of the service's JSON protocol (timestamps as epoch seconds, blobs as base64), also where
+    /// the wire speaks XML.
+    pub input: Value,
+    /// The request's id, a UUID.
+    pub request_id: String,
+}
+
+impl Call {
+    /// Whether the operation is one of those that only services may call.
+    pub fn is_internal(&self) -> bool {
+        self.operation.starts_with("internal:")
+    }
+}

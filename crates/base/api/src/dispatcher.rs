@@ -1,0 +1,110 @@
+//! Authorise, validate, serve, audit: what happens to every call, in this order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use clock::Clock;
+use serde_json::Value;
+
+use crate::authorize::authorize;
+use crate::model::ServiceModel;
+use crate::service::{Context, Service};
+use crate::validation::validate;
+use crate::{AwsError, Call};
+
+type Services = BTreeMap<&'static str, Arc<dyn Service>>;
+
+/// The door. Cheap to clone; clones lead to the same services.
+#[derive(Clone)]
+pub struct Dispatcher {
+    services: Arc<OnceLock<Services>>,
+    clock: Clock,
+}
+
+impl Dispatcher {
+    /// A door with nothing behind it yet.
+    pub fn new(clock: Clock) -> Self {
+        Self { services: Arc::default(), clock }
+    }
+
+    /// Puts the services behind the door, once. Services are made with a clone of the dispatcher and installed after.
+    ///
+    /// # Panics
+    /// Where services were installed before: that is a mistake in the wiring.
+    pub fn install(&self, services: impl IntoIterator<Item = Arc<dyn Service>>) {
+        let services = services.into_iter().map(|service| (service.name(), service)).collect();
+        assert!(self.services.set(services).is_ok(), "services are installed once");
+    }
+
+    /// The clock that calls are timed by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The models of all services, for whoever speaks their protocols.
+    pub fn models(&self) -> impl Iterator<Item = &'static ServiceModel> {
+        self.services.get().into_iter().flatten().map(|(_, service)| service.model())
+    }
+
+    /// Serves a call.
+    ///
+    /// # Errors
+    /// The operation's own errors; `UnknownOperationException` for a service or an operation that is not served;
+    /// the service's validation error for an input that its model forbids; `AccessDeniedException`.
+    pub async fn call(&self, call: Call) -> Result<Value, AwsError> {
+        let cx = Context {
+            principal: call.principal.clone(),
+            account: call.account.clone(),
+            region: call.region.clone(),
+            request_id: call.request_id.clone(),
+            now: self.clock.now(),
+            dispatcher: self.clone(),
+        };
+        let (service, operation) = (call.service.clone(), call.operation.clone());
+        let answer = self.serve(&cx, call).await;
+        audit(&cx, &service, &operation, answer.as_ref().err());
+        answer
+    }
+
+    async fn serve(&self, cx: &Context, call: Call) -> Result<Value, AwsError> {
+        let service = self.service(&call.service).ok_or_else(|| not_served(&call))?;
+        if !call.is_internal() && service.model().operation(&call.operation).is_none() {
+            return Err(not_served(&call));
+        }
+        authorize(&call)?;
+        if let Some(operation) = service.model().operation(&call.operation) {
+            validate(service.model(), operation, &call.input)?;
+        }
+        service.serve(cx, &call.operation, call.input).await
+    }
+
+    fn service(&self, name: &str) -> Option<&Arc<dyn Service>> {
+        self.services.get()?.get(name)
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.services.get().into_iter().flat_map(BTreeMap::keys);
+        f.debug_list().entries(names).finish()
+    }
+}
+
+fn not_served(call: &Call) -> AwsError {
+    AwsError::new(
+        "UnknownOperationException",
+        format!("Runwright does not serve {}:{}.", call.service, call.operation),
+    )
+}
+
+fn audit(cx: &Context, service: &str, operation: &str, error: Option<&AwsError>) {
+    match error {
+        None => {
+            tracing::debug!(target: "audit", request = cx.request_id, principal = %cx.principal, service, operation)
+        }
+        Some(error) => {
+            tracing::info!(target: "audit", request = cx.request_id, principal = %cx.principal, service, operation, %error)
+        }
+    }
+}

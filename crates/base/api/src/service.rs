@@ -1,0 +1,75 @@
+//! What a service is to the dispatcher, and what the dispatcher gives it.
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use types::{AccountId, Arn, Region, Timestamp};
+
+use crate::model::ServiceModel;
+use crate::{AwsError, Call, Dispatcher, Principal};
+
+/// One AWS service: its model and its operations.
+pub trait Service: Send + Sync {
+    /// The service's namespace, as [`Call::service`] has it.
+    fn name(&self) -> &'static str;
+
+    /// The operations it serves and the shapes of their inputs and outputs.
+    fn model(&self) -> &'static ServiceModel;
+
+    /// Serves `operation`. The input has passed validation against the model, unless the operation is internal.
+    ///
+    /// # Errors
+    /// The operation's own errors, with AWS's codes and texts.
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>>;
+}
+
+/// The circumstances of one call: who, where, when, and the way back to the door.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Who asks.
+    pub principal: Principal,
+    /// The account in which the operation works.
+    pub account: AccountId,
+    /// The region in which the operation works.
+    pub region: Region,
+    /// The request's id.
+    pub request_id: String,
+    /// The time at which the call came through the door.
+    pub now: Timestamp,
+    /// The door, for calls to other services.
+    pub dispatcher: Dispatcher,
+}
+
+impl Context {
+    /// The ARN of `service`'s `resource` in the call's region and account.
+    pub fn arn(&self, service: &str, resource: impl Into<String>) -> Arn {
+        Arn::new(service, &self.region, &self.account, resource)
+    }
+
+    /// Calls another service's operation as `principal`, in the same account and region.
+    ///
+    /// # Errors
+    /// Whatever the operation answers.
+    pub async fn call(
+        &self,
+        principal: Principal,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
+        let call = Call {
+            principal,
+            account: self.account.clone(),
+            region: self.region.clone(),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            input,
+            request_id: crate::ids::uuid(),
+        };
+        self.dispatcher.call(call).await
+    }
+}
