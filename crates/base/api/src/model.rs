@@ -7,6 +7,11 @@
 use std::sync::OnceLock;
 
 use regex::Regex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::AwsError;
 
 /// One AWS service: where its requests arrive and what they look like.
 #[derive(Debug)]
@@ -439,4 +444,26 @@ impl Pattern {
             self.lookaheads.iter().chain(&self.expression).filter_map(|text| Regex::new(text).ok()).collect()
         })
     }
+}
+
+/// Reads an operation's input from JSON.
+///
+/// # Errors
+/// `SerializationException` where the JSON has another shape.
+pub fn decode<T: DeserializeOwned>(input: Value) -> Result<T, AwsError> {
+    T::deserialize(input).map_err(|error| AwsError::new("SerializationException", error.to_string()))
+}
+
+/// Writes an operation's answer as JSON.
+///
+/// # Errors
+/// The operation's error; `InternalFailure` for an output that JSON cannot hold.
+pub fn encode<T: Serialize, E: Into<AwsError>>(output: Result<T, E>) -> Result<Value, AwsError> {
+    let output = output.map_err(Into::into)?;
+    serde_json::to_value(output).map_err(|error| AwsError::internal("InternalFailure", &error))
+}
+
+/// The answer to an operation that is not served.
+pub fn unknown_operation(operation: &str) -> AwsError {
+    AwsError::new("UnknownOperationException", format!("The operation {operation} is not served."))
 }

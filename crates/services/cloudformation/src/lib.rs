@@ -1,1 +1,3 @@
-//! Placeholder.
+//! AWS CloudFormation.
+
+pub mod generated;

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Amazon EC2 Container Service.
+
+pub mod generated;

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Amazon EventBridge.
+
+pub mod generated;

@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Identity and access management, and the security token service.
+
+mod generated;
+
+pub use generated::{iam, sts};

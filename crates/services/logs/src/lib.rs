@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Amazon CloudWatch Logs.
+
+pub mod generated;

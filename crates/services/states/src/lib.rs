@@ -1,1 +1,3 @@
-//! Placeholder.
+//! AWS Step Functions.
+
+pub mod generated;

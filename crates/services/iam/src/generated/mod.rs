@@ -1,0 +1,3 @@
+// Which services; below them all is generated.
+pub mod iam;
+pub mod sts;

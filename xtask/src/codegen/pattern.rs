@@ -1,0 +1,90 @@
+//! Translates Java's regular expressions to the `regex` crate's.
+
+use regex::Regex;
+
+/// A translated pattern: an anchored expression and the lookaheads before it.
+pub struct Translated {
+    pub expression: String,
+    pub lookaheads: Vec<String>,
+}
+
+/// Translates `pattern`, or `None` where the `regex` crate cannot express it.
+pub fn translate(pattern: &str) -> Option<Translated> {
+    let mut rest = ascii_classes(&surrogates(pattern));
+    let anchored = rest.starts_with('^') && !has_alternatives(&rest);
+    if anchored {
+        rest.remove(0);
+    }
+    let mut lookaheads = Vec::new();
+    while let Some(after) = rest.strip_prefix("(?=") {
+        let end = closing(after)?;
+        lookaheads.push(format!(r"\A(?:{})", after.get(..end)?));
+        rest = after.get(end + 1..)?.to_owned();
+    }
+    let expression = format!(r"\A(?:{rest})\z");
+    let compiles = lookaheads.iter().chain([&expression]).all(|text| Regex::new(text).is_ok());
+    compiles.then_some(Translated { expression, lookaheads })
+}
+
+/// Java's `\w`, `\d` and `\s` are ASCII, the crate's are Unicode.
+fn ascii_classes(pattern: &str) -> String {
+    let mut text = String::new();
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            text.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('w') => text.push_str("[A-Za-z0-9_]"),
+            Some('d') => text.push_str("[0-9]"),
+            Some('s') => text.push_str(r"[ \t\n\x0B\f\r]"),
+            Some('W') => text.push_str("[^A-Za-z0-9_]"),
+            Some('D') => text.push_str("[^0-9]"),
+            Some('S') => text.push_str(r"[^ \t\n\x0B\f\r]"),
+            Some(other) => text.extend(['\\', other]),
+            None => text.push('\\'),
+        }
+    }
+    text
+}
+
+/// Java writes characters beyond the basic plane as two escapes.
+fn surrogates(pattern: &str) -> String {
+    pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\u{10000}-\u{10FFFF}")
+}
+
+/// Whether a `|` stands outside of groups and classes, so that a leading `^` binds to the first alternative only.
+fn has_alternatives(pattern: &str) -> bool {
+    let mut depth = 0;
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => drop(letters.next()),
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            '|' if depth == 0 => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Where the group that is already open ends.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    let mut class = false;
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '\\' => drop(letters.next()),
+            '[' => class = true,
+            ']' => class = false,
+            '(' if !class => depth += 1,
+            ')' if !class && depth == 0 => return Some(at),
+            ')' if !class => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}

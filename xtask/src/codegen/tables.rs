@@ -1,0 +1,239 @@
+//! Renders `model.rs`: the service, its operations, errors and shapes as static tables.
+
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+
+use super::model::{Model, Shape, ShapeRef};
+use super::pattern::translate;
+use super::{Service, names};
+
+/// The text of `model.rs`.
+pub fn render(model: &Model, service: &Service, header: &str) -> Result<String> {
+    let mut text = format!(
+        "{header}//! The model of the API: what `wire` converts and `api::validation` checks with.\n\n\
+         #![expect(clippy::wildcard_imports, reason = \"the tables use the words of `api::model` alone\")]\n\n\
+         use api::model::*;\n\n\
+         /// The service.\n"
+    );
+    text.push_str(&service_table(model, service)?);
+    for (name, operation) in &model.operations {
+        text.push_str(&operation_table(service, name, operation)?);
+    }
+    text.push_str("];\n\n");
+    for (name, shape) in &model.shapes {
+        if shape.is_error() {
+            text.push_str(&error_table(name, shape)?);
+        } else if shared(shape).is_none() {
+            text.push_str(&shape_table(model, name, shape)?);
+        }
+    }
+    Ok(text)
+}
+
+fn service_table(model: &Model, service: &Service) -> Result<String> {
+    let metadata = &model.metadata;
+    let protocol = match (metadata.protocol.as_str(), metadata.json_version.as_deref()) {
+        ("json", Some("1.0")) => "AwsJson1_0",
+        ("json", Some("1.1")) => "AwsJson1_1",
+        ("query", _) => "AwsQuery",
+        other => bail!("unknown protocol {other:?}"),
+    };
+    Ok(format!(
+        "pub static MODEL: ServiceModel = ServiceModel {{\n\
+         service_id: {:?}, endpoint_prefix: {:?}, signing_name: {:?}, iam_prefix: {:?}, api_version: {:?},\n\
+         protocol: Protocol::{protocol}, target_prefix: {:?}, xml_namespace: {:?}, validation_code: {:?},\n\
+         operations: OPERATIONS,\n}};\n\n\
+         static OPERATIONS: &[Operation] = &[\n",
+        metadata.service_id,
+        metadata.endpoint_prefix,
+        metadata.signing_name(),
+        service.iam_prefix,
+        metadata.api_version,
+        metadata.target_prefix.as_deref().unwrap_or_default(),
+        metadata.xml_namespace.as_deref().unwrap_or_default(),
+        service.validation_code,
+    ))
+}
+
+fn operation_table(service: &Service, name: &str, operation: &super::model::Operation) -> Result<String> {
+    let wrapper = operation.output.as_ref().and_then(|output| output.result_wrapper.as_deref());
+    let mut errors = String::new();
+    for error in &operation.errors {
+        write!(errors, "&ERROR_{}, ", names::constant(&error.shape))?;
+    }
+    Ok(format!(
+        "Operation {{ name: {name:?}, action: \"{}:{name}\", input: &SHAPE_{}, output: &SHAPE_{}, result_wrapper: {wrapper:?}, \
+         errors: &[{errors}] }},\n",
+        service.iam_prefix,
+        names::constant(operation.input()),
+        names::constant(operation.output()),
+    ))
+}
+
+fn error_table(name: &str, shape: &Shape) -> Result<String> {
+    let error = shape.error.as_ref();
+    let code = error.and_then(|error| error.code.as_deref()).unwrap_or(name);
+    let server_fault = shape.fault || error.is_some_and(|error| error.fault);
+    let status =
+        error.and_then(|error| error.http_status_code).unwrap_or(if server_fault { 500 } else { 400 });
+    Ok(format!(
+        "static ERROR_{}: ErrorShape = ErrorShape {{ name: {name:?}, code: {code:?}, status: {status}, \
+         server_fault: {server_fault} }};\n",
+        names::constant(name)
+    ))
+}
+
+/// The table that all shapes of a kind without constraints share.
+fn shared(shape: &Shape) -> Option<&'static str> {
+    let constrained = shape.min.is_some()
+        || shape.max.is_some()
+        || shape.pattern.is_some()
+        || !shape.values.is_empty()
+        || shape.sensitive
+        || shape.timestamp_format.is_some();
+    match shape.kind.as_str() {
+        _ if constrained => None,
+        "string" | "character" => Some("STRING"),
+        "integer" | "long" => Some("INTEGER"),
+        "float" | "double" => Some("DOUBLE"),
+        "boolean" => Some("BOOLEAN"),
+        "timestamp" => Some("TIMESTAMP"),
+        "blob" => Some("BLOB"),
+        _ => None,
+    }
+}
+
+fn reference(model: &Model, name: &str) -> Result<String> {
+    let constant = shared(model.shape(name)?)
+        .map_or_else(|| format!("SHAPE_{}", names::constant(name)), |shared| shared.to_owned());
+    Ok(format!("&{constant}"))
+}
+
+fn shape_table(model: &Model, name: &str, shape: &Shape) -> Result<String> {
+    let part = |part: &Option<ShapeRef>| match part {
+        Some(part) => reference(model, &part.shape),
+        None => bail!("{name} has no element"),
+    };
+    let part_name = |part: &Option<ShapeRef>, default: &str| {
+        part.as_ref().and_then(|part| part.location_name.clone()).unwrap_or_else(|| default.to_owned())
+    };
+    let table = match shape.kind.as_str() {
+        "structure" if shape.document => format!("Shape {{ name: {name:?}, kind: Kind::Document }}"),
+        "structure" => format!("Shape::structure({name:?}, &[{}])", members(model, shape)?),
+        "list" => format!(
+            "Shape::list({name:?}, {}, {:?}, {}, {})",
+            part(&shape.member)?,
+            part_name(&shape.member, "member"),
+            shape.flattened,
+            bounds("Size", shape),
+        ),
+        "map" => format!(
+            "Shape::map({name:?}, Map {{ key: {}, value: {}, key_name: {:?}, value_name: {:?}, flattened: {}, size: {} }})",
+            part(&shape.key)?,
+            part(&shape.value)?,
+            part_name(&shape.key, "key"),
+            part_name(&shape.value, "value"),
+            shape.flattened,
+            bounds("Size", shape),
+        ),
+        "string" => format!("Shape::string({name:?}, {})", text(name, shape)),
+        "integer" | "long" => format!("Shape::integer({name:?}, {})", bounds("Range", shape)),
+        "float" | "double" => format!("Shape::double({name:?}, {})", bounds("Range", shape)),
+        "blob" => format!("Shape::blob({name:?}, {})", bounds("Size", shape)),
+        "boolean" => format!("Shape {{ name: {name:?}, kind: Kind::Boolean }}"),
+        "timestamp" => format!("Shape::timestamp({name:?}, TimestampFormat::{})", timestamp_format(shape)?),
+        other => bail!("{name} is of unknown type {other}"),
+    };
+    Ok(format!("static SHAPE_{}: Shape = {table};\n", names::constant(name)))
+}
+
+fn timestamp_format(shape: &Shape) -> Result<&'static str> {
+    Ok(match shape.timestamp_format.as_deref() {
+        None => "Default",
+        Some("iso8601") => "Iso8601",
+        Some("unixTimestamp") => "Epoch",
+        Some("rfc822") => "Http",
+        Some(other) => bail!("unknown timestamp format {other}"),
+    })
+}
+
+fn members(model: &Model, shape: &Shape) -> Result<String> {
+    let mut text = String::new();
+    for (name, member) in model.members(shape)? {
+        if member.flattened || member.timestamp_format.is_some() {
+            bail!("member {name}: traits of members are not supported for lists and timestamps");
+        }
+        let constructor = if shape.required.contains(&name) { "required" } else { "optional" };
+        write!(text, "Member::{constructor}({name:?}, {})", reference(model, &member.shape)?)?;
+        if let Some(wire_name) = member.query_name.as_ref().or(member.location_name.as_ref()) {
+            write!(text, ".named({wire_name:?})")?;
+        }
+        match member.location.as_deref() {
+            None => {}
+            Some("header") => text.push_str(".at(Location::Header)"),
+            Some("uri") => text.push_str(".at(Location::Uri)"),
+            Some("querystring") => text.push_str(".at(Location::QueryString)"),
+            Some(other) => bail!("unknown location {other}"),
+        }
+        text.push_str(", ");
+    }
+    Ok(text)
+}
+
+fn text(name: &str, shape: &Shape) -> String {
+    let mut text = "Text::new()".to_owned();
+    if shape.min.is_some() || shape.max.is_some() {
+        text.push_str(&format!(".sized({})", bounds("Size", shape)));
+    }
+    if let Some(pattern) = &shape.pattern {
+        let table = match translate(pattern) {
+            Some(translated) => {
+                let lookaheads: Vec<String> =
+                    translated.lookaheads.iter().map(|lookahead| raw(lookahead)).collect();
+                format!(
+                    "Pattern::new({}, {}, &[{}])",
+                    raw(pattern),
+                    raw(&translated.expression),
+                    lookaheads.join(", ")
+                )
+            }
+            None => {
+                eprintln!("{name}: not checked, the regex crate cannot express {pattern}");
+                format!("Pattern::unchecked({})", raw(pattern))
+            }
+        };
+        text.push_str(&format!(".matching({table})"));
+    }
+    if !shape.values.is_empty() {
+        text.push_str(&format!(".one_of(&{:?})", shape.values));
+    }
+    if shape.sensitive {
+        text.push_str(".sensitive()");
+    }
+    text
+}
+
+fn raw(text: &str) -> String {
+    if text.contains(['\\', '"']) { format!("r#\"{text}\"#") } else { format!("{text:?}") }
+}
+
+fn bounds(kind: &str, shape: &Shape) -> String {
+    let (min, max) = (shape.min.map(whole), shape.max.map(whole));
+    match (min, max) {
+        // A length of at least zero says nothing.
+        (Some(0), max) if kind == "Size" => {
+            max.map_or("Size::NONE".to_owned(), |max| format!("Size::at_most({max})"))
+        }
+        (None, None) => format!("{kind}::NONE"),
+        (Some(min), None) => format!("{kind}::at_least({min})"),
+        (None, Some(max)) => format!("{kind}::at_most({max})"),
+        (Some(min), Some(max)) => format!("{kind}::between({min}, {max})"),
+    }
+}
+
+/// Bounds are whole numbers in all models.
+#[expect(clippy::cast_possible_truncation, reason = "model bounds are whole numbers below 2^63")]
+fn whole(bound: f64) -> i64 {
+    bound as i64
+}
