@@ -1,1 +1,41 @@
-//! Placeholder.
+//! The Amazon States Language: from a definition's text to the effects of a running execution.
+//!
+//! [`parse()`] compiles a definition once into a [`StateMachine`]. An [`Execution`] is one run of it, and [`step()`] takes the
+//! run from one [`Wake`] to the point where it waits again, naming as [`Effect`]s what shall be done outside. Nothing here
+//! performs IO, reads a clock or draws a random number: time and seed come in as arguments.
+//!
+//! What happened comes out as [`HistoryEvent`]s ([`Execution::take_history`]), what must be stored as [`Changes`]
+//! ([`Execution::take_changes`]); [`Execution::restore`] continues from what was stored.
+
+mod definition;
+mod diagnostic;
+mod effect;
+mod error_name;
+mod execution;
+mod history;
+mod ids;
+mod integrations;
+pub mod limits;
+mod parse;
+mod payload;
+mod random;
+mod step;
+mod token;
+mod wake;
+
+pub use definition::{MachineKind, QueryLanguage, StateKind, StateMachine};
+pub use diagnostic::{Diagnostic, Severity, invalid_definition_message};
+pub use effect::Effect;
+pub use error_name::{ErrorName, Failure};
+pub use execution::{Changes, Execution, ExecutionSpec, OpenTask, RestoreError, Status};
+pub use history::{
+    EventDetails, FanOut, HistoryEvent, HistoryEventType, IterationStage, LogLevel, TaskStage,
+    without_execution_data,
+};
+pub use ids::{FrameId, TaskId, TimerId};
+pub use integrations::{INTEGRATIONS, Integration, Pattern, Resource, ResourceFamily, ResourceTarget};
+pub use parse::parse;
+pub use payload::Payload;
+pub use step::step;
+pub use token::parse_token;
+pub use wake::{FailurePhase, TaskFailure, Wake};

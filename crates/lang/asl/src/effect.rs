@@ -1,0 +1,57 @@
+//! What an execution wants done: the results of [`step`](crate::step()).
+
+use std::sync::Arc;
+
+use types::Timestamp;
+
+use crate::ids::{TaskId, TimerId};
+use crate::integrations::Resource;
+use crate::payload::Payload;
+
+/// Something to do once the step that wants it is committed. Doing it twice must do no harm: (execution ARN, `task`) is
+/// the idempotency key of a task, a timer has its own number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Call the service of a Task state, and report with [`Wake`](crate::Wake) what comes of it.
+    Invoke {
+        /// The attempt.
+        task: TaskId,
+        /// Name of the Task state.
+        state: Arc<str>,
+        /// What to call.
+        resource: Resource,
+        /// `Parameters`, evaluated; the state's effective input where the field is absent.
+        parameters: Payload,
+        /// The task token, for `.waitForTaskToken` tasks and activities.
+        token: Option<String>,
+        /// ARN of the role in `Credentials`, which is assumed instead of the state machine's own.
+        credentials: Option<String>,
+        /// Seconds until the task times out, if it ever does. The timer is the execution's own.
+        timeout_seconds: Option<u64>,
+        /// Seconds between heartbeats, if they are wanted. The timer is the execution's own.
+        heartbeat_seconds: Option<u64>,
+    },
+    /// The task is given up: it timed out, a sibling failed, or the execution was stopped.
+    CancelTask {
+        /// The attempt.
+        task: TaskId,
+        /// What was called.
+        resource: Resource,
+        /// With what.
+        parameters: Payload,
+        /// What the service answered to the request, if it did yet: names what to stop.
+        submitted: Option<Payload>,
+    },
+    /// Wake the execution with [`Wake::TimerFired`](crate::Wake::TimerFired) at `due`.
+    SetTimer {
+        /// The timer.
+        timer: TimerId,
+        /// When. May be now or past.
+        due: Timestamp,
+    },
+    /// The timer is not needed any more.
+    ClearTimer {
+        /// The timer.
+        timer: TimerId,
+    },
+}

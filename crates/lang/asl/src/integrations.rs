@@ -1,0 +1,294 @@
+//! What a Task state can call: the grammar of `Resource`, and the one table of what is served.
+//!
+//! To serve another integration, add its row to [`INTEGRATIONS`]; calling it is the runner's business.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `Resource` of a Task state, understood.
+///
+/// Source: Step Functions Developer Guide, "Integrating services with Step Functions".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Resource {
+    arn: Arc<str>,
+    target: ResourceTarget,
+}
+
+/// What a [`Resource`] names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResourceTarget {
+    /// An optimised integration: `arn:aws:states:::ecs:runTask.sync`.
+    Integration {
+        /// `ecs`.
+        service: Arc<str>,
+        /// `runTask`.
+        action: Arc<str>,
+        /// How the state waits.
+        pattern: Pattern,
+    },
+    /// An SDK integration: `arn:aws:states:::aws-sdk:dynamodb:putItem`.
+    AwsSdk {
+        /// `dynamodb`.
+        service: Arc<str>,
+        /// `putItem`.
+        action: Arc<str>,
+        /// How the state waits.
+        pattern: Pattern,
+    },
+    /// A Lambda function, perhaps with a version or an alias.
+    Lambda,
+    /// An activity.
+    Activity,
+    /// None of these.
+    Unknown,
+}
+
+/// How a Task state waits for the service that it calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// No suffix: until the service answers the request.
+    RequestResponse,
+    /// `.sync`: until the job that it started has ended.
+    Sync,
+    /// `.sync:2`: as `.sync`, with the job's output as JSON instead of text.
+    Sync2,
+    /// `.waitForTaskToken`: until the task's token comes back.
+    WaitForTaskToken,
+}
+
+impl Pattern {
+    /// The suffix of the resource: empty, `.sync`, `.sync:2` or `.waitForTaskToken`.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::RequestResponse => "",
+            Self::Sync => ".sync",
+            Self::Sync2 => ".sync:2",
+            Self::WaitForTaskToken => ".waitForTaskToken",
+        }
+    }
+
+    fn split(action: &str) -> Option<(&str, Self)> {
+        match action.split_once('.') {
+            None => Some((action, Self::RequestResponse)),
+            Some((action, "sync")) => Some((action, Self::Sync)),
+            Some((action, "sync:2")) => Some((action, Self::Sync2)),
+            Some((action, "waitForTaskToken")) => Some((action, Self::WaitForTaskToken)),
+            Some(_) => None,
+        }
+    }
+}
+
+/// Which family of history events a resource has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceFamily {
+    /// `TaskScheduled` and so on.
+    Integration,
+    /// `LambdaFunctionScheduled` and so on.
+    Lambda,
+    /// `ActivityScheduled` and so on.
+    Activity,
+}
+
+impl Resource {
+    /// Reads the text of `Resource`. Whether it can be called is another question: [`Self::is_supported`].
+    pub fn parse(arn: &str) -> Self {
+        Self { arn: arn.into(), target: target(arn).unwrap_or(ResourceTarget::Unknown) }
+    }
+
+    /// The text as it is written in the definition.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// What it names.
+    pub fn target(&self) -> &ResourceTarget {
+        &self.target
+    }
+
+    /// How the state waits. A Lambda function is asked and answers; an activity returns its token.
+    pub fn pattern(&self) -> Pattern {
+        match &self.target {
+            ResourceTarget::Integration { pattern, .. } | ResourceTarget::AwsSdk { pattern, .. } => *pattern,
+            ResourceTarget::Activity => Pattern::WaitForTaskToken,
+            ResourceTarget::Lambda | ResourceTarget::Unknown => Pattern::RequestResponse,
+        }
+    }
+
+    /// Which events tell of it.
+    pub fn family(&self) -> ResourceFamily {
+        match &self.target {
+            ResourceTarget::Integration { .. } | ResourceTarget::AwsSdk { .. } | ResourceTarget::Unknown => {
+                ResourceFamily::Integration
+            }
+            ResourceTarget::Lambda => ResourceFamily::Lambda,
+            ResourceTarget::Activity => ResourceFamily::Activity,
+        }
+    }
+
+    /// `resource` of history events: the action with its suffix, such as `runTask.sync`.
+    pub fn history_resource(&self) -> String {
+        match &self.target {
+            ResourceTarget::Integration { action, pattern, .. }
+            | ResourceTarget::AwsSdk { action, pattern, .. } => {
+                format!("{action}{}", pattern.suffix())
+            }
+            ResourceTarget::Lambda | ResourceTarget::Activity | ResourceTarget::Unknown => {
+                self.arn.to_string()
+            }
+        }
+    }
+
+    /// `resourceType` of history events: the service, such as `ecs` or `aws-sdk:dynamodb`.
+    pub fn history_resource_type(&self) -> String {
+        match &self.target {
+            ResourceTarget::Integration { service, .. } => service.to_string(),
+            ResourceTarget::AwsSdk { service, .. } => format!("aws-sdk:{service}"),
+            ResourceTarget::Lambda => "lambda".to_owned(),
+            ResourceTarget::Activity => "activity".to_owned(),
+            ResourceTarget::Unknown => String::new(),
+        }
+    }
+
+    /// Whether a definition may name it.
+    pub fn is_supported(&self) -> bool {
+        match &self.target {
+            ResourceTarget::Integration { pattern, .. } => {
+                self.integration().is_some_and(|row| row.patterns.contains(pattern))
+            }
+            ResourceTarget::AwsSdk { .. }
+            | ResourceTarget::Lambda
+            | ResourceTarget::Activity
+            | ResourceTarget::Unknown => false,
+        }
+    }
+
+    /// The table's row, for an optimised integration that is served.
+    pub fn integration(&self) -> Option<&'static Integration> {
+        let ResourceTarget::Integration { service, action, .. } = &self.target else { return None };
+        INTEGRATIONS.iter().find(|row| *row.service == **service && *row.action == **action)
+    }
+
+    /// Adds what Step Functions itself adds to the parameters of a call.
+    pub(crate) fn complete(&self, parameters: &mut Value) {
+        let started_by = self.integration().is_some_and(|row| row.adds_started_by);
+        if let (true, Pattern::Sync, Some(fields)) = (started_by, self.pattern(), parameters.as_object_mut())
+        {
+            fields.insert("StartedBy".to_owned(), "AWS Step Functions".into());
+        }
+    }
+}
+
+impl From<String> for Resource {
+    fn from(arn: String) -> Self {
+        Self::parse(&arn)
+    }
+}
+
+impl From<Resource> for String {
+    fn from(resource: Resource) -> Self {
+        resource.arn.to_string()
+    }
+}
+
+fn target(arn: &str) -> Option<ResourceTarget> {
+    let mut parts = arn.splitn(6, ':');
+    let ("arn", _partition, service) = (parts.next()?, parts.next()?, parts.next()?) else { return None };
+    let (_region, _account, name) = (parts.next()?, parts.next()?, parts.next()?);
+    match service {
+        "lambda" if name.starts_with("function:") => Some(ResourceTarget::Lambda),
+        "states" => states_target(name),
+        _ => None,
+    }
+}
+
+fn states_target(name: &str) -> Option<ResourceTarget> {
+    let (service, action) = name.split_once(':')?;
+    if service == "activity" {
+        return Some(ResourceTarget::Activity);
+    }
+    if service == "aws-sdk" {
+        let (service, action) = action.split_once(':')?;
+        let (action, pattern) = Pattern::split(action)?;
+        return Some(ResourceTarget::AwsSdk { service: service.into(), action: action.into(), pattern });
+    }
+    let (action, pattern) = Pattern::split(action)?;
+    Some(ResourceTarget::Integration { service: service.into(), action: action.into(), pattern })
+}
+
+/// One optimised integration.
+#[derive(Debug)]
+pub struct Integration {
+    /// `ecs`.
+    pub service: &'static str,
+    /// `runTask`.
+    pub action: &'static str,
+    /// The patterns that it has.
+    pub patterns: &'static [Pattern],
+    /// The names that `Parameters` may have, without `.$`. Any other is refused when the machine is created.
+    pub parameters: &'static [&'static str],
+    /// Whether `.sync` adds `"StartedBy": "AWS Step Functions"` to the parameters.
+    pub adds_started_by: bool,
+}
+
+/// The optimised integrations that are served.
+pub const INTEGRATIONS: &[Integration] = &[Integration {
+    service: "ecs",
+    action: "runTask",
+    patterns: &[Pattern::RequestResponse, Pattern::Sync, Pattern::WaitForTaskToken],
+    parameters: &[
+        "CapacityProviderStrategy",
+        "Cluster",
+        "Count",
+        "EnableECSManagedTags",
+        "EnableExecuteCommand",
+        "Group",
+        "LaunchType",
+        "NetworkConfiguration",
+        "Overrides",
+        "PlacementConstraints",
+        "PlacementStrategy",
+        "PlatformVersion",
+        "PropagateTags",
+        "ReferenceId",
+        "StartedBy",
+        "Tags",
+        "TaskDefinition",
+        "VolumeConfigurations",
+    ],
+    adds_started_by: true,
+}];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_service_action_and_pattern() {
+        let resource = Resource::parse("arn:aws:states:::ecs:runTask.sync");
+        assert_eq!(resource.history_resource(), "runTask.sync");
+        assert_eq!(resource.history_resource_type(), "ecs");
+        assert_eq!(resource.pattern(), Pattern::Sync);
+        assert!(resource.is_supported());
+        let resource = Resource::parse("arn:aws:states:::aws-sdk:dynamodb:putItem");
+        assert_eq!(
+            (resource.history_resource_type().as_str(), resource.is_supported()),
+            ("aws-sdk:dynamodb", false)
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_not_in_the_table() {
+        for arn in [
+            "",
+            "arn",
+            "arn:aws:states:::ecs:runTask.sync:2",
+            "arn:aws:states:::ecs:stopTask",
+            "arn:aws:s3:::b",
+        ] {
+            assert!(!Resource::parse(arn).is_supported(), "{arn}");
+        }
+    }
+}

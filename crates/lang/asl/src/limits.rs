@@ -1,0 +1,44 @@
+//! AWS's quotas that the language itself enforces.
+
+/// Bytes of UTF-8 in one input, output or task result: "Maximum input or output size for a task, state, or execution".
+pub const PAYLOAD_BYTES: usize = 262_144;
+
+/// Events in the history of one standard execution: "Maximum execution history size".
+pub const HISTORY_EVENTS: u64 = 25_000;
+
+/// Largest number of seconds in `Seconds`, `TimeoutSeconds`, `HeartbeatSeconds` and `IntervalSeconds`.
+pub const SECONDS_MAX: u64 = 99_999_999;
+
+/// Longest wait until a timestamp, in seconds: longer ones end with "Wait state delay is too long.".
+pub const WAIT_SECONDS_MAX: u64 = 2_147_483_647;
+
+/// `MaxDelaySeconds` of a retrier must be below this.
+pub const MAX_DELAY_SECONDS: u64 = 31_622_400;
+
+/// Unicode characters in the name of a state or a variable.
+pub const NAME_CHARACTERS: usize = 80;
+
+/// Calls inside calls of intrinsic functions.
+pub const INTRINSIC_DEPTH: usize = 10;
+
+/// Elements that `States.ArrayRange` makes at most.
+pub const ARRAY_RANGE_ELEMENTS: i64 = 1_000;
+
+/// Characters that `States.Base64Encode`, `States.Base64Decode` and `States.Hash` take.
+pub const INTRINSIC_TEXT_CHARACTERS: usize = 10_000;
+
+/// Bytes of all variables of an execution: "Maximum total size of all stored variables".
+pub const VARIABLES_BYTES: usize = 10 * 1024 * 1024;
+
+/// Seconds that an Express execution may run: "Maximum execution time" of Express workflows.
+pub const EXPRESS_SECONDS: u64 = 300;
+
+/// Seconds that a Standard execution may run, one year: "Maximum execution time" of Standard workflows.
+pub const STANDARD_SECONDS: u64 = 31_536_000;
+
+/// Transitions in one step before the execution lets others run. Ours, not AWS's: an Express execution has no limit of
+/// events, so that a loop of states that wait for nothing would never end a step.
+pub const TRANSITIONS_PER_STEP: usize = 50_000;
+
+/// Levels of nesting in a payload. Ours: deep enough for every real document, shallow enough for every stack.
+pub const NESTING: usize = 127;
