@@ -43,7 +43,14 @@ struct Service {
     iam_prefix: String,
     /// Error code of a request that breaks a constraint of the model.
     validation_code: String,
+    /// Whether messages about violated constraints repeat the offending value.
+    #[serde(default = "yes")]
+    prints_values: bool,
     operations: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Writes all generated files.

@@ -5,7 +5,8 @@ use regex::Regex;
 /// A translated pattern: an anchored expression and the lookaheads before it.
 pub struct Translated {
     pub expression: String,
-    pub lookaheads: Vec<String>,
+    /// Each with the name of its `api::model::Lookahead`.
+    pub lookaheads: Vec<(&'static str, String)>,
 }
 
 /// Translates `pattern`, or `None` where the `regex` crate cannot express it.
@@ -16,14 +17,20 @@ pub fn translate(pattern: &str) -> Option<Translated> {
         rest.remove(0);
     }
     let mut lookaheads = Vec::new();
-    while let Some(after) = rest.strip_prefix("(?=") {
+    while let Some((kind, after)) = lookahead(&rest) {
         let end = closing(after)?;
-        lookaheads.push(format!(r"\A(?:{})", after.get(..end)?));
+        lookaheads.push((kind, format!(r"\A(?:{})", after.get(..end)?)));
         rest = after.get(end + 1..)?.to_owned();
     }
     let expression = format!(r"\A(?:{rest})\z");
-    let compiles = lookaheads.iter().chain([&expression]).all(|text| Regex::new(text).is_ok());
+    let compiles =
+        lookaheads.iter().map(|(_, text)| text).chain([&expression]).all(|text| Regex::new(text).is_ok());
     compiles.then_some(Translated { expression, lookaheads })
+}
+
+fn lookahead(text: &str) -> Option<(&'static str, &str)> {
+    let positive = text.strip_prefix("(?=").map(|after| ("Positive", after));
+    positive.or_else(|| text.strip_prefix("(?!").map(|after| ("Negative", after)))
 }
 
 /// Java's `\w`, `\d` and `\s` are ASCII, the crate's are Unicode.

@@ -42,7 +42,7 @@ fn service_table(model: &Model, service: &Service) -> Result<String> {
     Ok(format!(
         "pub static MODEL: ServiceModel = ServiceModel {{\n\
          service_id: {:?}, endpoint_prefix: {:?}, signing_name: {:?}, iam_prefix: {:?}, api_version: {:?},\n\
-         protocol: Protocol::{protocol}, target_prefix: {:?}, xml_namespace: {:?}, validation_code: {:?},\n\
+         protocol: Protocol::{protocol}, target_prefix: {:?}, xml_namespace: {:?}, prints_values: {},\n\
          operations: OPERATIONS,\n}};\n\n\
          static OPERATIONS: &[Operation] = &[\n",
         metadata.service_id,
@@ -52,7 +52,7 @@ fn service_table(model: &Model, service: &Service) -> Result<String> {
         metadata.api_version,
         metadata.target_prefix.as_deref().unwrap_or_default(),
         metadata.xml_namespace.as_deref().unwrap_or_default(),
-        service.validation_code,
+        service.prints_values,
     ))
 }
 
@@ -64,11 +64,22 @@ fn operation_table(service: &Service, name: &str, operation: &super::model::Oper
     }
     Ok(format!(
         "Operation {{ name: {name:?}, action: \"{}:{name}\", input: &SHAPE_{}, output: &SHAPE_{}, result_wrapper: {wrapper:?}, \
-         errors: &[{errors}] }},\n",
+         validation_code: {:?}, errors: &[{errors}] }},\n",
         service.iam_prefix,
         names::constant(operation.input()),
         names::constant(operation.output()),
+        validation_code(service, operation),
     ))
+}
+
+/// Newer operations of a service may list `ValidationException` where the older ones have a code of their own.
+fn validation_code<'a>(service: &'a Service, operation: &super::model::Operation) -> &'a str {
+    let lists = |code: &str| operation.errors.iter().any(|error| error.shape == code);
+    if lists("ValidationException") && !lists(&service.validation_code) {
+        "ValidationException"
+    } else {
+        &service.validation_code
+    }
 }
 
 fn error_table(name: &str, shape: &Shape) -> Result<String> {
@@ -189,8 +200,11 @@ fn text(name: &str, shape: &Shape) -> String {
     if let Some(pattern) = &shape.pattern {
         let table = match translate(pattern) {
             Some(translated) => {
-                let lookaheads: Vec<String> =
-                    translated.lookaheads.iter().map(|lookahead| raw(lookahead)).collect();
+                let lookaheads: Vec<String> = translated
+                    .lookaheads
+                    .iter()
+                    .map(|(kind, text)| format!("Lookahead::{kind}({})", raw(text)))
+                    .collect();
                 format!(
                     "Pattern::new({}, {}, &[{}])",
                     raw(pattern),
@@ -206,12 +220,28 @@ fn text(name: &str, shape: &Shape) -> String {
         text.push_str(&format!(".matching({table})"));
     }
     if !shape.values.is_empty() {
-        text.push_str(&format!(".one_of(&{:?})", shape.values));
+        text.push_str(&format!(".one_of(&{:?})", java_order(&shape.values)));
     }
     if shape.sensitive {
         text.push_str(".sensitive()");
     }
     text
+}
+
+/// The values in the order in which AWS's messages list them: that of a Java hash table of at least 32 buckets.
+///
+/// Recorded for `ExecutionStatus`, `ApiDestinationHttpMethod`, `ConnectionAuthorizationType` and `OutputFormat`.
+fn java_order(values: &[String]) -> Vec<&String> {
+    let mut buckets: u32 = 32;
+    while values.len() * 4 > buckets as usize * 3 {
+        buckets *= 2;
+    }
+    let mut ordered: Vec<&String> = values.iter().collect();
+    ordered.sort_by_key(|value| {
+        value.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
+            % buckets
+    });
+    ordered
 }
 
 fn raw(text: &str) -> String {

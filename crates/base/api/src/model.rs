@@ -32,8 +32,8 @@ pub struct ServiceModel {
     pub target_prefix: &'static str,
     /// Namespace of XML answers; empty for JSON protocols.
     pub xml_namespace: &'static str,
-    /// Error code of a request that breaks a constraint of the model.
-    pub validation_code: &'static str,
+    /// Whether messages about violated constraints repeat the offending value and the members of an enumeration.
+    pub prints_values: bool,
     /// All operations that are served, sorted by name.
     pub operations: &'static [Operation],
 }
@@ -62,6 +62,8 @@ pub struct Operation {
     pub output: &'static Shape,
     /// Element around an XML answer's members, such as `GetRoleResult`; `None` where AWS has none.
     pub result_wrapper: Option<&'static str>,
+    /// Error code of a request that breaks a constraint of the model.
+    pub validation_code: &'static str,
     /// Errors that the model lists for the operation.
     pub errors: &'static [&'static ErrorShape],
 }
@@ -222,9 +224,18 @@ pub struct Pattern {
     pub text: &'static str,
     /// The expression in the syntax of the `regex` crate, anchored; `None` where that cannot express it.
     expression: Option<&'static str>,
-    /// Lookaheads at the start of `text`, each anchored at the start.
-    lookaheads: &'static [&'static str],
-    compiled: OnceLock<Vec<Regex>>,
+    /// Lookaheads at the start of `text`, which the `regex` crate does not have.
+    lookaheads: &'static [Lookahead],
+    compiled: OnceLock<Vec<(Regex, bool)>>,
+}
+
+/// What must or must not follow at the start of a text; an expression anchored there.
+#[derive(Clone, Copy, Debug)]
+pub enum Lookahead {
+    /// `(?=..)`.
+    Positive(&'static str),
+    /// `(?!..)`.
+    Negative(&'static str),
 }
 
 /// A text without constraints.
@@ -420,11 +431,7 @@ impl Range {
 
 impl Pattern {
     /// A pattern that the `regex` crate can express as `expression`, after the `lookaheads` at its start.
-    pub const fn new(
-        text: &'static str,
-        expression: &'static str,
-        lookaheads: &'static [&'static str],
-    ) -> Self {
+    pub const fn new(text: &'static str, expression: &'static str, lookaheads: &'static [Lookahead]) -> Self {
         Self { text, expression: Some(expression), lookaheads, compiled: OnceLock::new() }
     }
 
@@ -435,13 +442,18 @@ impl Pattern {
 
     /// Whether all of `text` matches.
     pub fn matches(&self, text: &str) -> bool {
-        self.compiled().iter().all(|regex| regex.is_match(text))
+        self.compiled().iter().all(|(regex, wanted)| regex.is_match(text) == *wanted)
     }
 
     /// Code generation has compiled each expression once already, so none fails here.
-    fn compiled(&self) -> &[Regex] {
+    fn compiled(&self) -> &[(Regex, bool)] {
         self.compiled.get_or_init(|| {
-            self.lookaheads.iter().chain(&self.expression).filter_map(|text| Regex::new(text).ok()).collect()
+            let lookaheads = self.lookaheads.iter().map(|lookahead| match lookahead {
+                Lookahead::Positive(expression) => (*expression, true),
+                Lookahead::Negative(expression) => (*expression, false),
+            });
+            let expressions = lookaheads.chain(self.expression.map(|expression| (expression, true)));
+            expressions.filter_map(|(text, wanted)| Some((Regex::new(text).ok()?, wanted))).collect()
         })
     }
 }

@@ -18,7 +18,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::AwsQuery,
     target_prefix: "",
     xml_namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/",
-    validation_code: "ValidationError",
+    prints_values: true,
     operations: OPERATIONS,
 };
 
@@ -29,6 +29,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_CHANGE_SET_INPUT,
         output: &SHAPE_CREATE_CHANGE_SET_OUTPUT,
         result_wrapper: Some("CreateChangeSetResult"),
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_ALREADY_EXISTS_EXCEPTION,
             &ERROR_INSUFFICIENT_CAPABILITIES_EXCEPTION,
@@ -41,6 +42,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_STACK_INPUT,
         output: &SHAPE_CREATE_STACK_OUTPUT,
         result_wrapper: Some("CreateStackResult"),
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
             &ERROR_ALREADY_EXISTS_EXCEPTION,
@@ -54,6 +56,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_CHANGE_SET_INPUT,
         output: &SHAPE_DELETE_CHANGE_SET_OUTPUT,
         result_wrapper: Some("DeleteChangeSetResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_INVALID_CHANGE_SET_STATUS_EXCEPTION],
     },
     Operation {
@@ -62,6 +65,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_STACK_INPUT,
         output: &SHAPE_DELETE_STACK_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationError",
         errors: &[&ERROR_TOKEN_ALREADY_EXISTS_EXCEPTION],
     },
     Operation {
@@ -70,6 +74,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_CHANGE_SET_INPUT,
         output: &SHAPE_DESCRIBE_CHANGE_SET_OUTPUT,
         result_wrapper: Some("DescribeChangeSetResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_CHANGE_SET_NOT_FOUND_EXCEPTION],
     },
     Operation {
@@ -78,6 +83,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_STACK_EVENTS_INPUT,
         output: &SHAPE_DESCRIBE_STACK_EVENTS_OUTPUT,
         result_wrapper: Some("DescribeStackEventsResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -86,6 +92,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_STACK_RESOURCE_INPUT,
         output: &SHAPE_DESCRIBE_STACK_RESOURCE_OUTPUT,
         result_wrapper: Some("DescribeStackResourceResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -94,6 +101,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_STACK_RESOURCES_INPUT,
         output: &SHAPE_DESCRIBE_STACK_RESOURCES_OUTPUT,
         result_wrapper: Some("DescribeStackResourcesResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -102,6 +110,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_STACKS_INPUT,
         output: &SHAPE_DESCRIBE_STACKS_OUTPUT,
         result_wrapper: Some("DescribeStacksResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -110,6 +119,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_EXECUTE_CHANGE_SET_INPUT,
         output: &SHAPE_EXECUTE_CHANGE_SET_OUTPUT,
         result_wrapper: Some("ExecuteChangeSetResult"),
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_INVALID_CHANGE_SET_STATUS_EXCEPTION,
             &ERROR_CHANGE_SET_NOT_FOUND_EXCEPTION,
@@ -123,6 +133,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_GET_TEMPLATE_INPUT,
         output: &SHAPE_GET_TEMPLATE_OUTPUT,
         result_wrapper: Some("GetTemplateResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_CHANGE_SET_NOT_FOUND_EXCEPTION],
     },
     Operation {
@@ -131,6 +142,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_GET_TEMPLATE_SUMMARY_INPUT,
         output: &SHAPE_GET_TEMPLATE_SUMMARY_OUTPUT,
         result_wrapper: Some("GetTemplateSummaryResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_STACK_SET_NOT_FOUND_EXCEPTION],
     },
     Operation {
@@ -139,6 +151,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_CHANGE_SETS_INPUT,
         output: &SHAPE_LIST_CHANGE_SETS_OUTPUT,
         result_wrapper: Some("ListChangeSetsResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -147,6 +160,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_EXPORTS_INPUT,
         output: &SHAPE_LIST_EXPORTS_OUTPUT,
         result_wrapper: Some("ListExportsResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -155,6 +169,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_STACK_RESOURCES_INPUT,
         output: &SHAPE_LIST_STACK_RESOURCES_OUTPUT,
         result_wrapper: Some("ListStackResourcesResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -163,6 +178,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_STACKS_INPUT,
         output: &SHAPE_LIST_STACKS_OUTPUT,
         result_wrapper: Some("ListStacksResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -171,6 +187,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UPDATE_STACK_INPUT,
         output: &SHAPE_UPDATE_STACK_OUTPUT,
         result_wrapper: Some("UpdateStackResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_INSUFFICIENT_CAPABILITIES_EXCEPTION, &ERROR_TOKEN_ALREADY_EXISTS_EXCEPTION],
     },
     Operation {
@@ -179,6 +196,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UPDATE_TERMINATION_PROTECTION_INPUT,
         output: &SHAPE_UPDATE_TERMINATION_PROTECTION_OUTPUT,
         result_wrapper: Some("UpdateTerminationProtectionResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
     Operation {
@@ -187,6 +205,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_VALIDATE_TEMPLATE_INPUT,
         output: &SHAPE_VALIDATE_TEMPLATE_OUTPUT,
         result_wrapper: Some("ValidateTemplateResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
 ];
@@ -201,15 +220,15 @@ static ERROR_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
     server_fault: false,
 };
 static SHAPE_ATTRIBUTE_CHANGE_TYPE: Shape =
-    Shape::string("AttributeChangeType", Text::new().one_of(&["Add", "Remove", "Modify", "SyncWithActual"]));
+    Shape::string("AttributeChangeType", Text::new().one_of(&["Add", "Remove", "SyncWithActual", "Modify"]));
 static SHAPE_BEFORE_VALUE_FROM: Shape =
-    Shape::string("BeforeValueFrom", Text::new().one_of(&["PREVIOUS_DEPLOYMENT_STATE", "ACTUAL_STATE"]));
+    Shape::string("BeforeValueFrom", Text::new().one_of(&["ACTUAL_STATE", "PREVIOUS_DEPLOYMENT_STATE"]));
 static SHAPE_CALL_AS: Shape = Shape::string("CallAs", Text::new().one_of(&["SELF", "DELEGATED_ADMIN"]));
 static SHAPE_CAPABILITIES: Shape =
     Shape::list("Capabilities", &SHAPE_CAPABILITY, "member", false, Size::NONE);
 static SHAPE_CAPABILITY: Shape = Shape::string(
     "Capability",
-    Text::new().one_of(&["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]),
+    Text::new().one_of(&["CAPABILITY_AUTO_EXPAND", "CAPABILITY_NAMED_IAM", "CAPABILITY_IAM"]),
 );
 static SHAPE_CHANGE: Shape = Shape::structure(
     "Change",
@@ -221,7 +240,7 @@ static SHAPE_CHANGE: Shape = Shape::structure(
 );
 static SHAPE_CHANGE_ACTION: Shape = Shape::string(
     "ChangeAction",
-    Text::new().one_of(&["Add", "Modify", "Remove", "Import", "Dynamic", "SyncWithActual"]),
+    Text::new().one_of(&["Add", "Remove", "Import", "SyncWithActual", "Modify", "Dynamic"]),
 );
 static SHAPE_CHANGE_SET_ID: Shape = Shape::string(
     "ChangeSetId",
@@ -256,13 +275,13 @@ static ERROR_CHANGE_SET_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
 static SHAPE_CHANGE_SET_STATUS: Shape = Shape::string(
     "ChangeSetStatus",
     Text::new().one_of(&[
-        "CREATE_PENDING",
-        "CREATE_IN_PROGRESS",
-        "CREATE_COMPLETE",
         "DELETE_PENDING",
-        "DELETE_IN_PROGRESS",
+        "CREATE_IN_PROGRESS",
         "DELETE_COMPLETE",
         "DELETE_FAILED",
+        "DELETE_IN_PROGRESS",
+        "CREATE_PENDING",
+        "CREATE_COMPLETE",
         "FAILED",
     ]),
 );
@@ -287,15 +306,15 @@ static SHAPE_CHANGE_SET_SUMMARY: Shape = Shape::structure(
     ],
 );
 static SHAPE_CHANGE_SET_TYPE: Shape =
-    Shape::string("ChangeSetType", Text::new().one_of(&["CREATE", "UPDATE", "IMPORT"]));
+    Shape::string("ChangeSetType", Text::new().one_of(&["IMPORT", "UPDATE", "CREATE"]));
 static SHAPE_CHANGE_SOURCE: Shape = Shape::string(
     "ChangeSource",
     Text::new().one_of(&[
-        "ResourceReference",
         "ParameterReference",
-        "ResourceAttribute",
         "DirectModification",
         "Automatic",
+        "ResourceAttribute",
+        "ResourceReference",
         "NoModification",
     ]),
 );
@@ -391,13 +410,13 @@ static SHAPE_DELETE_STACK_INPUT: Shape = Shape::structure(
 );
 static SHAPE_DELETE_STACK_OUTPUT: Shape = Shape::structure("DeleteStackOutput", &[]);
 static SHAPE_DELETION_MODE: Shape =
-    Shape::string("DeletionMode", Text::new().one_of(&["STANDARD", "FORCE_DELETE_STACK"]));
+    Shape::string("DeletionMode", Text::new().one_of(&["FORCE_DELETE_STACK", "STANDARD"]));
 static SHAPE_DEPLOYMENT_CONFIG: Shape = Shape::structure(
     "DeploymentConfig",
     &[Member::optional("Mode", &SHAPE_DEPLOYMENT_CONFIG_MODE), Member::optional("DisableRollback", &BOOLEAN)],
 );
 static SHAPE_DEPLOYMENT_CONFIG_MODE: Shape =
-    Shape::string("DeploymentConfigMode", Text::new().one_of(&["STANDARD", "EXPRESS"]));
+    Shape::string("DeploymentConfigMode", Text::new().one_of(&["EXPRESS", "STANDARD"]));
 static SHAPE_DEPLOYMENT_MODE: Shape = Shape::string("DeploymentMode", Text::new().one_of(&["REVERT_DRIFT"]));
 static SHAPE_DESCRIBE_CHANGE_SET_INPUT: Shape = Shape::structure(
     "DescribeChangeSetInput",
@@ -478,7 +497,7 @@ static SHAPE_DETAILED_STATUS: Shape =
     Shape::string("DetailedStatus", Text::new().one_of(&["CONFIGURATION_COMPLETE", "VALIDATION_FAILED"]));
 static SHAPE_DRIFT_IGNORED_REASON: Shape = Shape::string(
     "DriftIgnoredReason",
-    Text::new().one_of(&["MANAGED_BY_AWS", "WRITE_ONLY_PROPERTY", "SENSITIVE_PROPERTY"]),
+    Text::new().one_of(&["WRITE_ONLY_PROPERTY", "MANAGED_BY_AWS", "SENSITIVE_PROPERTY"]),
 );
 static SHAPE_EVALUATION_TYPE: Shape =
     Shape::string("EvaluationType", Text::new().one_of(&["Static", "Dynamic"]));
@@ -496,12 +515,12 @@ static SHAPE_EXECUTE_CHANGE_SET_OUTPUT: Shape = Shape::structure("ExecuteChangeS
 static SHAPE_EXECUTION_STATUS: Shape = Shape::string(
     "ExecutionStatus",
     Text::new().one_of(&[
-        "UNAVAILABLE",
-        "AVAILABLE",
-        "EXECUTE_IN_PROGRESS",
         "EXECUTE_COMPLETE",
         "EXECUTE_FAILED",
+        "AVAILABLE",
+        "UNAVAILABLE",
         "OBSOLETE",
+        "EXECUTE_IN_PROGRESS",
     ]),
 );
 static SHAPE_EXPORT: Shape = Shape::structure(
@@ -555,7 +574,7 @@ static SHAPE_GET_TEMPLATE_SUMMARY_OUTPUT: Shape = Shape::structure(
     ],
 );
 static SHAPE_HOOK_FAILURE_MODE: Shape =
-    Shape::string("HookFailureMode", Text::new().one_of(&["FAIL", "WARN"]));
+    Shape::string("HookFailureMode", Text::new().one_of(&["WARN", "FAIL"]));
 static SHAPE_HOOK_INVOCATION_COUNT: Shape = Shape::integer("HookInvocationCount", Range::between(1, 100));
 static SHAPE_HOOK_INVOCATION_ID: Shape = Shape::string(
     "HookInvocationId",
@@ -570,9 +589,9 @@ static SHAPE_HOOK_INVOCATION_POINT: Shape =
 static SHAPE_HOOK_STATUS: Shape = Shape::string(
     "HookStatus",
     Text::new().one_of(&[
+        "HOOK_COMPLETE_FAILED",
         "HOOK_IN_PROGRESS",
         "HOOK_COMPLETE_SUCCEEDED",
-        "HOOK_COMPLETE_FAILED",
         "HOOK_FAILED",
     ]),
 );
@@ -664,9 +683,9 @@ static SHAPE_NEXT_TOKEN: Shape = Shape::string("NextToken", Text::new().sized(Si
 static SHAPE_NOTIFICATION_AR_NS: Shape =
     Shape::list("NotificationARNs", &STRING, "member", false, Size::at_most(5));
 static SHAPE_ON_FAILURE: Shape =
-    Shape::string("OnFailure", Text::new().one_of(&["DO_NOTHING", "ROLLBACK", "DELETE"]));
+    Shape::string("OnFailure", Text::new().one_of(&["ROLLBACK", "DELETE", "DO_NOTHING"]));
 static SHAPE_ON_STACK_FAILURE: Shape =
-    Shape::string("OnStackFailure", Text::new().one_of(&["DO_NOTHING", "ROLLBACK", "DELETE"]));
+    Shape::string("OnStackFailure", Text::new().one_of(&["ROLLBACK", "DELETE", "DO_NOTHING"]));
 static SHAPE_OPERATION_ENTRY: Shape = Shape::structure(
     "OperationEntry",
     &[Member::optional("OperationType", &SHAPE_OPERATION_TYPE), Member::optional("OperationId", &STRING)],
@@ -674,12 +693,12 @@ static SHAPE_OPERATION_ENTRY: Shape = Shape::structure(
 static SHAPE_OPERATION_TYPE: Shape = Shape::string(
     "OperationType",
     Text::new().one_of(&[
+        "ROLLBACK",
         "CREATE_STACK",
+        "CREATE_CHANGESET",
         "UPDATE_STACK",
         "DELETE_STACK",
         "CONTINUE_ROLLBACK",
-        "ROLLBACK",
-        "CREATE_CHANGESET",
     ]),
 );
 static SHAPE_OUTPUT: Shape = Shape::structure(
@@ -720,28 +739,28 @@ static SHAPE_PARAMETERS: Shape = Shape::list("Parameters", &SHAPE_PARAMETER, "me
 static SHAPE_POLICY_ACTION: Shape = Shape::string(
     "PolicyAction",
     Text::new().one_of(&[
-        "Delete",
-        "Retain",
         "Snapshot",
-        "ReplaceAndDelete",
-        "ReplaceAndRetain",
+        "Retain",
         "ReplaceAndSnapshot",
+        "ReplaceAndRetain",
+        "Delete",
+        "ReplaceAndDelete",
     ]),
 );
 static SHAPE_REPLACEMENT: Shape =
-    Shape::string("Replacement", Text::new().one_of(&["True", "False", "Conditional"]));
+    Shape::string("Replacement", Text::new().one_of(&["False", "Conditional", "True"]));
 static SHAPE_REQUIRES_RECREATION: Shape =
-    Shape::string("RequiresRecreation", Text::new().one_of(&["Never", "Conditionally", "Always"]));
+    Shape::string("RequiresRecreation", Text::new().one_of(&["Never", "Always", "Conditionally"]));
 static SHAPE_RESOURCE_ATTRIBUTE: Shape = Shape::string(
     "ResourceAttribute",
     Text::new().one_of(&[
-        "Properties",
+        "DeletionPolicy",
         "Metadata",
         "CreationPolicy",
-        "UpdatePolicy",
-        "DeletionPolicy",
-        "UpdateReplacePolicy",
+        "Properties",
         "Tags",
+        "UpdatePolicy",
+        "UpdateReplacePolicy",
     ]),
 );
 static SHAPE_RESOURCE_CHANGE: Shape = Shape::structure(
@@ -821,34 +840,34 @@ static SHAPE_RESOURCE_IDENTIFIERS: Shape =
 static SHAPE_RESOURCE_STATUS: Shape = Shape::string(
     "ResourceStatus",
     Text::new().one_of(&[
-        "CREATE_IN_PROGRESS",
-        "CREATE_FAILED",
-        "CREATE_COMPLETE",
-        "DELETE_IN_PROGRESS",
-        "DELETE_FAILED",
-        "DELETE_COMPLETE",
-        "DELETE_SKIPPED",
-        "UPDATE_IN_PROGRESS",
-        "UPDATE_FAILED",
-        "UPDATE_COMPLETE",
-        "IMPORT_FAILED",
-        "IMPORT_COMPLETE",
-        "IMPORT_IN_PROGRESS",
-        "IMPORT_ROLLBACK_IN_PROGRESS",
-        "IMPORT_ROLLBACK_FAILED",
-        "IMPORT_ROLLBACK_COMPLETE",
-        "EXPORT_FAILED",
-        "EXPORT_COMPLETE",
-        "EXPORT_IN_PROGRESS",
-        "EXPORT_ROLLBACK_IN_PROGRESS",
-        "EXPORT_ROLLBACK_FAILED",
-        "EXPORT_ROLLBACK_COMPLETE",
-        "UPDATE_ROLLBACK_IN_PROGRESS",
-        "UPDATE_ROLLBACK_COMPLETE",
         "UPDATE_ROLLBACK_FAILED",
+        "CREATE_IN_PROGRESS",
+        "IMPORT_ROLLBACK_IN_PROGRESS",
+        "DELETE_COMPLETE",
+        "DELETE_FAILED",
+        "UPDATE_IN_PROGRESS",
+        "IMPORT_COMPLETE",
+        "IMPORT_FAILED",
+        "EXPORT_ROLLBACK_IN_PROGRESS",
+        "IMPORT_ROLLBACK_COMPLETE",
+        "CREATE_COMPLETE",
+        "IMPORT_ROLLBACK_FAILED",
+        "CREATE_FAILED",
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "EXPORT_COMPLETE",
+        "EXPORT_FAILED",
+        "EXPORT_ROLLBACK_COMPLETE",
         "ROLLBACK_IN_PROGRESS",
+        "IMPORT_IN_PROGRESS",
+        "EXPORT_ROLLBACK_FAILED",
+        "UPDATE_COMPLETE",
+        "DELETE_IN_PROGRESS",
+        "UPDATE_FAILED",
         "ROLLBACK_COMPLETE",
         "ROLLBACK_FAILED",
+        "DELETE_SKIPPED",
+        "EXPORT_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE",
     ]),
 );
 static SHAPE_RESOURCE_TARGET_DEFINITION: Shape = Shape::structure(
@@ -943,7 +962,7 @@ static SHAPE_STACK_DRIFT_INFORMATION_SUMMARY: Shape = Shape::structure(
     ],
 );
 static SHAPE_STACK_DRIFT_STATUS: Shape =
-    Shape::string("StackDriftStatus", Text::new().one_of(&["DRIFTED", "IN_SYNC", "UNKNOWN", "NOT_CHECKED"]));
+    Shape::string("StackDriftStatus", Text::new().one_of(&["DRIFTED", "UNKNOWN", "IN_SYNC", "NOT_CHECKED"]));
 static SHAPE_STACK_EVENT: Shape = Shape::structure(
     "StackEvent",
     &[
@@ -1035,7 +1054,7 @@ static SHAPE_STACK_RESOURCE_DRIFT_INFORMATION_SUMMARY: Shape = Shape::structure(
 );
 static SHAPE_STACK_RESOURCE_DRIFT_STATUS: Shape = Shape::string(
     "StackResourceDriftStatus",
-    Text::new().one_of(&["IN_SYNC", "MODIFIED", "DELETED", "NOT_CHECKED", "UNKNOWN", "UNSUPPORTED"]),
+    Text::new().one_of(&["MODIFIED", "UNKNOWN", "IN_SYNC", "UNSUPPORTED", "DELETED", "NOT_CHECKED"]),
 );
 static SHAPE_STACK_RESOURCE_SUMMARIES: Shape =
     Shape::list("StackResourceSummaries", &SHAPE_STACK_RESOURCE_SUMMARY, "member", false, Size::NONE);
@@ -1064,29 +1083,29 @@ static ERROR_STACK_SET_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
 static SHAPE_STACK_STATUS: Shape = Shape::string(
     "StackStatus",
     Text::new().one_of(&[
-        "CREATE_IN_PROGRESS",
         "CREATE_FAILED",
-        "CREATE_COMPLETE",
-        "ROLLBACK_IN_PROGRESS",
-        "ROLLBACK_FAILED",
-        "ROLLBACK_COMPLETE",
-        "DELETE_IN_PROGRESS",
-        "DELETE_FAILED",
-        "DELETE_COMPLETE",
-        "UPDATE_IN_PROGRESS",
-        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
-        "UPDATE_COMPLETE",
-        "UPDATE_FAILED",
+        "REVIEW_IN_PROGRESS",
         "UPDATE_ROLLBACK_IN_PROGRESS",
         "UPDATE_ROLLBACK_FAILED",
-        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
-        "UPDATE_ROLLBACK_COMPLETE",
-        "REVIEW_IN_PROGRESS",
-        "IMPORT_IN_PROGRESS",
-        "IMPORT_COMPLETE",
+        "CREATE_IN_PROGRESS",
         "IMPORT_ROLLBACK_IN_PROGRESS",
-        "IMPORT_ROLLBACK_FAILED",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        "ROLLBACK_IN_PROGRESS",
+        "DELETE_COMPLETE",
+        "IMPORT_IN_PROGRESS",
+        "UPDATE_COMPLETE",
+        "DELETE_FAILED",
+        "UPDATE_IN_PROGRESS",
+        "DELETE_IN_PROGRESS",
+        "UPDATE_FAILED",
+        "IMPORT_COMPLETE",
+        "ROLLBACK_COMPLETE",
+        "ROLLBACK_FAILED",
         "IMPORT_ROLLBACK_COMPLETE",
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_ROLLBACK_FAILED",
     ]),
 );
 static SHAPE_STACK_STATUS_FILTER: Shape =
@@ -1132,7 +1151,7 @@ static SHAPE_TEMPLATE_PARAMETER: Shape = Shape::structure(
 static SHAPE_TEMPLATE_PARAMETERS: Shape =
     Shape::list("TemplateParameters", &SHAPE_TEMPLATE_PARAMETER, "member", false, Size::NONE);
 static SHAPE_TEMPLATE_STAGE: Shape =
-    Shape::string("TemplateStage", Text::new().one_of(&["Original", "Processed"]));
+    Shape::string("TemplateStage", Text::new().one_of(&["Processed", "Original"]));
 static SHAPE_TEMPLATE_SUMMARY_CONFIG: Shape = Shape::structure(
     "TemplateSummaryConfig",
     &[Member::optional("TreatUnrecognizedResourceTypesAsWarnings", &BOOLEAN)],

@@ -18,7 +18,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::AwsJson1_1,
     target_prefix: "AmazonEC2ContainerServiceV20141113",
     xml_namespace: "",
-    validation_code: "InvalidParameterException",
+    prints_values: true,
     operations: OPERATIONS,
 };
 
@@ -29,6 +29,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_CLUSTER_INPUT,
         output: &SHAPE_CREATE_CLUSTER_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_NAMESPACE_NOT_FOUND_EXCEPTION,
@@ -43,6 +44,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_CLUSTER_INPUT,
         output: &SHAPE_DELETE_CLUSTER_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_CLUSTER_CONTAINS_CONTAINER_INSTANCES_EXCEPTION,
             &ERROR_ACCESS_DENIED_EXCEPTION,
@@ -62,6 +64,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DEREGISTER_TASK_DEFINITION_INPUT,
         output: &SHAPE_DEREGISTER_TASK_DEFINITION_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -75,6 +78,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_CLUSTERS_INPUT,
         output: &SHAPE_DESCRIBE_CLUSTERS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -88,6 +92,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_TASK_DEFINITION_INPUT,
         output: &SHAPE_DESCRIBE_TASK_DEFINITION_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -101,6 +106,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_TASKS_INPUT,
         output: &SHAPE_DESCRIBE_TASKS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -115,6 +121,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_CLUSTERS_INPUT,
         output: &SHAPE_LIST_CLUSTERS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -128,6 +135,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TAGS_FOR_RESOURCE_INPUT,
         output: &SHAPE_LIST_TAGS_FOR_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -142,6 +150,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TASK_DEFINITION_FAMILIES_INPUT,
         output: &SHAPE_LIST_TASK_DEFINITION_FAMILIES_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -155,6 +164,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TASK_DEFINITIONS_INPUT,
         output: &SHAPE_LIST_TASK_DEFINITIONS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -168,6 +178,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TASKS_INPUT,
         output: &SHAPE_LIST_TASKS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -183,6 +194,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_REGISTER_TASK_DEFINITION_INPUT,
         output: &SHAPE_REGISTER_TASK_DEFINITION_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
@@ -197,6 +209,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_RUN_TASK_INPUT,
         output: &SHAPE_RUN_TASK_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_CONFLICT_EXCEPTION,
             &ERROR_ACCESS_DENIED_EXCEPTION,
@@ -216,6 +229,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_STOP_TASK_INPUT,
         output: &SHAPE_STOP_TASK_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_SERVER_EXCEPTION,
@@ -230,6 +244,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_TAG_RESOURCE_INPUT,
         output: &SHAPE_TAG_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
@@ -246,6 +261,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UNTAG_RESOURCE_INPUT,
         output: &SHAPE_UNTAG_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -261,6 +277,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UPDATE_CLUSTER_INPUT,
         output: &SHAPE_UPDATE_CLUSTER_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_ACCESS_DENIED_EXCEPTION,
             &ERROR_NAMESPACE_NOT_FOUND_EXCEPTION,
@@ -393,7 +410,7 @@ static ERROR_CLUSTER_CONTAINS_TASKS_EXCEPTION: ErrorShape = ErrorShape {
 };
 static SHAPE_CLUSTER_FIELD: Shape = Shape::string(
     "ClusterField",
-    Text::new().one_of(&["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"]),
+    Text::new().one_of(&["SETTINGS", "STATISTICS", "ATTACHMENTS", "TAGS", "CONFIGURATIONS"]),
 );
 static SHAPE_CLUSTER_FIELD_LIST: Shape =
     Shape::list("ClusterFieldList", &SHAPE_CLUSTER_FIELD, "member", false, Size::NONE);
@@ -417,7 +434,7 @@ static SHAPE_CLUSTER_SETTINGS: Shape =
     Shape::list("ClusterSettings", &SHAPE_CLUSTER_SETTING, "member", false, Size::NONE);
 static SHAPE_CLUSTERS: Shape = Shape::list("Clusters", &SHAPE_CLUSTER, "member", false, Size::NONE);
 static SHAPE_COMPATIBILITY: Shape =
-    Shape::string("Compatibility", Text::new().one_of(&["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"]));
+    Shape::string("Compatibility", Text::new().one_of(&["FARGATE", "EXTERNAL", "EC2", "MANAGED_INSTANCES"]));
 static SHAPE_COMPATIBILITY_LIST: Shape =
     Shape::list("CompatibilityList", &SHAPE_COMPATIBILITY, "member", false, Size::NONE);
 static ERROR_CONFLICT_EXCEPTION: ErrorShape =
@@ -449,7 +466,7 @@ static SHAPE_CONTAINER: Shape = Shape::structure(
     ],
 );
 static SHAPE_CONTAINER_CONDITION: Shape =
-    Shape::string("ContainerCondition", Text::new().one_of(&["START", "COMPLETE", "SUCCESS", "HEALTHY"]));
+    Shape::string("ContainerCondition", Text::new().one_of(&["START", "SUCCESS", "COMPLETE", "HEALTHY"]));
 static SHAPE_CONTAINER_DEFINITION: Shape = Shape::structure(
     "ContainerDefinition",
     &[
@@ -588,7 +605,7 @@ static SHAPE_DESCRIBE_TASKS_OUTPUT: Shape = Shape::structure(
     &[Member::optional("tasks", &SHAPE_TASKS), Member::optional("failures", &SHAPE_FAILURES)],
 );
 static SHAPE_DESIRED_STATUS: Shape =
-    Shape::string("DesiredStatus", Text::new().one_of(&["RUNNING", "PENDING", "STOPPED"]));
+    Shape::string("DesiredStatus", Text::new().one_of(&["STOPPED", "PENDING", "RUNNING"]));
 static SHAPE_DEVICE: Shape = Shape::structure(
     "Device",
     &[
@@ -598,7 +615,7 @@ static SHAPE_DEVICE: Shape = Shape::structure(
     ],
 );
 static SHAPE_DEVICE_CGROUP_PERMISSION: Shape =
-    Shape::string("DeviceCgroupPermission", Text::new().one_of(&["read", "write", "mknod"]));
+    Shape::string("DeviceCgroupPermission", Text::new().one_of(&["mknod", "read", "write"]));
 static SHAPE_DEVICE_CGROUP_PERMISSIONS: Shape =
     Shape::list("DeviceCgroupPermissions", &SHAPE_DEVICE_CGROUP_PERMISSION, "member", false, Size::NONE);
 static SHAPE_DEVICES_LIST: Shape = Shape::list("DevicesList", &SHAPE_DEVICE, "member", false, Size::NONE);
@@ -685,7 +702,7 @@ static SHAPE_EXECUTE_COMMAND_LOG_CONFIGURATION: Shape = Shape::structure(
     ],
 );
 static SHAPE_EXECUTE_COMMAND_LOGGING: Shape =
-    Shape::string("ExecuteCommandLogging", Text::new().one_of(&["NONE", "DEFAULT", "OVERRIDE"]));
+    Shape::string("ExecuteCommandLogging", Text::new().one_of(&["DEFAULT", "OVERRIDE", "NONE"]));
 static SHAPE_F_SX_WINDOWS_FILE_SERVER_AUTHORIZATION_CONFIG: Shape = Shape::structure(
     "FSxWindowsFileServerAuthorizationConfig",
     &[Member::required("credentialsParameter", &STRING), Member::required("domain", &STRING)],
@@ -739,7 +756,7 @@ static SHAPE_HEALTH_CHECK: Shape = Shape::structure(
     ],
 );
 static SHAPE_HEALTH_STATUS: Shape =
-    Shape::string("HealthStatus", Text::new().one_of(&["HEALTHY", "UNHEALTHY", "UNKNOWN"]));
+    Shape::string("HealthStatus", Text::new().one_of(&["UNHEALTHY", "UNKNOWN", "HEALTHY"]));
 static SHAPE_HOST_ENTRY: Shape = Shape::structure(
     "HostEntry",
     &[Member::required("hostname", &STRING), Member::required("ipAddress", &STRING)],
@@ -772,10 +789,10 @@ static ERROR_INVALID_PARAMETER_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
-static SHAPE_IPC_MODE: Shape = Shape::string("IpcMode", Text::new().one_of(&["host", "task", "none"]));
+static SHAPE_IPC_MODE: Shape = Shape::string("IpcMode", Text::new().one_of(&["task", "host", "none"]));
 static SHAPE_ISOLATION_MODE: Shape = Shape::string(
     "IsolationMode",
-    Text::new().one_of(&["SHARED", "ISOLATED_SANDBOX", "CONFIDENTIAL_SANDBOX"]),
+    Text::new().one_of(&["ISOLATED_SANDBOX", "SHARED", "CONFIDENTIAL_SANDBOX"]),
 );
 static SHAPE_KERNEL_CAPABILITIES: Shape = Shape::structure(
     "KernelCapabilities",
@@ -786,7 +803,7 @@ static SHAPE_KEY_VALUE_PAIR: Shape = Shape::structure(
     &[Member::optional("name", &STRING), Member::optional("value", &STRING)],
 );
 static SHAPE_LAUNCH_TYPE: Shape =
-    Shape::string("LaunchType", Text::new().one_of(&["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"]));
+    Shape::string("LaunchType", Text::new().one_of(&["FARGATE", "EXTERNAL", "EC2", "MANAGED_INSTANCES"]));
 static ERROR_LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
     name: "LimitExceededException",
     code: "LimitExceededException",
@@ -886,13 +903,13 @@ static SHAPE_LOG_DRIVER: Shape = Shape::string(
     "LogDriver",
     Text::new().one_of(&[
         "json-file",
-        "syslog",
-        "journald",
-        "gelf",
+        "splunk",
         "fluentd",
         "awslogs",
-        "splunk",
+        "journald",
         "awsfirelens",
+        "syslog",
+        "gelf",
     ]),
 );
 static SHAPE_MANAGED_AGENT: Shape = Shape::structure(
@@ -956,7 +973,7 @@ static SHAPE_NETWORK_INTERFACE: Shape = Shape::structure(
 static SHAPE_NETWORK_INTERFACES: Shape =
     Shape::list("NetworkInterfaces", &SHAPE_NETWORK_INTERFACE, "member", false, Size::NONE);
 static SHAPE_NETWORK_MODE: Shape =
-    Shape::string("NetworkMode", Text::new().one_of(&["bridge", "host", "awsvpc", "none"]));
+    Shape::string("NetworkMode", Text::new().one_of(&["host", "bridge", "awsvpc", "none"]));
 static SHAPE_NEURON_DEVICE_IDS: Shape = Shape::list("NeuronDeviceIds", &STRING, "member", false, Size::NONE);
 static SHAPE_NVIDIA_MPS_ALLOCATION: Shape = Shape::structure(
     "NvidiaMpsAllocation",
@@ -972,19 +989,19 @@ static SHAPE_NVIDIA_MPS_ALLOCATION_MEMORY_INTEGER: Shape =
 static SHAPE_OS_FAMILY: Shape = Shape::string(
     "OSFamily",
     Text::new().one_of(&[
-        "WINDOWS_SERVER_2019_FULL",
-        "WINDOWS_SERVER_2019_CORE",
-        "WINDOWS_SERVER_2016_FULL",
-        "WINDOWS_SERVER_2004_CORE",
         "WINDOWS_SERVER_2022_CORE",
-        "WINDOWS_SERVER_2022_FULL",
-        "WINDOWS_SERVER_2025_CORE",
+        "WINDOWS_SERVER_2019_FULL",
+        "WINDOWS_SERVER_2016_FULL",
         "WINDOWS_SERVER_2025_FULL",
-        "WINDOWS_SERVER_20H2_CORE",
+        "WINDOWS_SERVER_2022_FULL",
         "LINUX",
+        "WINDOWS_SERVER_20H2_CORE",
+        "WINDOWS_SERVER_2019_CORE",
+        "WINDOWS_SERVER_2004_CORE",
+        "WINDOWS_SERVER_2025_CORE",
     ]),
 );
-static SHAPE_PID_MODE: Shape = Shape::string("PidMode", Text::new().one_of(&["host", "task"]));
+static SHAPE_PID_MODE: Shape = Shape::string("PidMode", Text::new().one_of(&["task", "host"]));
 static SHAPE_PLACEMENT_CONSTRAINT: Shape = Shape::structure(
     "PlacementConstraint",
     &[Member::optional("type", &SHAPE_PLACEMENT_CONSTRAINT_TYPE), Member::optional("expression", &STRING)],
@@ -1000,7 +1017,7 @@ static SHAPE_PLACEMENT_STRATEGY: Shape = Shape::structure(
     &[Member::optional("type", &SHAPE_PLACEMENT_STRATEGY_TYPE), Member::optional("field", &STRING)],
 );
 static SHAPE_PLACEMENT_STRATEGY_TYPE: Shape =
-    Shape::string("PlacementStrategyType", Text::new().one_of(&["random", "spread", "binpack"]));
+    Shape::string("PlacementStrategyType", Text::new().one_of(&["binpack", "random", "spread"]));
 static ERROR_PLATFORM_TASK_DEFINITION_INCOMPATIBILITY_EXCEPTION: ErrorShape = ErrorShape {
     name: "PlatformTaskDefinitionIncompatibilityException",
     code: "PlatformTaskDefinitionIncompatibilityException",
@@ -1089,7 +1106,7 @@ static SHAPE_RESOURCE_REQUIREMENT: Shape = Shape::structure(
 static SHAPE_RESOURCE_REQUIREMENTS: Shape =
     Shape::list("ResourceRequirements", &SHAPE_RESOURCE_REQUIREMENT, "member", false, Size::NONE);
 static SHAPE_RESOURCE_TYPE: Shape =
-    Shape::string("ResourceType", Text::new().one_of(&["GPU", "InferenceAccelerator", "NeuronDevice"]));
+    Shape::string("ResourceType", Text::new().one_of(&["NeuronDevice", "GPU", "InferenceAccelerator"]));
 static SHAPE_RUN_TASK_INPUT: Shape = Shape::structure(
     "RunTaskInput",
     &[
@@ -1283,7 +1300,7 @@ static SHAPE_TASK_DEFINITION: Shape = Shape::structure(
     ],
 );
 static SHAPE_TASK_DEFINITION_FAMILY_STATUS: Shape =
-    Shape::string("TaskDefinitionFamilyStatus", Text::new().one_of(&["ACTIVE", "INACTIVE", "ALL"]));
+    Shape::string("TaskDefinitionFamilyStatus", Text::new().one_of(&["ALL", "ACTIVE", "INACTIVE"]));
 static SHAPE_TASK_DEFINITION_FIELD: Shape =
     Shape::string("TaskDefinitionField", Text::new().one_of(&["TAGS"]));
 static SHAPE_TASK_DEFINITION_FIELD_LIST: Shape =
@@ -1314,7 +1331,7 @@ static SHAPE_TASK_FIELD: Shape = Shape::string("TaskField", Text::new().one_of(&
 static SHAPE_TASK_FIELD_LIST: Shape =
     Shape::list("TaskFieldList", &SHAPE_TASK_FIELD, "member", false, Size::NONE);
 static SHAPE_TASK_FILESYSTEM_TYPE: Shape =
-    Shape::string("TaskFilesystemType", Text::new().one_of(&["ext3", "ext4", "xfs", "ntfs"]));
+    Shape::string("TaskFilesystemType", Text::new().one_of(&["xfs", "ext3", "ext4", "ntfs"]));
 static SHAPE_TASK_MANAGED_EBS_VOLUME_CONFIGURATION: Shape = Shape::structure(
     "TaskManagedEBSVolumeConfiguration",
     &[
@@ -1351,11 +1368,11 @@ static SHAPE_TASK_OVERRIDE: Shape = Shape::structure(
 static SHAPE_TASK_STOP_CODE: Shape = Shape::string(
     "TaskStopCode",
     Text::new().one_of(&[
-        "TaskFailedToStart",
-        "EssentialContainerExited",
         "UserInitiated",
+        "TaskFailedToStart",
         "ServiceSchedulerInitiated",
         "SpotInterruption",
+        "EssentialContainerExited",
         "TerminationNotice",
         "InfrastructureHealth",
     ]),
@@ -1407,21 +1424,21 @@ static SHAPE_ULIMIT_LIST: Shape = Shape::list("UlimitList", &SHAPE_ULIMIT, "memb
 static SHAPE_ULIMIT_NAME: Shape = Shape::string(
     "UlimitName",
     Text::new().one_of(&[
-        "core",
-        "cpu",
-        "data",
-        "fsize",
-        "locks",
         "memlock",
-        "msgqueue",
-        "nice",
-        "nofile",
         "nproc",
-        "rss",
+        "sigpending",
+        "fsize",
+        "cpu",
+        "locks",
+        "stack",
+        "data",
         "rtprio",
         "rttime",
-        "sigpending",
-        "stack",
+        "msgqueue",
+        "rss",
+        "nice",
+        "nofile",
+        "core",
     ]),
 );
 static ERROR_UNSUPPORTED_FEATURE_EXCEPTION: ErrorShape = ErrorShape {

@@ -18,7 +18,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::AwsJson1_1,
     target_prefix: "AWSEvents",
     xml_namespace: "",
-    validation_code: "ValidationException",
+    prints_values: true,
     operations: OPERATIONS,
 };
 
@@ -29,6 +29,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_EVENT_BUS_INPUT,
         output: &SHAPE_CREATE_EVENT_BUS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -45,6 +46,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_EVENT_BUS_INPUT,
         output: &SHAPE_DELETE_EVENT_BUS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INTERNAL_EXCEPTION, &ERROR_CONCURRENT_MODIFICATION_EXCEPTION],
     },
     Operation {
@@ -53,6 +55,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_RULE_INPUT,
         output: &SHAPE_DELETE_RULE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
             &ERROR_MANAGED_RULE_EXCEPTION,
@@ -66,6 +69,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_EVENT_BUS_INPUT,
         output: &SHAPE_DESCRIBE_EVENT_BUS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
@@ -74,6 +78,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_RULE_INPUT,
         output: &SHAPE_DESCRIBE_RULE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
@@ -82,6 +87,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DISABLE_RULE_INPUT,
         output: &SHAPE_DISABLE_RULE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
@@ -95,6 +101,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_ENABLE_RULE_INPUT,
         output: &SHAPE_ENABLE_RULE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
@@ -108,6 +115,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_EVENT_BUSES_INPUT,
         output: &SHAPE_LIST_EVENT_BUSES_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
@@ -116,6 +124,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_RULE_NAMES_BY_TARGET_INPUT,
         output: &SHAPE_LIST_RULE_NAMES_BY_TARGET_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INTERNAL_EXCEPTION, &ERROR_RESOURCE_NOT_FOUND_EXCEPTION],
     },
     Operation {
@@ -124,6 +133,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_RULES_INPUT,
         output: &SHAPE_LIST_RULES_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INTERNAL_EXCEPTION, &ERROR_RESOURCE_NOT_FOUND_EXCEPTION],
     },
     Operation {
@@ -132,6 +142,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TAGS_FOR_RESOURCE_INPUT,
         output: &SHAPE_LIST_TAGS_FOR_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
@@ -140,6 +151,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TARGETS_BY_RULE_INPUT,
         output: &SHAPE_LIST_TARGETS_BY_RULE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
@@ -148,6 +160,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_PUT_EVENTS_INPUT,
         output: &SHAPE_PUT_EVENTS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
@@ -156,6 +169,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_PUT_RULE_INPUT,
         output: &SHAPE_PUT_RULE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_INVALID_EVENT_PATTERN_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
@@ -171,6 +185,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_PUT_TARGETS_INPUT,
         output: &SHAPE_PUT_TARGETS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
@@ -185,6 +200,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_REMOVE_TARGETS_INPUT,
         output: &SHAPE_REMOVE_TARGETS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
@@ -198,6 +214,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_TAG_RESOURCE_INPUT,
         output: &SHAPE_TAG_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
@@ -211,6 +228,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_TEST_EVENT_PATTERN_INPUT,
         output: &SHAPE_TEST_EVENT_PATTERN_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_EVENT_PATTERN_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
@@ -219,6 +237,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UNTAG_RESOURCE_INPUT,
         output: &SHAPE_UNTAG_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_INTERNAL_EXCEPTION,
@@ -232,6 +251,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UPDATE_EVENT_BUS_INPUT,
         output: &SHAPE_UPDATE_EVENT_BUS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_INTERNAL_EXCEPTION,
@@ -490,7 +510,7 @@ static SHAPE_HTTP_PARAMETERS: Shape = Shape::structure(
         Member::optional("QueryStringParameters", &SHAPE_QUERY_STRING_PARAMETERS_MAP),
     ],
 );
-static SHAPE_INCLUDE_DETAIL: Shape = Shape::string("IncludeDetail", Text::new().one_of(&["NONE", "FULL"]));
+static SHAPE_INCLUDE_DETAIL: Shape = Shape::string("IncludeDetail", Text::new().one_of(&["FULL", "NONE"]));
 static SHAPE_INPUT_TRANSFORMER: Shape = Shape::structure(
     "InputTransformer",
     &[
@@ -533,8 +553,8 @@ static SHAPE_KMS_KEY_IDENTIFIER: Shape = Shape::string(
     )),
 );
 static SHAPE_LAUNCH_TYPE: Shape =
-    Shape::string("LaunchType", Text::new().one_of(&["EC2", "FARGATE", "EXTERNAL"]));
-static SHAPE_LEVEL: Shape = Shape::string("Level", Text::new().one_of(&["OFF", "ERROR", "INFO", "TRACE"]));
+    Shape::string("LaunchType", Text::new().one_of(&["FARGATE", "EXTERNAL", "EC2"]));
+static SHAPE_LEVEL: Shape = Shape::string("Level", Text::new().one_of(&["TRACE", "ERROR", "INFO", "OFF"]));
 static ERROR_LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
     name: "LimitExceededException",
     code: "LimitExceededException",
@@ -628,8 +648,14 @@ static ERROR_OPERATION_DISABLED_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
-static SHAPE_PATH_PARAMETER: Shape =
-    Shape::string("PathParameter", Text::new().matching(Pattern::unchecked(r#"^(?!\s*$).+"#)));
+static SHAPE_PATH_PARAMETER: Shape = Shape::string(
+    "PathParameter",
+    Text::new().matching(Pattern::new(
+        r#"^(?!\s*$).+"#,
+        r#"\A(?:.+)\z"#,
+        &[Lookahead::Negative(r#"\A(?:[ \t\n\x0B\f\r]*$)"#)],
+    )),
+);
 static SHAPE_PATH_PARAMETER_LIST: Shape =
     Shape::list("PathParameterList", &SHAPE_PATH_PARAMETER, "member", false, Size::NONE);
 static SHAPE_PLACEMENT_CONSTRAINT: Shape = Shape::structure(
@@ -657,7 +683,7 @@ static SHAPE_PLACEMENT_STRATEGY: Shape = Shape::structure(
 static SHAPE_PLACEMENT_STRATEGY_FIELD: Shape =
     Shape::string("PlacementStrategyField", Text::new().sized(Size::at_most(255)));
 static SHAPE_PLACEMENT_STRATEGY_TYPE: Shape =
-    Shape::string("PlacementStrategyType", Text::new().one_of(&["random", "spread", "binpack"]));
+    Shape::string("PlacementStrategyType", Text::new().one_of(&["binpack", "random", "spread"]));
 static SHAPE_PROPAGATE_TAGS: Shape = Shape::string("PropagateTags", Text::new().one_of(&["TASK_DEFINITION"]));
 static SHAPE_PUT_EVENTS_INPUT: Shape = Shape::structure(
     "PutEventsInput",
@@ -866,7 +892,7 @@ static SHAPE_RULE_RESPONSE_LIST: Shape =
     Shape::list("RuleResponseList", &SHAPE_RULE, "member", false, Size::NONE);
 static SHAPE_RULE_STATE: Shape = Shape::string(
     "RuleState",
-    Text::new().one_of(&["ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"]),
+    Text::new().one_of(&["ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS", "ENABLED", "DISABLED"]),
 );
 static SHAPE_RUN_COMMAND_PARAMETERS: Shape = Shape::structure(
     "RunCommandParameters",

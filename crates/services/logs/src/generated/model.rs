@@ -18,7 +18,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::AwsJson1_1,
     target_prefix: "Logs_20140328",
     xml_namespace: "",
-    validation_code: "InvalidParameterException",
+    prints_values: true,
     operations: OPERATIONS,
 };
 
@@ -29,6 +29,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_LOG_GROUP_INPUT,
         output: &SHAPE_CREATE_LOG_GROUP_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION,
@@ -43,6 +44,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_LOG_STREAM_INPUT,
         output: &SHAPE_CREATE_LOG_STREAM_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION,
@@ -56,6 +58,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_LOG_GROUP_INPUT,
         output: &SHAPE_DELETE_LOG_GROUP_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -70,6 +73,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_LOG_STREAM_INPUT,
         output: &SHAPE_DELETE_LOG_STREAM_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -84,6 +88,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_RETENTION_POLICY_INPUT,
         output: &SHAPE_DELETE_RETENTION_POLICY_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -97,6 +102,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_LOG_GROUPS_INPUT,
         output: &SHAPE_DESCRIBE_LOG_GROUPS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[&ERROR_INVALID_PARAMETER_EXCEPTION, &ERROR_SERVICE_UNAVAILABLE_EXCEPTION],
     },
     Operation {
@@ -105,6 +111,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_LOG_STREAMS_INPUT,
         output: &SHAPE_DESCRIBE_LOG_STREAMS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -117,6 +124,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_FILTER_LOG_EVENTS_INPUT,
         output: &SHAPE_FILTER_LOG_EVENTS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -129,6 +137,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_GET_LOG_EVENTS_INPUT,
         output: &SHAPE_GET_LOG_EVENTS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -141,6 +150,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TAGS_FOR_RESOURCE_INPUT,
         output: &SHAPE_LIST_TAGS_FOR_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -153,6 +163,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TAGS_LOG_GROUP_INPUT,
         output: &SHAPE_LIST_TAGS_LOG_GROUP_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_SERVICE_UNAVAILABLE_EXCEPTION],
     },
     Operation {
@@ -161,6 +172,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_PUT_LOG_EVENTS_INPUT,
         output: &SHAPE_PUT_LOG_EVENTS_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_INVALID_SEQUENCE_TOKEN_EXCEPTION,
@@ -176,6 +188,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_PUT_RETENTION_POLICY_INPUT,
         output: &SHAPE_PUT_RETENTION_POLICY_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -189,6 +202,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_TAG_LOG_GROUP_INPUT,
         output: &SHAPE_TAG_LOG_GROUP_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INVALID_PARAMETER_EXCEPTION],
     },
     Operation {
@@ -197,6 +211,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_TAG_RESOURCE_INPUT,
         output: &SHAPE_TAG_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -210,6 +225,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UNTAG_LOG_GROUP_INPUT,
         output: &SHAPE_UNTAG_LOG_GROUP_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION],
     },
     Operation {
@@ -218,6 +234,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UNTAG_RESOURCE_INPUT,
         output: &SHAPE_UNTAG_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "InvalidParameterException",
         errors: &[
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -271,7 +288,7 @@ static ERROR_DATA_ALREADY_ACCEPTED_EXCEPTION: ErrorShape = ErrorShape {
 };
 static SHAPE_DATA_PROTECTION_STATUS: Shape = Shape::string(
     "DataProtectionStatus",
-    Text::new().one_of(&["ACTIVATED", "DELETED", "ARCHIVED", "DISABLED"]),
+    Text::new().one_of(&["ARCHIVED", "ACTIVATED", "DELETED", "DISABLED"]),
 );
 static SHAPE_DELETE_LOG_GROUP_INPUT: Shape =
     Shape::structure("DeleteLogGroupInput", &[Member::required("logGroupName", &SHAPE_LOG_GROUP_NAME)]);
@@ -370,13 +387,13 @@ static SHAPE_ENTITY_KEY_ATTRIBUTES_VALUE: Shape =
 static SHAPE_ENTITY_REJECTION_ERROR_TYPE: Shape = Shape::string(
     "EntityRejectionErrorType",
     Text::new().one_of(&[
-        "InvalidEntity",
         "InvalidTypeValue",
-        "InvalidKeyAttributes",
-        "InvalidAttributes",
-        "EntitySizeTooLarge",
         "UnsupportedLogGroupType",
+        "EntitySizeTooLarge",
+        "InvalidAttributes",
+        "InvalidEntity",
         "MissingRequiredFields",
+        "InvalidKeyAttributes",
     ]),
 );
 static SHAPE_EVENT_MESSAGE: Shape = Shape::string("EventMessage", Text::new().sized(Size::at_least(1)));
@@ -503,7 +520,7 @@ static SHAPE_LOG_GROUP: Shape = Shape::structure(
 );
 static SHAPE_LOG_GROUP_CLASS: Shape = Shape::string(
     "LogGroupClass",
-    Text::new().one_of(&["STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"]),
+    Text::new().one_of(&["ESSENTIALS", "INFREQUENT_ACCESS", "DELIVERY", "STANDARD"]),
 );
 static SHAPE_LOG_GROUP_IDENTIFIER: Shape = Shape::string(
     "LogGroupIdentifier",

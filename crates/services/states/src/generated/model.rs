@@ -18,7 +18,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::AwsJson1_0,
     target_prefix: "AWSStepFunctions",
     xml_namespace: "",
-    validation_code: "ValidationException",
+    prints_values: true,
     operations: OPERATIONS,
 };
 
@@ -29,6 +29,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_STATE_MACHINE_INPUT,
         output: &SHAPE_CREATE_STATE_MACHINE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_INVALID_ARN,
             &ERROR_INVALID_DEFINITION,
@@ -53,6 +54,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_STATE_MACHINE_INPUT,
         output: &SHAPE_DELETE_STATE_MACHINE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_ARN, &ERROR_VALIDATION_EXCEPTION],
     },
     Operation {
@@ -61,6 +63,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_EXECUTION_INPUT,
         output: &SHAPE_DESCRIBE_EXECUTION_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_EXECUTION_DOES_NOT_EXIST,
             &ERROR_INVALID_ARN,
@@ -75,6 +78,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_STATE_MACHINE_INPUT,
         output: &SHAPE_DESCRIBE_STATE_MACHINE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_INVALID_ARN,
             &ERROR_STATE_MACHINE_DOES_NOT_EXIST,
@@ -89,6 +93,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DESCRIBE_STATE_MACHINE_FOR_EXECUTION_INPUT,
         output: &SHAPE_DESCRIBE_STATE_MACHINE_FOR_EXECUTION_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_EXECUTION_DOES_NOT_EXIST,
             &ERROR_INVALID_ARN,
@@ -103,6 +108,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_GET_EXECUTION_HISTORY_INPUT,
         output: &SHAPE_GET_EXECUTION_HISTORY_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_EXECUTION_DOES_NOT_EXIST,
             &ERROR_INVALID_ARN,
@@ -118,6 +124,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_EXECUTIONS_INPUT,
         output: &SHAPE_LIST_EXECUTIONS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_INVALID_ARN,
             &ERROR_INVALID_TOKEN,
@@ -133,6 +140,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_STATE_MACHINES_INPUT,
         output: &SHAPE_LIST_STATE_MACHINES_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_TOKEN],
     },
     Operation {
@@ -141,6 +149,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_TAGS_FOR_RESOURCE_INPUT,
         output: &SHAPE_LIST_TAGS_FOR_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_ARN, &ERROR_RESOURCE_NOT_FOUND],
     },
     Operation {
@@ -149,6 +158,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_SEND_TASK_FAILURE_INPUT,
         output: &SHAPE_SEND_TASK_FAILURE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_TASK_DOES_NOT_EXIST,
             &ERROR_INVALID_TOKEN,
@@ -164,6 +174,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_SEND_TASK_HEARTBEAT_INPUT,
         output: &SHAPE_SEND_TASK_HEARTBEAT_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_TASK_DOES_NOT_EXIST, &ERROR_INVALID_TOKEN, &ERROR_TASK_TIMED_OUT],
     },
     Operation {
@@ -172,6 +183,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_SEND_TASK_SUCCESS_INPUT,
         output: &SHAPE_SEND_TASK_SUCCESS_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_TASK_DOES_NOT_EXIST,
             &ERROR_INVALID_OUTPUT,
@@ -188,6 +200,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_START_EXECUTION_INPUT,
         output: &SHAPE_START_EXECUTION_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_EXECUTION_LIMIT_EXCEEDED,
             &ERROR_EXECUTION_ALREADY_EXISTS,
@@ -208,6 +221,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_STOP_EXECUTION_INPUT,
         output: &SHAPE_STOP_EXECUTION_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_EXECUTION_DOES_NOT_EXIST,
             &ERROR_INVALID_ARN,
@@ -223,6 +237,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_TAG_RESOURCE_INPUT,
         output: &SHAPE_TAG_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_ARN, &ERROR_RESOURCE_NOT_FOUND, &ERROR_TOO_MANY_TAGS],
     },
     Operation {
@@ -231,6 +246,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UNTAG_RESOURCE_INPUT,
         output: &SHAPE_UNTAG_RESOURCE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_ARN, &ERROR_RESOURCE_NOT_FOUND],
     },
     Operation {
@@ -239,6 +255,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UPDATE_STATE_MACHINE_INPUT,
         output: &SHAPE_UPDATE_STATE_MACHINE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[
             &ERROR_INVALID_ARN,
             &ERROR_INVALID_DEFINITION,
@@ -261,6 +278,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_VALIDATE_STATE_MACHINE_DEFINITION_INPUT,
         output: &SHAPE_VALIDATE_STATE_MACHINE_DEFINITION_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationException",
         errors: &[&ERROR_VALIDATION_EXCEPTION],
     },
 ];
@@ -489,7 +507,7 @@ static SHAPE_EXECUTION_LIST_ITEM: Shape = Shape::structure(
     ],
 );
 static SHAPE_EXECUTION_REDRIVE_FILTER: Shape =
-    Shape::string("ExecutionRedriveFilter", Text::new().one_of(&["REDRIVEN", "NOT_REDRIVEN"]));
+    Shape::string("ExecutionRedriveFilter", Text::new().one_of(&["NOT_REDRIVEN", "REDRIVEN"]));
 static SHAPE_EXECUTION_REDRIVE_STATUS: Shape = Shape::string(
     "ExecutionRedriveStatus",
     Text::new().one_of(&["REDRIVABLE", "NOT_REDRIVABLE", "REDRIVABLE_BY_MAP_RUN"]),
@@ -508,7 +526,7 @@ static SHAPE_EXECUTION_STARTED_EVENT_DETAILS: Shape = Shape::structure(
 );
 static SHAPE_EXECUTION_STATUS: Shape = Shape::string(
     "ExecutionStatus",
-    Text::new().one_of(&["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]),
+    Text::new().one_of(&["SUCCEEDED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE", "FAILED", "RUNNING"]),
 );
 static SHAPE_EXECUTION_SUCCEEDED_EVENT_DETAILS: Shape = Shape::structure(
     "ExecutionSucceededEventDetails",
@@ -606,68 +624,68 @@ static SHAPE_HISTORY_EVENT_LIST: Shape =
 static SHAPE_HISTORY_EVENT_TYPE: Shape = Shape::string(
     "HistoryEventType",
     Text::new().one_of(&[
-        "ActivityFailed",
-        "ActivityScheduled",
-        "ActivityScheduleFailed",
-        "ActivityStarted",
-        "ActivitySucceeded",
-        "ActivityTimedOut",
-        "ChoiceStateEntered",
-        "ChoiceStateExited",
-        "ExecutionAborted",
-        "ExecutionFailed",
-        "ExecutionStarted",
-        "ExecutionSucceeded",
-        "ExecutionTimedOut",
-        "FailStateEntered",
-        "LambdaFunctionFailed",
-        "LambdaFunctionScheduled",
-        "LambdaFunctionScheduleFailed",
-        "LambdaFunctionStarted",
-        "LambdaFunctionStartFailed",
-        "LambdaFunctionSucceeded",
-        "LambdaFunctionTimedOut",
-        "MapIterationAborted",
-        "MapIterationFailed",
-        "MapIterationStarted",
-        "MapIterationSucceeded",
-        "MapStateAborted",
         "MapStateEntered",
-        "MapStateExited",
-        "MapStateFailed",
-        "MapStateStarted",
-        "MapStateSucceeded",
-        "ParallelStateAborted",
-        "ParallelStateEntered",
+        "FailStateEntered",
+        "ChoiceStateEntered",
         "ParallelStateExited",
         "ParallelStateFailed",
-        "ParallelStateStarted",
-        "ParallelStateSucceeded",
-        "PassStateEntered",
-        "PassStateExited",
-        "SucceedStateEntered",
-        "SucceedStateExited",
-        "TaskFailed",
         "TaskScheduled",
+        "MapStateStarted",
+        "LambdaFunctionScheduled",
+        "MapIterationAborted",
+        "LambdaFunctionTimedOut",
         "TaskStarted",
-        "TaskStartFailed",
-        "TaskStateAborted",
-        "TaskStateEntered",
-        "TaskStateExited",
-        "TaskSubmitFailed",
-        "TaskSubmitted",
-        "TaskSucceeded",
-        "TaskTimedOut",
-        "WaitStateAborted",
-        "WaitStateEntered",
-        "WaitStateExited",
+        "MapIterationFailed",
         "MapRunAborted",
-        "MapRunFailed",
-        "MapRunStarted",
-        "MapRunSucceeded",
+        "LambdaFunctionStarted",
+        "MapStateSucceeded",
+        "SucceedStateExited",
+        "ChoiceStateExited",
+        "ExecutionTimedOut",
         "ExecutionRedriven",
-        "MapRunRedriven",
+        "WaitStateAborted",
+        "ExecutionAborted",
         "EvaluationFailed",
+        "TaskSubmitFailed",
+        "TaskSucceeded",
+        "PassStateExited",
+        "ActivityScheduled",
+        "MapIterationStarted",
+        "LambdaFunctionSucceeded",
+        "TaskFailed",
+        "ActivityScheduleFailed",
+        "TaskStateAborted",
+        "ParallelStateAborted",
+        "ExecutionSucceeded",
+        "TaskStateExited",
+        "ActivityFailed",
+        "MapRunFailed",
+        "ActivityStarted",
+        "MapStateExited",
+        "MapStateFailed",
+        "MapRunStarted",
+        "ExecutionFailed",
+        "TaskSubmitted",
+        "ParallelStateSucceeded",
+        "WaitStateExited",
+        "MapStateAborted",
+        "TaskStartFailed",
+        "WaitStateEntered",
+        "TaskTimedOut",
+        "LambdaFunctionStartFailed",
+        "MapIterationSucceeded",
+        "ActivityTimedOut",
+        "MapRunRedriven",
+        "SucceedStateEntered",
+        "ExecutionStarted",
+        "TaskStateEntered",
+        "ParallelStateEntered",
+        "ActivitySucceeded",
+        "MapRunSucceeded",
+        "LambdaFunctionScheduleFailed",
+        "ParallelStateStarted",
+        "PassStateEntered",
+        "LambdaFunctionFailed",
     ]),
 );
 static SHAPE_IDENTITY: Shape = Shape::string("Identity", Text::new().sized(Size::at_most(256)));
@@ -803,7 +821,7 @@ static SHAPE_LOG_DESTINATION: Shape = Shape::structure(
 static SHAPE_LOG_DESTINATION_LIST: Shape =
     Shape::list("LogDestinationList", &SHAPE_LOG_DESTINATION, "member", false, Size::NONE);
 static SHAPE_LOG_LEVEL: Shape =
-    Shape::string("LogLevel", Text::new().one_of(&["ALL", "ERROR", "FATAL", "OFF"]));
+    Shape::string("LogLevel", Text::new().one_of(&["ALL", "FATAL", "ERROR", "OFF"]));
 static SHAPE_LOGGING_CONFIGURATION: Shape = Shape::structure(
     "LoggingConfiguration",
     &[
@@ -938,7 +956,7 @@ static SHAPE_STATE_MACHINE_LIST_ITEM: Shape = Shape::structure(
 static SHAPE_STATE_MACHINE_STATUS: Shape =
     Shape::string("StateMachineStatus", Text::new().one_of(&["ACTIVE", "DELETING"]));
 static SHAPE_STATE_MACHINE_TYPE: Shape =
-    Shape::string("StateMachineType", Text::new().one_of(&["STANDARD", "EXPRESS"]));
+    Shape::string("StateMachineType", Text::new().one_of(&["EXPRESS", "STANDARD"]));
 static ERROR_STATE_MACHINE_TYPE_NOT_SUPPORTED: ErrorShape = ErrorShape {
     name: "StateMachineTypeNotSupported",
     code: "StateMachineTypeNotSupported",

@@ -18,7 +18,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::AwsQuery,
     target_prefix: "",
     xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
-    validation_code: "ValidationError",
+    prints_values: false,
     operations: OPERATIONS,
 };
 
@@ -29,6 +29,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_ACCESS_KEY_INPUT,
         output: &SHAPE_CREATE_ACCESS_KEY_OUTPUT,
         result_wrapper: Some("CreateAccessKeyResult"),
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
@@ -41,6 +42,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_CREATE_ROLE_INPUT,
         output: &SHAPE_CREATE_ROLE_OUTPUT,
         result_wrapper: Some("CreateRoleResult"),
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
             &ERROR_INVALID_INPUT_EXCEPTION,
@@ -56,6 +58,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_ACCESS_KEY_INPUT,
         output: &SHAPE_DELETE_ACCESS_KEY_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
@@ -68,6 +71,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_ROLE_INPUT,
         output: &SHAPE_DELETE_ROLE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
             &ERROR_DELETE_CONFLICT_EXCEPTION,
@@ -83,6 +87,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_DELETE_ROLE_POLICY_INPUT,
         output: &SHAPE_DELETE_ROLE_POLICY_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
@@ -96,6 +101,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_GET_ROLE_INPUT,
         output: &SHAPE_GET_ROLE_OUTPUT,
         result_wrapper: Some("GetRoleResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_NO_SUCH_ENTITY_EXCEPTION, &ERROR_SERVICE_FAILURE_EXCEPTION],
     },
     Operation {
@@ -104,6 +110,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_GET_ROLE_POLICY_INPUT,
         output: &SHAPE_GET_ROLE_POLICY_OUTPUT,
         result_wrapper: Some("GetRolePolicyResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_NO_SUCH_ENTITY_EXCEPTION, &ERROR_SERVICE_FAILURE_EXCEPTION],
     },
     Operation {
@@ -112,6 +119,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_ACCESS_KEYS_INPUT,
         output: &SHAPE_LIST_ACCESS_KEYS_OUTPUT,
         result_wrapper: Some("ListAccessKeysResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_NO_SUCH_ENTITY_EXCEPTION, &ERROR_SERVICE_FAILURE_EXCEPTION],
     },
     Operation {
@@ -120,6 +128,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_ATTACHED_ROLE_POLICIES_INPUT,
         output: &SHAPE_LIST_ATTACHED_ROLE_POLICIES_OUTPUT,
         result_wrapper: Some("ListAttachedRolePoliciesResult"),
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
             &ERROR_INVALID_INPUT_EXCEPTION,
@@ -132,6 +141,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_INSTANCE_PROFILES_FOR_ROLE_INPUT,
         output: &SHAPE_LIST_INSTANCE_PROFILES_FOR_ROLE_OUTPUT,
         result_wrapper: Some("ListInstanceProfilesForRoleResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_NO_SUCH_ENTITY_EXCEPTION, &ERROR_SERVICE_FAILURE_EXCEPTION],
     },
     Operation {
@@ -140,6 +150,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_ROLE_POLICIES_INPUT,
         output: &SHAPE_LIST_ROLE_POLICIES_OUTPUT,
         result_wrapper: Some("ListRolePoliciesResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_NO_SUCH_ENTITY_EXCEPTION, &ERROR_SERVICE_FAILURE_EXCEPTION],
     },
     Operation {
@@ -148,6 +159,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_ROLE_TAGS_INPUT,
         output: &SHAPE_LIST_ROLE_TAGS_OUTPUT,
         result_wrapper: Some("ListRoleTagsResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_NO_SUCH_ENTITY_EXCEPTION, &ERROR_SERVICE_FAILURE_EXCEPTION],
     },
     Operation {
@@ -156,6 +168,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_LIST_ROLES_INPUT,
         output: &SHAPE_LIST_ROLES_OUTPUT,
         result_wrapper: Some("ListRolesResult"),
+        validation_code: "ValidationError",
         errors: &[&ERROR_SERVICE_FAILURE_EXCEPTION],
     },
     Operation {
@@ -164,6 +177,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_PUT_ROLE_POLICY_INPUT,
         output: &SHAPE_PUT_ROLE_POLICY_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
             &ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION,
@@ -178,6 +192,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_TAG_ROLE_INPUT,
         output: &SHAPE_TAG_ROLE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
@@ -192,6 +207,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UNTAG_ROLE_INPUT,
         output: &SHAPE_UNTAG_ROLE_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
@@ -204,6 +220,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UPDATE_ASSUME_ROLE_POLICY_INPUT,
         output: &SHAPE_UPDATE_ASSUME_ROLE_POLICY_OUTPUT,
         result_wrapper: None,
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
             &ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION,
@@ -218,6 +235,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_UPDATE_ROLE_INPUT,
         output: &SHAPE_UPDATE_ROLE_OUTPUT,
         result_wrapper: Some("UpdateRoleResult"),
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_UNMODIFIABLE_ENTITY_EXCEPTION,
             &ERROR_NO_SUCH_ENTITY_EXCEPTION,
@@ -639,7 +657,7 @@ static SHAPE_ROLE_NAME_TYPE: Shape = Shape::string(
     )),
 );
 static SHAPE_STATUS_TYPE: Shape =
-    Shape::string("statusType", Text::new().one_of(&["Active", "Inactive", "Expired"]));
+    Shape::string("statusType", Text::new().one_of(&["Expired", "Active", "Inactive"]));
 static SHAPE_TAG_KEY_LIST_TYPE: Shape =
     Shape::list("tagKeyListType", &SHAPE_TAG_KEY_TYPE, "member", false, Size::at_most(50));
 static SHAPE_TAG_KEY_TYPE: Shape = Shape::string(

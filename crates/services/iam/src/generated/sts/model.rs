@@ -18,7 +18,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::AwsQuery,
     target_prefix: "",
     xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
-    validation_code: "ValidationError",
+    prints_values: true,
     operations: OPERATIONS,
 };
 
@@ -29,6 +29,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_ASSUME_ROLE_INPUT,
         output: &SHAPE_ASSUME_ROLE_OUTPUT,
         result_wrapper: Some("AssumeRoleResult"),
+        validation_code: "ValidationError",
         errors: &[
             &ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION,
             &ERROR_PACKED_POLICY_TOO_LARGE_EXCEPTION,
@@ -42,6 +43,7 @@ static OPERATIONS: &[Operation] = &[
         input: &SHAPE_GET_CALLER_IDENTITY_INPUT,
         output: &SHAPE_GET_CALLER_IDENTITY_OUTPUT,
         result_wrapper: Some("GetCallerIdentityResult"),
+        validation_code: "ValidationError",
         errors: &[],
     },
 ];
