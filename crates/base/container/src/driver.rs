@@ -43,7 +43,8 @@ pub trait Driver: Send + Sync {
     /// Returns at once for one that has ended already. Dropping the future waits no more and stops nothing.
     ///
     /// # Errors
-    /// [`DriverError::Lost`] when no such container is known, or when how it ended cannot be known any more.
+    /// [`DriverError::Lost`] when no such container is known, or when how it ended cannot be known any more;
+    /// [`DriverError::NotStarted`] when its launch failed.
     fn wait<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Exit, DriverError>>;
 
     /// Ends the container called `name`: its stop signal first, and `SIGKILL` when it still runs after `timeout`.
@@ -259,6 +260,77 @@ pub struct Exit {
 #[serde(transparent)]
 pub struct LogPosition(pub(crate) String);
 
+impl ContainerSpec {
+    /// Checks what holds for every driver: the name, absolute paths, and no NUL anywhere.
+    ///
+    /// # Errors
+    /// [`LaunchError::CannotCreate`].
+    pub fn validate(&self) -> Result<(), LaunchError> {
+        let refuse = |reason: String| Err(LaunchError::CannotCreate(reason));
+        if !is_container_name(&self.name) {
+            return refuse(format!(
+                "Invalid container name ({}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 128 at most",
+                self.name
+            ));
+        }
+        let texts = [&self.entry_point, &self.command].into_iter().flatten().flatten();
+        let variables = self.environment.iter().flat_map(|(name, value)| [name, value]);
+        let others =
+            [&self.working_directory, &self.user, &self.hostname, &self.stop_signal].into_iter().flatten();
+        if texts.chain(variables).chain(others).any(|text| text.contains('\0')) {
+            return refuse("a text contains the character NUL".to_owned());
+        }
+        if let Some((name, _)) =
+            self.environment.iter().find(|(name, _)| name.is_empty() || name.contains('='))
+        {
+            return refuse(format!("invalid environment variable name: {name:?}"));
+        }
+        if let Some(directory) = self.working_directory.as_deref().filter(|path| !path.starts_with('/')) {
+            return refuse(format!(
+                "the working directory '{directory}' is invalid, it needs to be an absolute path"
+            ));
+        }
+        if let Some(hostname) = self.hostname.as_deref().filter(|name| !is_hostname(name)) {
+            return refuse(format!("invalid hostname: {hostname:?}"));
+        }
+        self.validate_mounts()
+    }
+
+    fn validate_mounts(&self) -> Result<(), LaunchError> {
+        let refuse = |reason: String| Err(LaunchError::CannotCreate(reason));
+        for mount in &self.mounts {
+            let (Mount::Bind { target, .. } | Mount::Tmpfs { target, .. }) = mount;
+            if !target.starts_with('/') || target.contains('\0') || target.split('/').any(|part| part == "..")
+            {
+                return refuse(format!("invalid mount path: '{target}' mount path must be absolute"));
+            }
+            if let Mount::Bind { source, .. } = mount
+                && !source.is_absolute()
+            {
+                return refuse(format!("invalid mount source: '{}' must be absolute", source.display()));
+            }
+        }
+        for HostEntry { hostname, ip_address } in &self.extra_hosts {
+            if !is_hostname(hostname) || ip_address.parse::<std::net::IpAddr>().is_err() {
+                return refuse(format!("invalid extra host: {hostname}:{ip_address}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether `name` is 1 to 128 characters of `[A-Za-z0-9_.-]`, the first a letter or a digit.
+pub(crate) fn is_container_name(name: &str) -> bool {
+    (1..=128).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
+fn is_hostname(name: &str) -> bool {
+    (1..=253).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
 impl LogPosition {
     /// The position whose [`Self::as_str`] was kept.
     pub fn from_text(text: impl Into<String>) -> Self {
@@ -412,6 +484,9 @@ pub enum DriverError {
     /// No such container is known here, or how it ended is not.
     #[error("container {0} is lost: nothing is known about how it ended")]
     Lost(String),
+    /// It never ran: launching it gave [`LaunchError::CannotStart`].
+    #[error("container {0} could not be started")]
+    NotStarted(String),
     /// It must be stopped first.
     #[error("container {0} is still running")]
     StillRunning(String),

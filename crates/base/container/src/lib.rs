@@ -5,6 +5,10 @@
 //! Nothing here knows tasks, task definitions or AWS: the ECS service does.
 
 pub mod driver;
+#[cfg(target_os = "linux")]
+pub mod image;
+pub mod process;
+pub mod signal;
 
 pub use driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit,
