@@ -33,4 +33,9 @@ impl Error {
     pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable(Arc::from(cause.into()))
     }
+
+    /// What everybody is told who still waits when the store closes.
+    pub(crate) fn closed() -> Self {
+        Self::unavailable("the store is closed")
+    }
 }

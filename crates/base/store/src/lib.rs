@@ -15,6 +15,7 @@
 mod batch;
 mod collection;
 mod error;
+mod sqlite;
 mod ticket;
 mod timer_queue;
 
@@ -23,6 +24,7 @@ use futures_util::future::BoxFuture;
 pub use batch::{Batch, Mutation, Precondition};
 pub use collection::{Collection, Versioned};
 pub use error::Error;
+pub use sqlite::SqliteStore;
 pub use ticket::{Lsn, Ticket};
 pub use timer_queue::{Timer, TimerChange, TimerQueue};
 use types::Timestamp;
@@ -52,6 +54,9 @@ pub trait Store: Send + Sync {
     fn read<'a>(&'a self, log: &'a str, slice: Slice) -> BoxFuture<'a, Result<Vec<Entry>, Error>>;
 
     /// The one consumer of a queue's timers: those that are kept, and those that batches set from now on.
+    ///
+    /// No change is lost or given twice. Where the queue has a consumer already, that one is told that the store has
+    /// closed.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the store cannot be read.
@@ -92,7 +97,7 @@ impl<'a> Range<'a> {
 /// One entry of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place in the log, chosen by the writer, unique in the log.
+    /// Its place in the log, chosen by the writer, unique in the log; below 2^63.
     pub sequence: u64,
     /// The time it speaks of.
     pub time: Timestamp,
@@ -105,11 +110,11 @@ pub struct Entry {
 pub struct Slice {
     /// Only sequences from this one on.
     pub from_sequence: u64,
-    /// Only sequences before this one.
+    /// Only sequences before this one; [`u64::MAX`]: no bound.
     pub to_sequence: u64,
     /// Only times from this one on.
     pub from_time: Timestamp,
-    /// Only times before this one.
+    /// Only times before this one; [`Timestamp::MAX`]: no bound.
     pub to_time: Timestamp,
     /// In which order entries come.
     pub order: Order,

@@ -4,7 +4,8 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 
-/// The number of the transaction that a batch went out with; later transactions have greater ones.
+/// The number of the transaction that a batch went out with; later transactions have greater ones, as long as the store
+/// is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lsn(pub u64);
 
@@ -25,6 +26,6 @@ impl Ticket {
     /// [`Error::Conflict`] where a precondition did not hold, [`Error::Unavailable`] where the store failed or closed.
     /// In both cases nothing of the batch was applied; after `Unavailable` that is certain only once the store reopened.
     pub async fn durable(self) -> Result<Lsn, Error> {
-        self.0.await.unwrap_or_else(|_| Err(Error::unavailable("the store is closed")))
+        self.0.await.unwrap_or_else(|_| Err(Error::closed()))
     }
 }

@@ -1,0 +1,169 @@
+//! The files of a store: who may open them, and which ones are understood.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::Error;
+
+/// Marks the database as ours: `RunW`.
+const APPLICATION_ID: i32 = 0x5275_6e57;
+/// The format that this version writes, and the only one it reads.
+const FORMAT: i32 = 1;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Why a directory was not opened.
+#[derive(Debug, thiserror::Error)]
+enum OpenError {
+    #[error("{0} is in use by another process")]
+    InUse(PathBuf),
+    #[error("{0} is a database of another program")]
+    Foreign(PathBuf),
+    #[error("{file} has format {found}; this version reads format {FORMAT}: use the version that wrote it")]
+    Format { file: PathBuf, found: i32 },
+    #[error("{file} is damaged: it has {length} bytes and should have {expected}")]
+    Truncated { file: PathBuf, length: u64, expected: u64 },
+    #[error("{file} cannot be written ahead: its journal mode is {mode}")]
+    JournalMode { file: PathBuf, mode: String },
+    #[error("{path}: {cause}")]
+    Io { path: PathBuf, cause: std::io::Error },
+    #[error("{file}: {cause}")]
+    Sqlite { file: PathBuf, cause: rusqlite::Error },
+}
+
+/// The database in a store's directory.
+pub(super) fn database(dir: &Path) -> PathBuf {
+    dir.join("store.sqlite")
+}
+
+/// Creates the directory where it is missing, and takes it for this process until the file is dropped.
+///
+/// # Errors
+/// [`Error::Unavailable`], in particular where another process has it.
+pub(super) fn lock(dir: &Path) -> Result<File, Error> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| Error::unavailable(OpenError::Io { path, cause })
+    };
+    if !dir.is_dir() {
+        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        // The directory must itself survive a power loss.
+        if let Some(parent) = dir.canonicalize().ok().as_deref().and_then(Path::parent) {
+            File::open(parent).and_then(|parent| parent.sync_all()).map_err(io(parent))?;
+        }
+    }
+    let path = dir.join("store.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::unavailable(OpenError::InUse(dir.to_owned()))),
+        Err(TryLockError::Error(cause)) => Err(io(&path)(cause)),
+    }
+}
+
+/// Opens the one connection that writes, and creates the tables of a new store.
+///
+/// # Errors
+/// [`Error::Unavailable`] where the file is not a store that this version understands.
+pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, Error> {
+    let file = database(dir);
+    prepare(&file).map_err(|error| match error {
+        Opening::Refused(error) => Error::unavailable(error),
+        Opening::Sqlite(cause) => Error::unavailable(OpenError::Sqlite { file, cause }),
+    })
+}
+
+/// Opens a connection that reads.
+pub(super) fn open_for_reading(file: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.pragma_update(None, "cache_size", -8192)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+enum Opening {
+    Refused(OpenError),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Opening {
+    fn from(cause: rusqlite::Error) -> Self {
+        Self::Sqlite(cause)
+    }
+}
+
+fn prepare(file: &Path) -> Result<Connection, Opening> {
+    let mut connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    // Without effect on a database that exists.
+    connection.pragma_update(None, "page_size", 8192)?;
+    let new = is_new(&connection, file)?;
+    set_up(&connection, file)?;
+    if new {
+        create_tables(&mut connection)?;
+    }
+    check_length(&connection, file)?;
+    Ok(connection)
+}
+
+/// Whether the database is empty; refuses one that is neither empty nor ours.
+fn is_new(connection: &Connection, file: &Path) -> Result<bool, Opening> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let format: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, format) {
+        // A crash before the first commit leaves an empty database behind.
+        (0, 0) if tables == 0 => Ok(true),
+        (APPLICATION_ID, FORMAT) => Ok(false),
+        (APPLICATION_ID, found) => Err(Opening::Refused(OpenError::Format { file: file.to_owned(), found })),
+        _ => Err(Opening::Refused(OpenError::Foreign(file.to_owned()))),
+    }
+}
+
+fn set_up(connection: &Connection, file: &Path) -> Result<(), Opening> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Opening::Refused(OpenError::JournalMode { file: file.to_owned(), mode }));
+    }
+    // FULL syncs the log at every commit; NORMAL would lose acknowledged commits with the power.
+    connection.pragma_update(None, "synchronous", "full")?;
+    // 512 pages of 8 KiB: 4 MiB.
+    connection.pragma_update(None, "wal_autocheckpoint", 512)?;
+    connection.pragma_update(None, "cache_size", -65536)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn create_tables(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// Brings the log into the database and compares its length, so that a file that was cut off is noticed now and not
+/// when the missing part is read.
+fn check_length(connection: &Connection, file: &Path) -> Result<(), Opening> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let page_size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let length = std::fs::metadata(file)
+        .map_err(|cause| Opening::Refused(OpenError::Io { path: file.to_owned(), cause }))?
+        .len();
+    let expected = pages.saturating_mul(page_size).unsigned_abs();
+    if length < expected {
+        return Err(Opening::Refused(OpenError::Truncated { file: file.to_owned(), length, expected }));
+    }
+    Ok(())
+}

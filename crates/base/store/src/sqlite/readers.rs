@@ -1,0 +1,179 @@
+//! Connections that read beside the committer, and what they ask.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _, ToSql};
+use types::Timestamp;
+
+use super::format;
+use crate::{Entry, Error, Order, Range, Record, Slice};
+
+/// As many connections are kept open; more are opened while more reads run at once.
+const IDLE_MAX: usize = 8;
+
+/// A pool of read-only connections.
+pub(super) struct Readers {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// The keys of a table that a [`Range`] speaks of.
+pub(super) struct Keys {
+    from: String,
+    before: Option<String>,
+    descending: bool,
+    limit: usize,
+}
+
+impl Readers {
+    pub(super) fn new(file: PathBuf) -> Self {
+        Self { file, idle: Mutex::default() }
+    }
+
+    pub(super) fn get(&self, table: &str, key: &str) -> Result<Option<Record>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT k, version, value FROM records WHERE tbl = ?1 AND k = ?2")?
+                .query_row((table, key), record)
+                .optional()
+        })
+    }
+
+    pub(super) fn list(&self, table: &str, keys: &Keys) -> Result<Vec<Record>, Error> {
+        let sql = match (&keys.before, keys.descending) {
+            (None, false) => {
+                "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 ORDER BY k LIMIT ?3"
+            }
+            (None, true) => {
+                "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 ORDER BY k DESC LIMIT ?3"
+            }
+            (Some(_), false) => {
+                "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 AND k < ?4 ORDER BY k LIMIT ?3"
+            }
+            (Some(_), true) => {
+                "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 AND k < ?4 \
+                 ORDER BY k DESC LIMIT ?3"
+            }
+        };
+        let limit = clamp(keys.limit as u64);
+        let mut parameters: Vec<&dyn ToSql> = vec![&table, &keys.from, &limit];
+        parameters.extend(keys.before.as_ref().map(|before| before as &dyn ToSql));
+        self.with(|connection| {
+            connection.prepare_cached(sql)?.query_map(parameters.as_slice(), record)?.collect()
+        })
+    }
+
+    pub(super) fn read(&self, log: &str, slice: Slice) -> Result<Vec<Entry>, Error> {
+        let Slice { from_sequence, to_sequence, from_time, to_time, .. } = slice;
+        let (Ok(from_sequence), Some(last_sequence)) =
+            (i64::try_from(from_sequence), last_before(to_sequence))
+        else {
+            return Ok(Vec::new());
+        };
+        let last_time =
+            if to_time == Timestamp::MAX { i64::MAX } else { to_time.as_millis().saturating_sub(1) };
+        let limit = clamp(slice.limit as u64);
+        self.with(|connection| {
+            let id: Option<i64> = connection
+                .prepare_cached("SELECT id FROM logs WHERE name = ?1")?
+                .query_row([log], |row| row.get(0))
+                .optional()?;
+            let Some(id) = id else { return Ok(Vec::new()) };
+            connection
+                .prepare_cached(read_sql(slice.order, slice.descending))?
+                .query_map(
+                    (id, from_sequence, last_sequence, from_time.as_millis(), last_time, limit),
+                    entry,
+                )?
+                .collect()
+        })
+    }
+
+    /// Runs `query` on an idle connection, or on a new one where all are busy: nobody waits for another's read.
+    fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>) -> Result<T, Error> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => format::open_for_reading(&self.file).map_err(Error::unavailable)?,
+        };
+        let answer = query(&connection).map_err(Error::unavailable)?;
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
+        Ok(answer)
+    }
+}
+
+/// A plus sign keeps a column out of the choice of index: each order has its own.
+fn read_sql(order: Order, descending: bool) -> &'static str {
+    match (order, descending) {
+        (Order::Sequence, false) => {
+            "SELECT sequence, time, payload FROM entries WHERE log = ?1 AND sequence BETWEEN ?2 AND ?3 \
+             AND +time BETWEEN ?4 AND ?5 ORDER BY sequence LIMIT ?6"
+        }
+        (Order::Sequence, true) => {
+            "SELECT sequence, time, payload FROM entries WHERE log = ?1 AND sequence BETWEEN ?2 AND ?3 \
+             AND +time BETWEEN ?4 AND ?5 ORDER BY sequence DESC LIMIT ?6"
+        }
+        (Order::Time, false) => {
+            "SELECT sequence, time, payload FROM entries WHERE log = ?1 AND +sequence BETWEEN ?2 AND ?3 \
+             AND time BETWEEN ?4 AND ?5 ORDER BY time, sequence LIMIT ?6"
+        }
+        (Order::Time, true) => {
+            "SELECT sequence, time, payload FROM entries WHERE log = ?1 AND +sequence BETWEEN ?2 AND ?3 \
+             AND time BETWEEN ?4 AND ?5 ORDER BY time DESC, sequence DESC LIMIT ?6"
+        }
+    }
+}
+
+impl Keys {
+    pub(super) fn of(range: Range<'_>) -> Self {
+        let Range { prefix, after, limit, descending } = range;
+        let (mut from, mut before) = (prefix.to_owned(), end_of_prefix(prefix));
+        match after {
+            // The first text after another is that text with a NUL behind it.
+            Some(after) if !descending && after >= prefix => from = format!("{after}\0"),
+            Some(after) if descending && before.as_deref().is_none_or(|end| after < end) => {
+                before = Some(after.to_owned());
+            }
+            _ => {}
+        }
+        Self { from, before, descending, limit }
+    }
+}
+
+/// The first text after all that begin with `prefix`; none where they go on to the last text there is.
+pub(super) fn end_of_prefix(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        // The code points between D7FF and E000 are no characters.
+        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(last) + 1) };
+        if let Some(next) = next {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+fn record(row: &rusqlite::Row<'_>) -> Result<Record, rusqlite::Error> {
+    let version: i64 = row.get(1)?;
+    Ok(Record { key: row.get(0)?, version: version.unsigned_abs(), value: row.get(2)? })
+}
+
+fn entry(row: &rusqlite::Row<'_>) -> Result<Entry, rusqlite::Error> {
+    let sequence: i64 = row.get(0)?;
+    let time = Timestamp::from_millis(row.get(1)?);
+    Ok(Entry { sequence: sequence.unsigned_abs(), time, payload: row.get(2)? })
+}
+
+fn clamp(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The last sequence before `to`; none where there is none.
+fn last_before(to: u64) -> Option<i64> {
+    to.checked_sub(1).map(clamp)
+}

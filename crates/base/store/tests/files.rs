@@ -1,0 +1,108 @@
+//! Files that are not opened, and what the store says about them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use store::{Batch, SqliteStore, Store};
+
+fn fill(dir: &Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = SqliteStore::open(dir).unwrap();
+    let mut batch = Batch::new();
+    for number in 0..200 {
+        batch.put("records", number.to_string(), vec![7; 1000]);
+    }
+    runtime.block_on(store.submit(batch).durable()).unwrap();
+}
+
+fn refusal(dir: &Path) -> String {
+    SqliteStore::open(dir).unwrap_err().to_string()
+}
+
+fn assert_contains(text: &str, part: &str) {
+    assert!(text.contains(part), "{text:?} should say {part:?}");
+}
+
+#[test]
+fn a_directory_has_one_store_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    assert_contains(&refusal(dir.path()), "is in use by another process");
+    drop(store);
+    SqliteStore::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_missing_directory_is_created() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("data").join("main");
+    fill(&dir);
+    SqliteStore::open(&dir).unwrap();
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path());
+    let connection = Connection::open(dir.path().join("store.sqlite")).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    drop(connection);
+    assert_contains(&refusal(dir.path()), "has format 2; this version reads format 1");
+}
+
+#[test]
+fn another_programs_database_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open(dir.path().join("store.sqlite")).unwrap();
+    connection.execute_batch("CREATE TABLE theirs (x)").unwrap();
+    drop(connection);
+    assert_contains(&refusal(dir.path()), "is a database of another program");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("store.sqlite"), "text ".repeat(5000)).unwrap();
+    assert_contains(&refusal(dir.path()), "file is not a database");
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path());
+    let path = dir.path().join("store.sqlite");
+    let length = std::fs::metadata(&path).unwrap().len();
+    for kept in [length - 1, length - 8192, 8192, 4000, 100, 10] {
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(kept).unwrap();
+        let refusal = refusal(dir.path());
+        assert!(
+            ["is damaged", "malformed", "not a database", "disk image"]
+                .iter()
+                .any(|words| refusal.contains(words)),
+            "{kept}: {refusal}"
+        );
+    }
+}
+
+#[test]
+fn damage_is_an_error_and_not_a_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path());
+    let path = dir.path().join("store.sqlite");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Everything behind the first page, which holds the schema.
+    for (at, byte) in bytes.iter_mut().enumerate().skip(8192) {
+        *byte = u8::try_from(at % 251).unwrap();
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let read = runtime.block_on(store.get("records", "7"));
+    assert_contains(&read.unwrap_err().to_string(), "malformed");
+    let mut batch = Batch::new();
+    batch.put("records", "7", vec![1]);
+    let written = runtime.block_on(store.submit(batch).durable());
+    assert_contains(&written.unwrap_err().to_string(), "malformed");
+}
