@@ -1,6 +1,7 @@
 //! What was acknowledged survives `kill -9`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::print_stdout, reason = "the child answers through its standard output")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
