@@ -1,1 +1,23 @@
-//! Placeholder.
+//! EventBridge's event patterns: which events a rule wants.
+//!
+//! [`EventPattern`] is one rule's pattern, [`Event`] an event read once, [`Matcher`] all rules of a bus. Nothing here
+//! checks the length of a pattern or which fields an event must have: the `events` service does.
+
+mod alternative;
+mod cidr;
+mod error;
+mod event;
+mod event_json;
+mod json;
+mod matcher;
+mod number;
+mod operator;
+mod parse;
+mod pattern;
+mod value_pattern;
+mod wildcard;
+
+pub use error::{EventError, ParseError};
+pub use event::Event;
+pub use matcher::Matcher;
+pub use pattern::EventPattern;

@@ -1,0 +1,132 @@
+//! What one entry of a field's list accepts: a literal value, or an operator such as `prefix`.
+
+use crate::cidr::IpRange;
+use crate::event::Leaf;
+use crate::number::{NumericRange, comparable};
+use crate::wildcard::Wildcard;
+
+/// One entry of the list behind a field of a pattern.
+///
+/// Source: EventBridge User Guide, "Comparison operators for use in event patterns".
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ValuePattern {
+    Null,
+    True,
+    False,
+    String(String),
+    /// A number, by value and by spelling.
+    Number {
+        literal: String,
+        value: Option<f64>,
+    },
+    /// `cidr`, and any literal string that is an IP address: it matches that address in every notation.
+    Ip(IpRange),
+    Text(TextPattern),
+    Numeric(NumericRange),
+    Exists,
+    /// `{"exists": false}`: matched by the absence of the field, so by no value.
+    Absent,
+    AnythingButStrings(Vec<String>),
+    AnythingButNumbers(Vec<f64>),
+    /// `anything-but` over `prefix`, `suffix`, `equals-ignore-case` or `wildcard`.
+    AnythingButText(Vec<TextPattern>),
+}
+
+/// An operator that only strings can satisfy.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum TextPattern {
+    Prefix(String),
+    PrefixIgnoreCase(String),
+    Suffix(String),
+    SuffixIgnoreCase(String),
+    EqualsIgnoreCase(String),
+    Wildcard(Wildcard),
+}
+
+impl ValuePattern {
+    /// Whether a present value is accepted.
+    pub(crate) fn matches(&self, leaf: &Leaf<'_>) -> bool {
+        match (self, leaf) {
+            (Self::Null, Leaf::Null)
+            | (Self::True, Leaf::True)
+            | (Self::False, Leaf::False)
+            | (Self::Exists, _) => true,
+            (Self::String(expected), Leaf::String(text)) => expected == text,
+            (Self::Number { literal, value }, Leaf::Number(written)) => {
+                literal == written || value.is_some_and(|value| comparable(written) == Some(value))
+            }
+            (Self::Ip(range), Leaf::String(text)) => range.contains(text),
+            (Self::Text(pattern), Leaf::String(text)) => pattern.matches(text),
+            (Self::Numeric(range), Leaf::Number(written)) => {
+                comparable(written).is_some_and(|value| range.contains(value))
+            }
+            (Self::AnythingButStrings(unwanted), Leaf::String(text)) => {
+                !unwanted.iter().any(|one| one == text)
+            }
+            (Self::AnythingButNumbers(unwanted), Leaf::Number(written)) => {
+                !comparable(written).is_some_and(|value| unwanted.contains(&value))
+            }
+            (Self::AnythingButText(unwanted), Leaf::String(text)) => {
+                !unwanted.iter().any(|one| one.matches(text))
+            }
+            // Values of other types are different from anything unwanted: null passes every `anything-but`.
+            (Self::AnythingButStrings(_) | Self::AnythingButNumbers(_) | Self::AnythingButText(_), _) => true,
+            (
+                Self::Null
+                | Self::True
+                | Self::False
+                | Self::String(_)
+                | Self::Number { .. }
+                | Self::Ip(_)
+                | Self::Text(_)
+                | Self::Numeric(_)
+                | Self::Absent,
+                _,
+            ) => false,
+        }
+    }
+}
+
+impl TextPattern {
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
+            Self::Suffix(suffix) => text.ends_with(suffix.as_str()),
+            Self::Wildcard(wildcard) => wildcard.matches(text),
+            Self::PrefixIgnoreCase(prefix) => is_prefix_ignoring_case(prefix.chars(), text.chars()).is_some(),
+            Self::SuffixIgnoreCase(suffix) => {
+                is_prefix_ignoring_case(suffix.chars().rev(), text.chars().rev()).is_some()
+            }
+            Self::EqualsIgnoreCase(expected) => is_prefix_ignoring_case(expected.chars(), text.chars())
+                .is_some_and(|mut rest| rest.next().is_none()),
+        }
+    }
+}
+
+/// The rest of `text` after `expected`, compared character by character: `ß` never equals `SS`.
+fn is_prefix_ignoring_case<T: Iterator<Item = char>>(
+    expected: impl Iterator<Item = char>,
+    mut text: T,
+) -> Option<T> {
+    for wanted in expected {
+        if !equals_ignoring_case(wanted, text.next()?) {
+            return None;
+        }
+    }
+    Some(text)
+}
+
+fn equals_ignoring_case(wanted: char, character: char) -> bool {
+    if wanted.is_ascii() && character.is_ascii() {
+        return wanted.eq_ignore_ascii_case(&character);
+    }
+    wanted == character
+        || only(wanted.to_lowercase()) == Some(character)
+        || only(wanted.to_uppercase()) == Some(character)
+}
+
+/// The only item of an iterator.
+fn only(mut characters: impl Iterator<Item = char>) -> Option<char> {
+    let first = characters.next()?;
+    characters.next().is_none().then_some(first)
+}
