@@ -8,9 +8,12 @@ pub enum TemplateError {
     /// The text starts like JSON but is not.
     #[error("Template format error: JSON not well-formed. (line {}, column {})", .0.line, .0.column)]
     JsonNotWellFormed(Position),
-    /// The text is not YAML. Without a place where AWS gives none.
-    #[error("Template format error: YAML not well-formed.{}", place(.0))]
-    YamlNotWellFormed(Option<Position>),
+    /// The text is not YAML.
+    #[error("Template format error: YAML not well-formed. (line {}, column {})", .0.line, .0.column)]
+    YamlNotWellFormed(Position),
+    /// Lines that are YAML each, but whose indentation does not fit together. AWS's text gives no place for it.
+    #[error("Template format error: YAML not well-formed.")]
+    YamlMisnested(Position),
     /// A map names a member twice.
     #[error("Template format error: Duplicate key {key} (line {}, column {})", .position.line, .position.column)]
     DuplicateKey {
@@ -98,10 +101,6 @@ pub enum TemplateError {
     /// The value depends on a resource that does not exist yet. Only a [`Resolver`](crate::Resolver) says so.
     #[error("The value depends on resource {0}, which has not been created")]
     NotYetKnown(String),
-}
-
-fn place(position: &Option<Position>) -> String {
-    position.map(|Position { line, column }| format!(" (line {line}, column {column})")).unwrap_or_default()
 }
 
 pub(crate) fn format_error(sentence: impl Into<String>) -> TemplateError {

@@ -47,7 +47,7 @@ impl<'t> Reader<'t> {
             match self.next()? {
                 (Event::DocumentEnd | Event::Nothing, _) => {}
                 (Event::StreamEnd, _) => return Ok(()),
-                (_, span) => return Err(TemplateError::YamlNotWellFormed(Some(position(span)))),
+                (_, span) => return Err(TemplateError::YamlNotWellFormed(position(span))),
             }
         }
     }
@@ -77,7 +77,7 @@ impl<'t> Reader<'t> {
             | Event::DocumentStart(_)
             | Event::DocumentEnd
             | Event::SequenceEnd
-            | Event::MappingEnd => return Err(TemplateError::YamlNotWellFormed(Some(position))),
+            | Event::MappingEnd => return Err(TemplateError::YamlNotWellFormed(position)),
         };
         let node = tagged(Node { position, value }, tag.as_deref())?;
         if anchor > 0 {
@@ -106,10 +106,10 @@ impl<'t> Reader<'t> {
                 Event::MappingEnd => return Ok(Value::Map(members)),
                 // A merge key is not part of the language; taking it for a name would hide what was meant.
                 Event::Scalar(text, ScalarStyle::Plain, _, _) if text == "<<" => {
-                    return Err(TemplateError::YamlNotWellFormed(Some(position)));
+                    return Err(TemplateError::YamlNotWellFormed(position));
                 }
                 Event::Scalar(text, _, _, None) => text.into_owned(),
-                _ => return Err(TemplateError::YamlNotWellFormed(Some(position))),
+                _ => return Err(TemplateError::YamlNotWellFormed(position)),
             };
             let (event, span) = self.next()?;
             let node = self.node(event, span, depth + 1)?;
@@ -122,7 +122,7 @@ impl<'t> Reader<'t> {
     /// A copy of an earlier value. The sum of all copies is limited, so that nested aliases cannot explode.
     fn alias(&mut self, anchor: usize, position: Position, depth: usize) -> Result<Node, TemplateError> {
         let Some((node, count, height)) = self.anchors.get(&anchor) else {
-            return Err(TemplateError::YamlNotWellFormed(Some(position)));
+            return Err(TemplateError::YamlNotWellFormed(position));
         };
         self.expanded += count;
         if self.expanded > ALIAS_EXPANSION_MAX {
@@ -164,11 +164,11 @@ fn tagged(node: Node, tag: Option<&Tag>) -> Result<Node, TemplateError> {
     if tag.is_yaml_core_schema() {
         return match tag.suffix.as_str() {
             "str" | "int" | "float" | "bool" | "null" | "seq" | "map" => Ok(node),
-            _ => Err(TemplateError::YamlNotWellFormed(Some(position))),
+            _ => Err(TemplateError::YamlNotWellFormed(position)),
         };
     }
     if tag.handle != "!" || tag.suffix.is_empty() {
-        return Err(TemplateError::YamlNotWellFormed(Some(position)));
+        return Err(TemplateError::YamlNotWellFormed(position));
     }
     let name = match tag.suffix.as_str() {
         name @ ("Ref" | "Condition") => name.to_owned(),
@@ -194,10 +194,14 @@ fn position(span: Span) -> Position {
     Position { line: span.start.line(), column: span.start.col() + 1 }
 }
 
-/// AWS gives a place for what its scanner meets, none where the blocks do not fit together (recorded: a key that is
-/// indented less than its siblings).
+/// AWS gives a place for what its scanner meets, none for what its parser does (recorded: a key that is indented less than
+/// its siblings). The two are told apart by how the library's sentences begin.
 fn not_well_formed(error: &ScanError) -> TemplateError {
     let marker = error.marker();
     let place = Position { line: marker.line(), column: marker.col() + 1 };
-    TemplateError::YamlNotWellFormed((!error.info().contains("block end")).then_some(place))
+    if error.info().starts_with("while parsing") {
+        TemplateError::YamlMisnested(place)
+    } else {
+        TemplateError::YamlNotWellFormed(place)
+    }
 }
