@@ -1,5 +1,7 @@
 //! What `diff` sees between two templates.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 use template::{Difference, ProcessedResource, diff};
