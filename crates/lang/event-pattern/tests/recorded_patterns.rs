@@ -1,5 +1,4 @@
 //! Compares with what AWS answered to TestEventPattern, where the recordings are beside the repository.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops and speaks")]
 
 use event_pattern::{Event, EventPattern};
 use serde_json::Value;
