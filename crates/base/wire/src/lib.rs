@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The HTTP door: AWS's protocols and signatures on one port, turned into calls to the [`api::Dispatcher`].
+//!
+//! A request is read, routed by its target or action, its signature verified, its input converted by the service's
+//! model, and the answer or error written as the same protocol wants it. What a principal may do is decided behind the
+//! dispatcher; what a credential is worth is said by a [`CredentialStore`].
+
+mod credential;
+mod handler;
+mod limits;
+mod protocol;
+mod route;
+mod server;
+mod sigv4;
+
+pub use credential::{Credential, CredentialStore};
+pub use handler::Wire;

@@ -1,0 +1,180 @@
+//! From an HTTP request to a call, and from its answer to an HTTP response.
+
+use std::fmt;
+use std::sync::Arc;
+
+use api::model::{Operation, ServiceModel};
+use api::{AwsError, Call, Dispatcher, Principal, ids};
+use clock::Clock;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode};
+use serde_json::Value;
+use types::{AccountId, Arn, Region};
+
+use crate::credential::CredentialStore;
+use crate::limits;
+use crate::protocol::{Payload, Syntax};
+use crate::route::{Route, Routed, route};
+use crate::sigv4::{Refusal, SignedRequest, SigningKeys};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// The HTTP side of the door.
+pub struct Wire {
+    dispatcher: Dispatcher,
+    credentials: Arc<dyn CredentialStore>,
+    clock: Clock,
+    signing_keys: SigningKeys,
+}
+
+impl Wire {
+    /// A wire to `dispatcher`, for the keys of `credentials`. `clock` is what the ages of signatures are measured by: the
+    /// time that clients sign with, also where the dispatcher's own clock is virtual.
+    pub fn new(dispatcher: Dispatcher, credentials: Arc<dyn CredentialStore>, clock: Clock) -> Self {
+        Self { dispatcher, credentials, clock, signing_keys: SigningKeys::default() }
+    }
+
+    /// Answers one HTTP request, whatever it is.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body + Send,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let request_id = ids::uuid();
+        let (parts, body) = request.into_parts();
+        let payload = match read(&parts, body).await {
+            Ok(body) => self.answer(&parts, &body, &request_id).await,
+            Err(error) => Syntax::guess(&parts.headers).error(&error, None, &request_id),
+        };
+        response(payload, &request_id)
+    }
+
+    async fn answer(&self, parts: &Parts, body: &[u8], request_id: &str) -> Payload {
+        let Routed { syntax, route } = route(parts, body, self.dispatcher.models());
+        let (model, operation, input) = match route {
+            Ok(Route { model, operation, input }) => (model, operation, input),
+            Err(error) => return syntax.error(&error, None, request_id),
+        };
+        let caller = match self.authenticate(parts, body, model).await {
+            Ok(caller) => caller,
+            Err(refusal) => return syntax.error(&syntax.refusal(&refusal), None, request_id),
+        };
+        match self.call(caller, model, operation, input.read(operation.input), request_id).await {
+            Ok(output) => syntax.output(operation, &output, request_id),
+            Err(error) => syntax.error(&error, Some(operation), request_id),
+        }
+    }
+
+    async fn authenticate(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        model: &ServiceModel,
+    ) -> Result<Caller, Refusal> {
+        let signed = SignedRequest::parse(parts)?;
+        let credential = self.credentials.lookup(signed.access_key_id()).await.ok_or(Refusal::UnknownKey)?;
+        signed.check_token(&credential, self.dispatcher.clock().now())?;
+        signed.verify(
+            &credential.secret_access_key,
+            model.signing_name,
+            body,
+            self.clock.now(),
+            &self.signing_keys,
+        )?;
+        let account = account(&credential.principal).ok_or(Refusal::UnknownKey)?;
+        Ok(Caller { principal: credential.principal, account, region: Region::new(signed.region()) })
+    }
+
+    /// Calls the operation, and lets it finish even where the client goes away meanwhile.
+    async fn call(
+        &self,
+        caller: Caller,
+        model: &ServiceModel,
+        operation: &Operation,
+        input: Result<Value, AwsError>,
+        request_id: &str,
+    ) -> Result<Value, AwsError> {
+        let call = Call {
+            principal: caller.principal,
+            account: caller.account,
+            region: caller.region,
+            service: model.signing_name.to_owned(),
+            operation: operation.name.to_owned(),
+            input: input?,
+            request_id: request_id.to_owned(),
+        };
+        let dispatcher = self.dispatcher.clone();
+        match tokio::spawn(async move { dispatcher.call(call).await }).await {
+            Ok(answer) => answer,
+            Err(panic) => Err(AwsError::internal("InternalFailure", &panic)),
+        }
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("dispatcher", &self.dispatcher).finish_non_exhaustive()
+    }
+}
+
+/// Who has proved to be calling, and where.
+struct Caller {
+    principal: Principal,
+    account: AccountId,
+    region: Region,
+}
+
+/// Services sign nothing, so they have no account on the wire.
+fn account(principal: &Principal) -> Option<AccountId> {
+    match principal {
+        Principal::Root { account } => Some(account.clone()),
+        Principal::Role { role_arn, .. } => Some(AccountId::new(role_arn.parse::<Arn>().ok()?.account)),
+        Principal::Service { .. } => None,
+    }
+}
+
+async fn read<B>(parts: &Parts, body: B) -> Result<Bytes, AwsError>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if let Some(encoding) = parts.headers.get(CONTENT_ENCODING).filter(|value| *value != "identity") {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes());
+        return Err(AwsError::new(
+            "UnsupportedMediaTypeException",
+            format!("Request bodies with Content-Encoding '{encoding}' are not supported."),
+        )
+        .with_status(415));
+    }
+    let body = Limited::new(body, limits::BODY_BYTES_MAX).collect();
+    match tokio::time::timeout(limits::BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(AwsError::new(
+            "RequestEntityTooLargeException",
+            format!("Request bodies may have at most {} bytes.", limits::BODY_BYTES_MAX),
+        )
+        .with_status(413)),
+        Ok(Err(error)) => {
+            Err(AwsError::new("IncompleteBody", format!("The request body ended early: {error}.")))
+        }
+        Err(_) => {
+            Err(AwsError::new("RequestTimeout", "The request body took too long to arrive.").with_status(408))
+        }
+    }
+}
+
+fn response(payload: Payload, request_id: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(payload.body)));
+    *response.status_mut() =
+        StatusCode::from_u16(payload.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(payload.content_type));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}

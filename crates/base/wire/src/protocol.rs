@@ -1,0 +1,125 @@
+//! AWS's protocols: reading inputs, writing answers and errors.
+//!
+//! One file per protocol; a new one adds a file and a variant here. Which protocol a service speaks says its model.
+
+mod json;
+pub mod query;
+mod refusal;
+mod xml;
+
+use api::AwsError;
+use api::model::{Operation, Protocol, ServiceModel, Shape};
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
+use serde_json::Value;
+
+use crate::sigv4::Refusal;
+use query::Form;
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syntax {
+    /// `awsJson1_0`.
+    Json1_0,
+    /// `awsJson1_1`.
+    Json1_1,
+    /// `awsQuery`, with the service's XML namespace; empty where the service is not known.
+    Query {
+        /// The namespace.
+        namespace: &'static str,
+    },
+    /// Nothing says which protocol the client speaks.
+    None,
+}
+
+/// An input as it was sent.
+pub enum Input<'a> {
+    /// A JSON body.
+    Json(&'a [u8]),
+    /// A form's parameters.
+    Form(Form<'a>),
+}
+
+/// What an HTTP response carries.
+#[derive(Debug, PartialEq)]
+pub struct Payload {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+}
+
+impl Syntax {
+    /// The syntax of a service's answers.
+    pub fn of(model: &ServiceModel) -> Self {
+        match model.protocol {
+            Protocol::AwsJson1_0 => Self::Json1_0,
+            Protocol::AwsJson1_1 => Self::Json1_1,
+            Protocol::AwsQuery => Self::Query { namespace: model.xml_namespace },
+        }
+    }
+
+    /// The syntax that a client of an unknown service most likely understands.
+    pub fn guess(headers: &HeaderMap) -> Self {
+        let content_type =
+            headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if content_type.starts_with("application/x-amz-json-1.0") {
+            Self::Json1_0
+        } else if content_type.starts_with("application/x-www-form-urlencoded") {
+            Self::Query { namespace: "" }
+        } else {
+            Self::Json1_1
+        }
+    }
+
+    /// The answer of an operation that succeeded.
+    pub fn output(self, operation: &Operation, output: &Value, request_id: &str) -> Payload {
+        match self {
+            Self::Json1_0 | Self::Json1_1 | Self::None => self.payload(200, json::output(output)),
+            Self::Query { namespace } => {
+                self.payload(200, query::output(operation, output, namespace, request_id))
+            }
+        }
+    }
+
+    /// The answer of an operation that failed, or of a request that reached none.
+    pub fn error(self, error: &AwsError, operation: Option<&Operation>, request_id: &str) -> Payload {
+        match self {
+            Self::Json1_0 | Self::Json1_1 => self.payload(error.status, json::error(error)),
+            Self::Query { namespace } => {
+                let error = query::translate(error, operation);
+                self.payload(error.status, query::error(&error, namespace, request_id))
+            }
+            Self::None => self.payload(error.status, format!("<{}/>\n", error.code).into_bytes()),
+        }
+    }
+
+    /// The error for a request whose signature was refused.
+    pub fn refusal(self, refusal: &Refusal) -> AwsError {
+        match self {
+            Self::Json1_0 | Self::Json1_1 => refusal::json(refusal),
+            Self::Query { .. } | Self::None => refusal::query(refusal),
+        }
+    }
+
+    fn payload(self, status: u16, body: Vec<u8>) -> Payload {
+        let content_type = match self {
+            Self::Json1_0 => "application/x-amz-json-1.0",
+            Self::Json1_1 => "application/x-amz-json-1.1",
+            Self::Query { .. } | Self::None => "text/xml",
+        };
+        Payload { status, content_type, body }
+    }
+}
+
+impl Input<'_> {
+    /// The input as JSON of the given shape.
+    ///
+    /// # Errors
+    /// `SerializationException` for what is no JSON object.
+    pub fn read(&self, shape: &Shape) -> Result<Value, AwsError> {
+        match self {
+            Self::Json(body) => json::input(body),
+            Self::Form(form) => Ok(query::input(form, shape)),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Which operation of which service a request is for.
+
+use api::AwsError;
+use api::model::{Operation, Protocol, ServiceModel};
+use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method};
+
+use crate::protocol::query::Form;
+use crate::protocol::{Input, Syntax};
+use crate::sigv4::scope_service;
+
+/// How to answer a request, and what it asks for.
+pub struct Routed<'a> {
+    pub syntax: Syntax,
+    pub route: Result<Route<'a>, AwsError>,
+}
+
+/// An operation that is served, and its input as it was sent.
+pub struct Route<'a> {
+    pub model: &'static ServiceModel,
+    pub operation: &'static Operation,
+    pub input: Input<'a>,
+}
+
+/// Routes by `X-Amz-Target`, else by a form's `Action` and the service in the signature's scope. The host says nothing:
+/// all services share it.
+pub fn route<'a>(
+    parts: &'a Parts,
+    body: &'a [u8],
+    models: impl Iterator<Item = &'static ServiceModel>,
+) -> Routed<'a> {
+    if let Some(target) = parts.headers.get("x-amz-target") {
+        return by_target(target.to_str().unwrap_or_default(), &parts.headers, body, models);
+    }
+    match form(parts, body) {
+        Some(Ok(form)) if form.get("Action").is_some() => by_action(parts, form, models),
+        Some(Err(error)) => Routed { syntax: Syntax::guess(&parts.headers), route: Err(error) },
+        _ => Routed {
+            syntax: Syntax::None,
+            route: Err(AwsError::new("UnknownOperationException", "").with_status(404)),
+        },
+    }
+}
+
+fn by_target<'a>(
+    target: &str,
+    headers: &HeaderMap,
+    body: &'a [u8],
+    mut models: impl Iterator<Item = &'static ServiceModel>,
+) -> Routed<'a> {
+    let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
+    let is_json = |model: &ServiceModel| {
+        matches!(model.protocol, Protocol::AwsJson1_0 | Protocol::AwsJson1_1) && model.target_prefix == prefix
+    };
+    let Some(model) = models.find(|model| is_json(model)) else {
+        let error = format!("Runwright does not serve the operation {target}.");
+        let error = AwsError::new("UnknownOperationException", error);
+        return Routed { syntax: Syntax::guess(headers), route: Err(error) };
+    };
+    let route = match model.operation(name) {
+        Some(operation) => Ok(Route { model, operation, input: Input::Json(body) }),
+        None => Err(AwsError::new(
+            "UnknownOperationException",
+            format!("Runwright does not serve {}:{name}.", model.iam_prefix),
+        )),
+    };
+    Routed { syntax: Syntax::of(model), route }
+}
+
+fn by_action<'a>(
+    parts: &Parts,
+    form: Form<'a>,
+    mut models: impl Iterator<Item = &'static ServiceModel>,
+) -> Routed<'a> {
+    let Some(service) = scope_service(parts) else {
+        // Who does not sign does not say which service is meant.
+        let error = AwsError::new("MissingAuthenticationToken", "Request is missing Authentication Token");
+        return Routed { syntax: Syntax::Query { namespace: "" }, route: Err(error.with_status(403)) };
+    };
+    let action = form.get("Action").unwrap_or_default();
+    let is_query =
+        |model: &ServiceModel| model.protocol == Protocol::AwsQuery && model.signing_name == service;
+    let Some(model) = models.find(|model| is_query(model)) else {
+        let version = form.get("Version").unwrap_or_default();
+        return Routed {
+            syntax: Syntax::Query { namespace: "" },
+            route: Err(invalid_action(action, version)),
+        };
+    };
+    let version = form.get("Version").unwrap_or(model.api_version);
+    let route = match model.operation(action).filter(|_| version == model.api_version) {
+        Some(operation) => Ok(Route { model, operation, input: Input::Form(form) }),
+        None => Err(invalid_action(action, version)),
+    };
+    Routed { syntax: Syntax::of(model), route }
+}
+
+fn invalid_action(action: &str, version: &str) -> AwsError {
+    AwsError::new("InvalidAction", format!("Could not find operation {action} for version {version}"))
+}
+
+/// The parameters of a POSTed form or, for GET, of the query string.
+fn form<'a>(parts: &'a Parts, body: &'a [u8]) -> Option<Result<Form<'a>, AwsError>> {
+    let query = parts.uri.query().unwrap_or_default();
+    match parts.method {
+        Method::GET => Some(Form::parse(query.as_bytes(), b"")),
+        Method::POST if is_form(&parts.headers) => Some(Form::parse(query.as_bytes(), body)),
+        _ => None,
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
+}
