@@ -1,6 +1,7 @@
-//! EventBridge's event patterns: which events a rule wants.
+//! EventBridge's event patterns: which events a rule wants, and what its targets receive.
 //!
-//! [`EventPattern`] is one rule's pattern, [`Event`] an event read once, [`Matcher`] all rules of a bus. Nothing here
+//! [`EventPattern`] is one rule's pattern, [`Event`] an event read once, [`Matcher`] all rules of a bus. What a target
+//! then receives is made by [`InputPath`] and [`InputTransformer`]. Nothing here
 //! checks the length of a pattern or which fields an event must have: the `events` service does.
 
 mod alternative;
@@ -8,6 +9,8 @@ mod cidr;
 mod error;
 mod event;
 mod event_json;
+mod input_path;
+mod input_transformer;
 mod json;
 mod matcher;
 mod number;
@@ -19,5 +22,7 @@ mod wildcard;
 
 pub use error::{EventError, ParseError};
 pub use event::Event;
+pub use input_path::{InputPath, InputPathError};
+pub use input_transformer::{InputTransformer, RuleVariables, TransformError};
 pub use matcher::Matcher;
 pub use pattern::EventPattern;

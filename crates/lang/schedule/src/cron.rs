@@ -3,6 +3,10 @@
 //! The calendar search is the croner crate's. It takes more than AWS does, so a validator comes first: what it passes
 //! means the same to both.
 
+use std::collections::BTreeSet;
+use std::iter::StepBy;
+use std::ops::RangeInclusive;
+
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::DateTime;
 
@@ -24,21 +28,14 @@ impl Cron {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let fields: Vec<String> = text.split_ascii_whitespace().map(str::to_ascii_uppercase).collect();
         let [minutes, hours, day_of_month, month, day_of_week, year] = fields.as_slice() else { return None };
-        let is_valid = MINUTES.allows(minutes)
-            && HOURS.allows(hours)
-            && MONTH.allows(month)
-            && YEAR.allows(year)
-            && match (day_of_month.as_str(), day_of_week.as_str()) {
-                ("?", "?") => false,
-                ("?", _) => is_day_of_week(day_of_week),
-                (_, "?") => is_day_of_month(day_of_month),
-                _ => false,
-            };
-        if !is_valid {
-            return None;
-        }
-        // The last day of the week is Saturday.
-        let day_of_week = if day_of_week == "L" { "7" } else { day_of_week.as_str() };
+        let (day_of_month, day_of_week) = match (day_of_month.as_str(), day_of_week.as_str()) {
+            ("?", "?") => return None,
+            ("?", day) => ("?".to_owned(), day_of_week_values(day)?),
+            (day, "?") => (day_of_month_values(day)?, "?".to_owned()),
+            _ => return None,
+        };
+        let (minutes, hours) = (MINUTES.values(minutes)?, HOURS.values(hours)?);
+        let (month, year) = (MONTH.values(month)?, YEAR.values(year)?);
         let pattern = format!("0 {minutes} {hours} {day_of_month} {month} {day_of_week} {year}");
         let parser = CronParser::builder()
             .seconds(Seconds::Required)
@@ -76,29 +73,30 @@ const DAY_OF_WEEK: FieldRule = FieldRule { least: 1, most: 7, names: &WEEKDAYS }
 const YEAR: FieldRule = FieldRule { least: 1970, most: 2199, names: &[] };
 
 impl FieldRule {
-    /// A list of `*`, values and ranges, each with an optional step.
-    fn allows(&self, field: &str) -> bool {
-        field.split(',').all(|item| self.allows_item(item))
+    /// The values of a list of `*`, values and ranges, each with an optional step, written out one by one.
+    ///
+    /// croner has its own opinion on steps (larger than their range, or over all years); plain values leave it none.
+    fn values(&self, field: &str) -> Option<String> {
+        let mut values = BTreeSet::new();
+        for item in field.split(',') {
+            values.extend(self.item(item)?);
+        }
+        let values: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
+        Some(values.join(","))
     }
 
-    fn allows_item(&self, item: &str) -> bool {
-        let range = match item.split_once('/') {
-            Some((range, step)) => match number(step) {
-                Some(step) if (1..=self.most).contains(&step) => range,
-                _ => return false,
-            },
-            None => item,
+    fn item(&self, item: &str) -> Option<StepBy<RangeInclusive<u16>>> {
+        let (range, step) = match item.split_once('/') {
+            Some((range, step)) => (range, Some(number(step).filter(|step| (1..=self.most).contains(step))?)),
+            None => (item, None),
         };
-        if range == "*" {
-            return true;
-        }
-        match range.split_once('-') {
-            Some((first, last)) => match (self.value(first), self.value(last)) {
-                (Some(first), Some(last)) => first <= last,
-                _ => false,
-            },
-            None => self.value(range).is_some(),
-        }
+        let (first, last) = match range.split_once('-') {
+            Some((first, last)) => (self.value(first)?, self.value(last)?),
+            None if range == "*" => (self.least, self.most),
+            None if step.is_some() => (self.value(range)?, self.most),
+            None => (self.value(range)?, self.value(range)?),
+        };
+        (first <= last).then(|| (first..=last).step_by(step.unwrap_or(1).into()))
     }
 
     fn value(&self, text: &str) -> Option<u16> {
@@ -109,27 +107,29 @@ impl FieldRule {
     }
 }
 
-/// Values and ranges, with `L` among them for the last day, or `15W` or `LW` alone: the weekday nearest to it.
-fn is_day_of_month(field: &str) -> bool {
-    match field.strip_suffix('W') {
-        Some("L") => true,
-        Some(day) => number(day).is_some_and(|day| (1..=31).contains(&day)),
-        None => field.split(',').all(|item| item == "L" || DAY_OF_MONTH.allows_item(item)),
-    }
+/// Values and ranges, or alone `L` (the last day), `15W` or `LW` (the weekday nearest to a day).
+fn day_of_month_values(field: &str) -> Option<String> {
+    let is_special = match field.strip_suffix('W') {
+        Some(day) => day == "L" || DAY_OF_MONTH.value(day).is_some(),
+        None => field == "L",
+    };
+    if is_special { Some(field.to_owned()) } else { DAY_OF_MONTH.values(field) }
 }
 
 /// Values and ranges, or alone `L` (Saturday), `6L` (the last Friday), `6#2` (the second Friday).
-fn is_day_of_week(field: &str) -> bool {
+fn day_of_week_values(field: &str) -> Option<String> {
     if field == "L" {
-        return true;
+        // croner takes a bare `L` and is never due.
+        return Some("7".to_owned());
     }
     if let Some((day, count)) = field.split_once('#') {
-        return DAY_OF_WEEK.value(day).is_some()
-            && number(count).is_some_and(|count| (1..=5).contains(&count));
+        let day = DAY_OF_WEEK.value(day)?;
+        let count = number(count).filter(|count| (1..=5).contains(count))?;
+        return Some(format!("{day}#{count}"));
     }
     match field.strip_suffix('L') {
-        Some(day) => DAY_OF_WEEK.value(day).is_some(),
-        None => DAY_OF_WEEK.allows(field),
+        Some(day) => Some(format!("{}L", DAY_OF_WEEK.value(day)?)),
+        None => DAY_OF_WEEK.values(field),
     }
 }
 
