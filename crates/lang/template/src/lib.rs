@@ -24,6 +24,7 @@ pub mod node;
 mod parameter;
 mod pseudo;
 mod read;
+mod reference;
 mod sub;
 mod template;
 
@@ -36,5 +37,6 @@ pub use graph::Graph;
 pub use parameter::{Parameter, ParameterType, ParameterValue, Parameters};
 pub use pseudo::Pseudo;
 pub use read::read;
+pub use reference::Reference;
 pub use sub::Part;
 pub use template::{DeletionPolicy, Mapping, MappingValue, Output, Resource, Rule, Template};
