@@ -6,6 +6,8 @@
 
 pub mod driver;
 #[cfg(target_os = "linux")]
+pub mod embedded;
+#[cfg(target_os = "linux")]
 pub mod image;
 pub mod process;
 pub mod signal;

@@ -1,0 +1,1 @@
+//! A Docker daemon of our own, in a directory of its own.
