@@ -4,12 +4,18 @@
 ///
 /// `9007199254740993` is not comparable: patterns then match it by its literal text alone.
 pub(crate) fn comparable(literal: &str) -> Option<f64> {
+    comparable_if(literal, |_| true)
+}
+
+/// The same for values that `wanted` accepts only: it is asked first, because the check of the spelling costs more.
+pub(crate) fn comparable_if(literal: &str, wanted: impl FnOnce(f64) -> bool) -> Option<f64> {
     let value: f64 = literal.parse().ok()?;
-    if !value.is_finite() {
-        return None;
-    }
     // Up to 15 significant digits always survive the way to a float and back.
-    if literal.len() <= 15 || same_decimal(literal, value) { Some(value) } else { None }
+    let is_comparable = || {
+        value.is_finite()
+            && (literal.len() <= 15 && !literal.contains(['e', 'E']) || same_decimal(literal, value))
+    };
+    (wanted(value) && is_comparable()).then_some(value)
 }
 
 /// Whether the shortest spelling of `value` is the same decimal number as `literal`.

@@ -2,7 +2,7 @@
 
 use crate::cidr::IpRange;
 use crate::event::Leaf;
-use crate::number::{NumericRange, comparable};
+use crate::number::{NumericRange, comparable_if};
 use crate::wildcard::Wildcard;
 
 /// One entry of the list behind a field of a pattern.
@@ -53,18 +53,19 @@ impl ValuePattern {
             | (Self::Exists, _) => true,
             (Self::String(expected), Leaf::String(text)) => expected == text,
             (Self::Number { literal, value }, Leaf::Number(written)) => {
-                literal == written || value.is_some_and(|value| comparable(written) == Some(value))
+                literal == written
+                    || value.is_some_and(|value| comparable_if(written, |written| written == value).is_some())
             }
             (Self::Ip(range), Leaf::String(text)) => range.contains(text),
             (Self::Text(pattern), Leaf::String(text)) => pattern.matches(text),
             (Self::Numeric(range), Leaf::Number(written)) => {
-                comparable(written).is_some_and(|value| range.contains(value))
+                comparable_if(written, |value| range.contains(value)).is_some()
             }
             (Self::AnythingButStrings(unwanted), Leaf::String(text)) => {
                 !unwanted.iter().any(|one| one == text)
             }
             (Self::AnythingButNumbers(unwanted), Leaf::Number(written)) => {
-                !comparable(written).is_some_and(|value| unwanted.contains(&value))
+                comparable_if(written, |value| unwanted.contains(&value)).is_none()
             }
             (Self::AnythingButText(unwanted), Leaf::String(text)) => {
                 !unwanted.iter().any(|one| one.matches(text))
