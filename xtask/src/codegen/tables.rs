@@ -236,7 +236,8 @@ fn java_order(values: &[String]) -> Vec<&String> {
     while values.len() * 4 > buckets as usize * 3 {
         buckets *= 2;
     }
-    let mut ordered: Vec<&String> = values.iter().collect();
+    // Within a bucket, the last one in comes first: so recorded of `ABORTED` and `PENDING_REDRIVE`.
+    let mut ordered: Vec<&String> = values.iter().rev().collect();
     ordered.sort_by_key(|value| {
         value.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
             % buckets

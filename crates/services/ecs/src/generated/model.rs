@@ -410,7 +410,7 @@ static ERROR_CLUSTER_CONTAINS_TASKS_EXCEPTION: ErrorShape = ErrorShape {
 };
 static SHAPE_CLUSTER_FIELD: Shape = Shape::string(
     "ClusterField",
-    Text::new().one_of(&["SETTINGS", "STATISTICS", "ATTACHMENTS", "TAGS", "CONFIGURATIONS"]),
+    Text::new().one_of(&["STATISTICS", "SETTINGS", "ATTACHMENTS", "TAGS", "CONFIGURATIONS"]),
 );
 static SHAPE_CLUSTER_FIELD_LIST: Shape =
     Shape::list("ClusterFieldList", &SHAPE_CLUSTER_FIELD, "member", false, Size::NONE);
@@ -1007,7 +1007,7 @@ static SHAPE_PLACEMENT_CONSTRAINT: Shape = Shape::structure(
     &[Member::optional("type", &SHAPE_PLACEMENT_CONSTRAINT_TYPE), Member::optional("expression", &STRING)],
 );
 static SHAPE_PLACEMENT_CONSTRAINT_TYPE: Shape =
-    Shape::string("PlacementConstraintType", Text::new().one_of(&["distinctInstance", "memberOf"]));
+    Shape::string("PlacementConstraintType", Text::new().one_of(&["memberOf", "distinctInstance"]));
 static SHAPE_PLACEMENT_CONSTRAINTS: Shape =
     Shape::list("PlacementConstraints", &SHAPE_PLACEMENT_CONSTRAINT, "member", false, Size::NONE);
 static SHAPE_PLACEMENT_STRATEGIES: Shape =
@@ -1151,7 +1151,7 @@ static SHAPE_S3_FILES_VOLUME_CONFIGURATION: Shape = Shape::structure(
         Member::optional("accessPointArn", &STRING),
     ],
 );
-static SHAPE_SCOPE: Shape = Shape::string("Scope", Text::new().one_of(&["task", "shared"]));
+static SHAPE_SCOPE: Shape = Shape::string("Scope", Text::new().one_of(&["shared", "task"]));
 static SHAPE_SECRET: Shape =
     Shape::structure("Secret", &[Member::required("name", &STRING), Member::required("valueFrom", &STRING)]);
 static SHAPE_SECRET_LIST: Shape = Shape::list("SecretList", &SHAPE_SECRET, "member", false, Size::NONE);
@@ -1165,7 +1165,7 @@ static ERROR_SERVICE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
 };
 static SHAPE_SHARING_STRATEGY: Shape =
     Shape::structure("SharingStrategy", &[Member::optional("nvidiaMps", &SHAPE_NVIDIA_MPS_ALLOCATION)]);
-static SHAPE_SORT_ORDER: Shape = Shape::string("SortOrder", Text::new().one_of(&["ASC", "DESC"]));
+static SHAPE_SORT_ORDER: Shape = Shape::string("SortOrder", Text::new().one_of(&["DESC", "ASC"]));
 static SHAPE_STATISTICS: Shape =
     Shape::list("Statistics", &SHAPE_KEY_VALUE_PAIR, "member", false, Size::NONE);
 static SHAPE_STOP_TASK_INPUT: Shape = Shape::structure(
@@ -1331,7 +1331,7 @@ static SHAPE_TASK_FIELD: Shape = Shape::string("TaskField", Text::new().one_of(&
 static SHAPE_TASK_FIELD_LIST: Shape =
     Shape::list("TaskFieldList", &SHAPE_TASK_FIELD, "member", false, Size::NONE);
 static SHAPE_TASK_FILESYSTEM_TYPE: Shape =
-    Shape::string("TaskFilesystemType", Text::new().one_of(&["xfs", "ext3", "ext4", "ntfs"]));
+    Shape::string("TaskFilesystemType", Text::new().one_of(&["xfs", "ext3", "ntfs", "ext4"]));
 static SHAPE_TASK_MANAGED_EBS_VOLUME_CONFIGURATION: Shape = Shape::structure(
     "TaskManagedEBSVolumeConfiguration",
     &[
@@ -1369,8 +1369,8 @@ static SHAPE_TASK_STOP_CODE: Shape = Shape::string(
     "TaskStopCode",
     Text::new().one_of(&[
         "UserInitiated",
-        "TaskFailedToStart",
         "ServiceSchedulerInitiated",
+        "TaskFailedToStart",
         "SpotInterruption",
         "EssentialContainerExited",
         "TerminationNotice",
@@ -1397,7 +1397,7 @@ static SHAPE_TMPFS: Shape = Shape::structure(
 );
 static SHAPE_TMPFS_LIST: Shape = Shape::list("TmpfsList", &SHAPE_TMPFS, "member", false, Size::NONE);
 static SHAPE_TRANSPORT_PROTOCOL: Shape =
-    Shape::string("TransportProtocol", Text::new().one_of(&["tcp", "udp"]));
+    Shape::string("TransportProtocol", Text::new().one_of(&["udp", "tcp"]));
 static SHAPE_TRUSTED_EXECUTION_CONFIGURATION: Shape = Shape::structure(
     "TrustedExecutionConfiguration",
     &[
@@ -1428,16 +1428,16 @@ static SHAPE_ULIMIT_NAME: Shape = Shape::string(
         "nproc",
         "sigpending",
         "fsize",
-        "cpu",
-        "locks",
         "stack",
-        "data",
+        "locks",
+        "cpu",
         "rtprio",
+        "data",
         "rttime",
         "msgqueue",
         "rss",
-        "nice",
         "nofile",
+        "nice",
         "core",
     ]),
 );

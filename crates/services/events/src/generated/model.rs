@@ -668,7 +668,7 @@ static SHAPE_PLACEMENT_CONSTRAINT: Shape = Shape::structure(
 static SHAPE_PLACEMENT_CONSTRAINT_EXPRESSION: Shape =
     Shape::string("PlacementConstraintExpression", Text::new().sized(Size::at_most(2000)));
 static SHAPE_PLACEMENT_CONSTRAINT_TYPE: Shape =
-    Shape::string("PlacementConstraintType", Text::new().one_of(&["distinctInstance", "memberOf"]));
+    Shape::string("PlacementConstraintType", Text::new().one_of(&["memberOf", "distinctInstance"]));
 static SHAPE_PLACEMENT_CONSTRAINTS: Shape =
     Shape::list("PlacementConstraints", &SHAPE_PLACEMENT_CONSTRAINT, "member", false, Size::at_most(10));
 static SHAPE_PLACEMENT_STRATEGIES: Shape =
