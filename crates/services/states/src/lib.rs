@@ -1,3 +1,135 @@
-//! AWS Step Functions.
+//! AWS Step Functions: state machines, their executions, and what those call.
+//!
+//! The language is `asl`, which is pure. Here is everything around it: the API ([`operations`]), the executions that run
+//! ([`open_executions`]), the queues that keep them going ([`runner`]) and the services that their tasks call
+//! ([`integrations`]). A step is kept in one batch with everything that follows from it, and only then done.
 
+mod delivery;
+mod effects;
+mod error;
+mod execution;
+mod fingerprint;
 pub mod generated;
+mod integrations;
+mod json_text;
+pub mod limits;
+mod logging;
+mod name;
+mod open_executions;
+mod operations;
+mod page;
+mod plan;
+mod runner;
+mod state_machine;
+mod status_change;
+mod tables;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::model::ServiceModel;
+use api::{AwsError, Context, Dispatcher, Service};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use store::{Collection, Store};
+
+pub use error::Error;
+
+use delivery::Delivery;
+use effects::Effects;
+use open_executions::OpenExecutions;
+use operations::Operations;
+use operations::deletion::Deletion;
+use runner::Runner;
+use state_machine::StateMachines;
+
+/// How the service is run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Workers that wake executions.
+    pub workers: usize,
+}
+
+impl Default for Config {
+    /// Four workers.
+    fn default() -> Self {
+        Self { workers: 4 }
+    }
+}
+
+/// The service `states`.
+///
+/// Dropping it stops its consumers; what they were doing is done again by the next one on the same store.
+pub struct States {
+    config: Config,
+    operations: Operations,
+    effects: Arc<Effects>,
+    runner: Runner,
+    /// What runs in the background, once the service is started.
+    background: Mutex<Option<Box<dyn Send>>>,
+}
+
+impl States {
+    /// The service on `store`, with `dispatcher` as the door to the others. Serve nothing before [`Self::start`].
+    pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, config: Config) -> Self {
+        let machines = Arc::new(StateMachines::new(Arc::clone(&store)));
+        let open =
+            Arc::new(OpenExecutions::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&machines)));
+        let effects = Arc::new(Effects::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&open)));
+        let records = Collection::new(Arc::clone(&store), tables::EXECUTIONS);
+        let deletion = Deletion {
+            store: Arc::clone(&store),
+            machines: Arc::clone(&machines),
+            open: Arc::clone(&open),
+            records: records.clone(),
+        };
+        let runner = Runner {
+            store: Arc::clone(&store),
+            clock: dispatcher.clock().clone(),
+            open: Arc::clone(&open),
+            effects: Arc::clone(&effects),
+            delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
+            deletion: Arc::new(deletion),
+        };
+        let operations = Operations { store, machines, open, records };
+        Self { config, operations, effects, runner, background: Mutex::default() }
+    }
+
+    /// Reads what runs, and keeps it going from here on.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or what it holds is not what this program wrote.
+    pub async fn start(&self) -> Result<(), Error> {
+        self.operations.machines.load().await?;
+        let submitted = self.operations.open.load().await?;
+        let tasks = self.runner.clone().start(self.config.workers, submitted).await?;
+        *self.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tasks));
+        Ok(())
+    }
+}
+
+impl Service for States {
+    fn name(&self) -> &'static str {
+        "states"
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        &generated::model::MODEL
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        Box::pin(async move {
+            match operation {
+                "internal:DeliverEvent" => {
+                    self.effects.deliver(&input).await?;
+                    Ok(json!({}))
+                }
+                _ => generated::operations::dispatch(&self.operations, cx, operation, input).await,
+            }
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! Performs what steps wanted done for tasks, and reports to the executions what came of it.
+//!
+//! A job is performed once its batch is durable, and again after a restart until the batch that holds its outcome has
+//! removed it: services are called with keys by which they tell a repetition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::Dispatcher;
+use asl::{Pattern, TaskId, Wake};
+use serde_json::Value;
+use store::{Batch, Collection, Store};
+use types::{AccountId, Region};
+
+use crate::Error;
+use crate::execution::Waiting;
+use crate::integrations::{self, Answer, Attempt, ecs_run_task};
+use crate::name::ExecutionArn;
+use crate::open_executions::{Called, OpenExecutions, Report};
+use crate::plan::{self, Cancellation, Job, Work};
+use crate::tables;
+
+/// How long to wait before a job is stopped again, where the service could not.
+const CANCELLATION_RETRY: Duration = Duration::from_secs(5);
+
+/// Performs jobs.
+pub(crate) struct Effects {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) open: Arc<OpenExecutions>,
+    pub(crate) waiting: Collection<Waiting>,
+}
+
+impl Effects {
+    pub(crate) fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, open: Arc<OpenExecutions>) -> Self {
+        let waiting = Collection::new(Arc::clone(&store), tables::ECS_TASKS);
+        Self { store, dispatcher, open, waiting }
+    }
+
+    /// Performs a job of the queue `tables::EFFECT`.
+    pub(crate) async fn perform(&self, key: &str, job: &Job) -> Result<(), Error> {
+        match &job.work {
+            Work::Invoke => self.invoke(key, &job.execution, job.task).await,
+            Work::Inspect => {
+                let mut done = Batch::new();
+                done.clear_timer(tables::EFFECT, key);
+                self.inspect(&job.execution, job.task, done).await
+            }
+            Work::Cancel(cancellation) => self.cancel(key, job, cancellation).await,
+        }
+    }
+
+    async fn invoke(&self, key: &str, execution: &str, task: TaskId) -> Result<(), Error> {
+        let mut always = Batch::new();
+        always.clear_timer(tables::EFFECT, key);
+        let Some(called) = self.open.call(execution, task).await else {
+            return self.submit(always).await;
+        };
+        let answer = integrations::invoke(&self.attempt(execution, &called)).await;
+        let mut if_open = Batch::new();
+        if let (Answer::Submitted { output }, Pattern::Sync) = (&answer, called.task.resource.pattern()) {
+            self.expect(&mut if_open, execution, task, output);
+        }
+        let wake = wake(task, answer);
+        self.open.wake_durably(execution, Report { wake, always, if_open }).await
+    }
+
+    /// Adds to `batch` that events about the submitted job concern this task, and a look whether they are past already.
+    fn expect(&self, batch: &mut Batch, execution: &str, task: TaskId, submitted: &Value) {
+        for (ecs_task, _) in ecs_run_task::tasks(submitted) {
+            self.waiting.put(batch, ecs_task, &Waiting { execution: execution.to_owned(), task });
+        }
+        let job = Job { execution: execution.to_owned(), task, work: Work::Inspect };
+        let now = self.dispatcher.clock().now();
+        batch.set_timer(tables::EFFECT, tables::inspection(execution, task), now, plan::json(&job));
+    }
+
+    /// Looks whether the job of a task has ended, and if so reports it. `done` is written in any case.
+    pub(crate) async fn inspect(&self, execution: &str, task: TaskId, mut done: Batch) -> Result<(), Error> {
+        let Some(called) = self.open.task(execution, task).await else { return self.submit(done).await };
+        let Some(submitted) = called.task.submitted.clone().filter(|_| is_job(&called)) else {
+            return self.submit(done).await;
+        };
+        match ecs_run_task::inspect(&self.attempt(execution, &called), submitted.value()).await {
+            Ok(Some(answer)) => {
+                for (ecs_task, _) in ecs_run_task::tasks(submitted.value()) {
+                    self.waiting.delete(&mut done, ecs_task);
+                }
+                let report = Report { wake: wake(task, answer), always: done, if_open: Batch::new() };
+                self.open.wake_durably(execution, report).await
+            }
+            Ok(None) => self.submit(done).await,
+            Err(error) => {
+                // The event will tell; looking needs a permission that the role may lack.
+                tracing::warn!(execution, %error, "a task could not be looked at");
+                self.submit(done).await
+            }
+        }
+    }
+
+    async fn cancel(&self, key: &str, job: &Job, cancellation: &Cancellation) -> Result<(), Error> {
+        let place = ExecutionArn::parse(&job.execution)?;
+        let attempt = Attempt {
+            dispatcher: &self.dispatcher,
+            execution: &job.execution,
+            task: job.task,
+            seed: cancellation.seed,
+            role_arn: &cancellation.role_arn,
+            region: &place.region,
+            account: &place.account,
+            resource: &cancellation.resource,
+            parameters: &cancellation.parameters,
+        };
+        let mut batch = Batch::new();
+        match ecs_run_task::cancel(&attempt, cancellation).await {
+            Ok(()) => batch.clear_timer(tables::EFFECT, key),
+            Err(_) => {
+                let due = self.dispatcher.clock().now() + CANCELLATION_RETRY;
+                batch.set_timer(tables::EFFECT, key, due, plan::json(job))
+            }
+        };
+        self.submit(batch).await
+    }
+
+    /// Takes an event "ECS Task State Change" and reports it to the task that waits for it, if any does.
+    ///
+    /// # Errors
+    /// [`Error::NotATaskEvent`] for other events; [`Error::Store`].
+    pub(crate) async fn deliver(&self, event: &Value) -> Result<(), Error> {
+        let detail = event.get("detail").ok_or(Error::NotATaskEvent)?;
+        let ecs_task = detail.get("taskArn").and_then(Value::as_str).ok_or(Error::NotATaskEvent)?;
+        let Some(answer) = ecs_run_task::outcome(&self.dispatcher, detail) else { return Ok(()) };
+        // An event that comes before the task is known here is not lost: there is a look after the submission.
+        let Some(waiting) = self.waiting.get(ecs_task).await? else { return Ok(()) };
+        let Waiting { execution, task } = waiting.value;
+        let mut always = Batch::new();
+        self.waiting.delete(&mut always, ecs_task);
+        always.clear_timer(tables::EFFECT, tables::inspection(&execution, task));
+        let report = Report { wake: wake(task, answer), always, if_open: Batch::new() };
+        self.open.wake_durably(&execution, report).await
+    }
+
+    fn attempt<'a>(&'a self, execution: &'a str, called: &'a Called) -> Attempt<'a> {
+        let (region, account): (&Region, &AccountId) = (&called.region, &called.account);
+        Attempt {
+            dispatcher: &self.dispatcher,
+            execution,
+            task: called.task.task,
+            seed: called.seed,
+            role_arn: &called.role_arn,
+            region,
+            account,
+            resource: &called.task.resource,
+            parameters: called.task.parameters.value(),
+        }
+    }
+
+    async fn submit(&self, batch: Batch) -> Result<(), Error> {
+        if !batch.is_empty() {
+            self.store.submit(batch).durable().await?;
+        }
+        Ok(())
+    }
+}
+
+fn is_job(called: &Called) -> bool {
+    called.task.resource.pattern() == Pattern::Sync
+}
+
+fn wake(task: TaskId, answer: Answer) -> Wake {
+    match answer {
+        Answer::Submitted { output } => Wake::TaskSubmitted { task, output },
+        Answer::Succeeded(output) => Wake::TaskSucceeded { task, output },
+        Answer::Failed(failure) => Wake::TaskFailed { task, failure },
+    }
+}

@@ -1,0 +1,144 @@
+//! What Step Functions answers when it cannot serve a request.
+
+use api::AwsError;
+
+/// One variant for each reason, with AWS's words.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say what there is to say")]
+pub enum Error {
+    #[error("Invalid Name: '{0}'")]
+    InvalidName(String),
+    #[error("Invalid Arn: 'Invalid ARN prefix: {0}'")]
+    ArnPrefix(String),
+    #[error("Invalid Arn: 'Resource type not valid in this context: {0}'")]
+    ArnResourceType(String),
+    #[error("Invalid Role Arn: '{0}'")]
+    RoleArn(String),
+    #[error("{0}")]
+    InvalidDefinition(String),
+    #[error("Invalid State Machine Execution Input: '{0}'")]
+    InvalidExecutionInput(String),
+    #[error("Invalid Output: '{0}'")]
+    InvalidOutput(String),
+    #[error("Invalid Logging Configuration: Must specify exactly one Log Destination.")]
+    LogDestinations,
+    #[error("Invalid Logging Configuration: Log Destination not found.")]
+    LogDestinationNotFound,
+    #[error(
+        "Invalid Tracing Configuration: Runwright does not send traces to X-Ray; leave tracing disabled."
+    )]
+    TracingNotServed,
+    #[error("Invalid Encryption Configuration: Runwright serves the encryption type AWS_OWNED_KEY only.")]
+    EncryptionNotServed,
+    #[error("Invalid Token: 'Invalid token'")]
+    InvalidToken,
+    #[error("State Machine Already Exists: '{0}'")]
+    StateMachineAlreadyExists(String),
+    #[error("State Machine Does Not Exist: '{0}'")]
+    StateMachineDoesNotExist(String),
+    #[error("State Machine is being deleted: '{0}'")]
+    StateMachineDeleting(String),
+    #[error(
+        "The maximum number of state machines has been reached. Existing state machines must be deleted before a new \
+         state machine can be created."
+    )]
+    StateMachineLimitExceeded,
+    #[error("Runwright does not run state machines of type EXPRESS yet; create it with type STANDARD.")]
+    ExpressNotServed,
+    #[error(
+        "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
+    )]
+    NothingToUpdate,
+    #[error("Execution Already Exists: '{0}'")]
+    ExecutionAlreadyExists(String),
+    #[error("Execution Does Not Exist: '{0}'")]
+    ExecutionDoesNotExist(String),
+    #[error(
+        "The maximum number of running executions has been reached. Running executions must end or be stopped before \
+         a new execution can be started."
+    )]
+    ExecutionLimitExceeded,
+    #[error("Resource not found: '{0}'")]
+    ResourceNotFound(String),
+    #[error("You've exceeded the number of tags allowed for a resource.")]
+    TooManyTags(String),
+    #[error("Tag keys that begin with 'aws:' are reserved.")]
+    ReservedTag,
+    #[error("Task Timed Out: 'Provided task does not exist anymore'")]
+    TaskTimedOut,
+    #[error("Task Does Not Exist: 'Provided task does not exist'")]
+    TaskDoesNotExist,
+    #[error("Version description can only be set when publish is true")]
+    VersionDescription,
+    #[error("Runwright does not publish versions of state machines yet; leave publish false.")]
+    VersionsNotServed,
+    #[error("Runwright does not run distributed maps yet; name a stateMachineArn instead of a mapRunArn.")]
+    MapRunsNotServed,
+    #[error("Either a state machine ARN or a map run ARN must be specified.")]
+    NothingToList,
+    #[error("'{0}' is not authorized to create managed-rule.")]
+    ManagedRule(String),
+    #[error("The event has no task that has changed.")]
+    NotATaskEvent,
+    #[error("{0}")]
+    Service(AwsError),
+    #[error("internal error")]
+    Store(#[from] store::Error),
+    #[error("internal error")]
+    Restore(#[from] asl::RestoreError),
+    #[error("internal error: {0}")]
+    Inconsistent(String),
+}
+
+impl Error {
+    /// AWS's code.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidName(_) => "InvalidName",
+            Self::ArnPrefix(_) | Self::ArnResourceType(_) | Self::RoleArn(_) => "InvalidArn",
+            Self::InvalidDefinition(_) => "InvalidDefinition",
+            Self::InvalidExecutionInput(_) => "InvalidExecutionInput",
+            Self::InvalidOutput(_) => "InvalidOutput",
+            Self::LogDestinations | Self::LogDestinationNotFound => "InvalidLoggingConfiguration",
+            Self::TracingNotServed => "InvalidTracingConfiguration",
+            Self::EncryptionNotServed => "InvalidEncryptionConfiguration",
+            Self::InvalidToken => "InvalidToken",
+            Self::StateMachineAlreadyExists(_) => "StateMachineAlreadyExists",
+            Self::StateMachineDoesNotExist(_) => "StateMachineDoesNotExist",
+            Self::StateMachineDeleting(_) => "StateMachineDeleting",
+            Self::StateMachineLimitExceeded => "StateMachineLimitExceeded",
+            Self::ExpressNotServed => "StateMachineTypeNotSupported",
+            Self::NothingToUpdate => "MissingRequiredParameter",
+            Self::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",
+            Self::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",
+            Self::ExecutionLimitExceeded => "ExecutionLimitExceeded",
+            Self::ResourceNotFound(_) => "ResourceNotFound",
+            Self::TooManyTags(_) => "TooManyTags",
+            Self::TaskTimedOut => "TaskTimedOut",
+            Self::TaskDoesNotExist => "TaskDoesNotExist",
+            Self::ManagedRule(_) => "AccessDeniedException",
+            Self::ReservedTag
+            | Self::VersionDescription
+            | Self::VersionsNotServed
+            | Self::MapRunsNotServed
+            | Self::NothingToList
+            | Self::NotATaskEvent => "ValidationException",
+            Self::Service(_) | Self::Store(_) | Self::Restore(_) | Self::Inconsistent(_) => "InternalFailure",
+        }
+    }
+}
+
+impl From<Error> for AwsError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Service(error) => error,
+            Error::Store(cause) => Self::internal("InternalFailure", &cause),
+            Error::Restore(cause) => Self::internal("InternalFailure", &cause),
+            Error::Inconsistent(cause) => Self::internal("InternalFailure", &cause),
+            Error::ResourceNotFound(ref name) | Error::TooManyTags(ref name) => {
+                Self::new(error.code(), error.to_string()).with_member("resourceName", name.as_str())
+            }
+            error => Self::new(error.code(), error.to_string()),
+        }
+    }
+}

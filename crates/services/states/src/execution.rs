@@ -1,0 +1,120 @@
+//! What is kept of an execution besides its history, and the answers made of it.
+
+use asl::{Failure, Status, TaskId};
+use serde::{Deserialize, Serialize};
+use types::Timestamp;
+
+use crate::generated::types::ExecutionListItem;
+
+/// How an execution stands, as the API says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ExecutionStatus {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Aborted,
+}
+
+impl ExecutionStatus {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted];
+
+    pub(crate) fn of(status: &Status) -> Self {
+        match status {
+            Status::Running => Self::Running,
+            Status::Succeeded { .. } => Self::Succeeded,
+            Status::Failed(_) => Self::Failed,
+            Status::TimedOut => Self::TimedOut,
+            Status::Aborted(_) => Self::Aborted,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::Aborted => "ABORTED",
+        }
+    }
+
+    /// `redriveStatus` and `redriveStatusReason`.
+    pub(crate) fn redrive(self) -> (&'static str, Option<String>) {
+        match self {
+            Self::Running | Self::Succeeded => {
+                let reason = format!("Execution is {} and cannot be redriven", self.as_str());
+                ("NOT_REDRIVABLE", Some(reason))
+            }
+            Self::Failed | Self::TimedOut | Self::Aborted => ("REDRIVABLE", None),
+        }
+    }
+}
+
+/// One execution, open or closed. Small: input and output are in the first and the last event of its history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ExecutionRecord {
+    pub(crate) state_machine_arn: String,
+    pub(crate) name: String,
+    /// Key of the revision that it runs.
+    pub(crate) revision: String,
+    pub(crate) status: ExecutionStatus,
+    pub(crate) start_date: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_date: Option<Timestamp>,
+    /// Grows with every start, so that executions of one millisecond have an order.
+    pub(crate) order: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace_header: Option<String>,
+    /// Why it failed, or was aborted.
+    #[serde(default)]
+    pub(crate) failure: Failure,
+}
+
+impl ExecutionRecord {
+    /// The record after the execution's status has become `status`.
+    pub(crate) fn closed(&self, status: &Status, at: Timestamp) -> Self {
+        let failure = match status {
+            Status::Failed(failure) | Status::Aborted(failure) => failure.clone(),
+            Status::Running | Status::Succeeded { .. } | Status::TimedOut => Failure::default(),
+        };
+        Self { status: ExecutionStatus::of(status), stop_date: Some(at), failure, ..self.clone() }
+    }
+
+    /// What the list of its machine's executions says of it.
+    pub(crate) fn listed(&self) -> Listed {
+        Listed { start_date: self.start_date, stop_date: self.stop_date }
+    }
+}
+
+/// What is kept of an execution in the index of its machine's executions; the rest is in the key.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) start_date: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_date: Option<Timestamp>,
+}
+
+impl Listed {
+    pub(crate) fn item(self, machine: &str, name: &str, status: ExecutionStatus) -> ExecutionListItem {
+        ExecutionListItem {
+            execution_arn: crate::name::execution_arn(machine, name),
+            state_machine_arn: machine.to_owned(),
+            name: name.to_owned(),
+            status: status.as_str().to_owned(),
+            start_date: self.start_date,
+            stop_date: self.stop_date,
+            redrive_count: Some(0),
+            ..ExecutionListItem::default()
+        }
+    }
+}
+
+/// Which task of which execution waits for an ECS task to stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Waiting {
+    pub(crate) execution: String,
+    pub(crate) task: TaskId,
+}

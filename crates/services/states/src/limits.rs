@@ -1,0 +1,47 @@
+//! AWS's quotas of Step Functions that are not the language's own (`asl::limits`).
+//!
+//! Source: Step Functions Developer Guide, "Quotas"; API reference 2016-11-23.
+
+use std::time::Duration;
+
+/// Registered state machines in one account and region.
+pub const STATE_MACHINES: usize = 100_000;
+
+/// Open executions in one account and region.
+pub const OPEN_EXECUTIONS: usize = 1_000_000;
+
+/// Bytes of UTF-8 in one execution input or task output.
+pub const PAYLOAD_BYTES: usize = 262_144;
+
+/// Unicode characters in the name of a state machine or an execution.
+pub const NAME_CHARACTERS: usize = 80;
+
+/// Tags of one resource.
+pub const TAGS: usize = 50;
+
+/// How long the history of a closed execution is kept.
+pub const HISTORY_RETENTION: Duration = Duration::from_secs(90 * 86_400);
+
+/// How long a superseded revision is kept: the longest run of a standard execution, and then its history.
+pub const REVISION_RETENTION: Duration = Duration::from_secs((366 + 90) * 86_400);
+
+/// Results on a page where the caller names no number, or 0.
+pub const PAGE_DEFAULT: usize = 100;
+
+/// Most diagnostics in one answer of `ValidateStateMachineDefinition`.
+pub const DIAGNOSTICS: usize = 100;
+
+/// Bytes of input and output together that a status change event carries; it leaves them out beyond.
+pub const EVENT_PAYLOAD_BYTES: usize = 248 * 1024;
+
+/// Characters of `TaskFailed`'s cause and the like.
+pub const CAUSE_CHARACTERS: usize = 32_768;
+
+/// Events in one `PutLogEvents` call.
+pub const LOG_EVENTS: usize = 10_000;
+
+/// Bytes of one `PutLogEvents` call, 26 for each event included.
+pub const LOG_BYTES: usize = 1_048_576;
+
+/// Effects that are performed at a time. Ours: enough to keep the services busy.
+pub const EFFECTS_AT_A_TIME: usize = 256;

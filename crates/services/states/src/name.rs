@@ -1,0 +1,152 @@
+//! Names and ARNs of state machines and executions.
+
+use api::Context;
+use types::{AccountId, Arn, Region};
+
+use crate::Error;
+use crate::limits::NAME_CHARACTERS;
+
+/// Checks the name of a state machine or an execution.
+///
+/// # Errors
+/// [`Error::InvalidName`]: empty, longer than 80 characters, or with a character that ARNs, URLs or shells give another
+/// meaning.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let forbidden = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{fffe}' | '\u{ffff}')
+            || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(c)
+    };
+    if name.is_empty() || name.chars().count() > NAME_CHARACTERS || name.chars().any(forbidden) {
+        return Err(Error::InvalidName(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// The ARN of the state machine `name` where `cx` works.
+pub(crate) fn state_machine_arn(cx: &Context, name: &str) -> String {
+    cx.arn("states", format!("stateMachine:{name}")).to_string()
+}
+
+/// ARN of a standard execution: `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExecutionArn {
+    pub(crate) region: Region,
+    pub(crate) account: AccountId,
+    pub(crate) machine_name: String,
+    pub(crate) name: String,
+}
+
+impl ExecutionArn {
+    /// Reads an execution's ARN.
+    ///
+    /// # Errors
+    /// [`Error::ArnPrefix`] and [`Error::ArnResourceType`].
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let arn = parse(text)?;
+        let mut parts = arn.resource.splitn(3, ':');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some("execution"), Some(machine), Some(name)) => Ok(Self {
+                region: Region::new(arn.region),
+                account: AccountId::new(arn.account),
+                machine_name: machine.to_owned(),
+                name: name.to_owned(),
+            }),
+            (Some("execution"), ..) => Err(Error::ArnPrefix(text.to_owned())),
+            (kind, ..) => Err(Error::ArnResourceType(kind.unwrap_or_default().to_owned())),
+        }
+    }
+}
+
+/// Checks that `text` is an execution's ARN in the region and account of `cx`.
+///
+/// # Errors
+/// As [`ExecutionArn::parse`]; [`Error::ExecutionDoesNotExist`] where it belongs elsewhere.
+pub(crate) fn check_execution_arn(cx: &Context, text: &str) -> Result<(), Error> {
+    let arn = ExecutionArn::parse(text)?;
+    if arn.region != cx.region || arn.account != cx.account {
+        return Err(Error::ExecutionDoesNotExist(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// Checks that `text` is a state machine's ARN in the region and account of `cx`.
+///
+/// # Errors
+/// [`Error::ArnPrefix`] and [`Error::ArnResourceType`]; [`Error::StateMachineDoesNotExist`] where it belongs elsewhere.
+pub(crate) fn check_state_machine_arn(cx: &Context, text: &str) -> Result<(), Error> {
+    let arn = parse(text)?;
+    match arn.resource.split_once(':') {
+        Some(("stateMachine", _)) => {}
+        Some((kind, _)) => return Err(Error::ArnResourceType(kind.to_owned())),
+        None => return Err(Error::ArnResourceType(arn.resource)),
+    }
+    if arn.region != cx.region.as_str() || arn.account != cx.account.as_str() {
+        return Err(Error::StateMachineDoesNotExist(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// The ARN of the execution `name` of the machine with the ARN `machine`.
+pub(crate) fn execution_arn(machine: &str, name: &str) -> String {
+    format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1))
+}
+
+/// Checks that `text` has the form of a role's ARN: `arn:aws:iam::123456789012:role/NAME`.
+///
+/// # Errors
+/// [`Error::RoleArn`].
+pub(crate) fn check_role_arn(text: &str) -> Result<(), Error> {
+    let is_role = text.parse::<Arn>().is_ok_and(|arn| {
+        let name = arn.resource.strip_prefix("role/").unwrap_or_default();
+        arn.service == "iam"
+            && arn.region.is_empty()
+            && arn.account.len() == 12
+            && arn.account.bytes().all(|digit| digit.is_ascii_digit())
+            && !name.is_empty()
+            && !name.ends_with('/')
+    });
+    if is_role { Ok(()) } else { Err(Error::RoleArn(text.to_owned())) }
+}
+
+fn parse(text: &str) -> Result<Arn, Error> {
+    match text.parse::<Arn>() {
+        Ok(arn) if arn.service == "states" => Ok(arn),
+        _ => Err(Error::ArnPrefix(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_no_characters_with_a_meaning() {
+        assert!(check_name("state.machine_f215a3ee-ü").is_ok());
+        for name in ["", "a b", "a:b", "a/b", "a\u{7f}", "a\u{0}", "a*", &"x".repeat(81)] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn roles_are_iam_roles() {
+        assert!(check_role_arn("arn:aws:iam::000000000000:role/path/name").is_ok());
+        for arn in ["", "role", "arn:aws:iam::000000000000:user/name", "arn:aws:iam::1:role/name"] {
+            assert!(check_role_arn(arn).is_err(), "{arn}");
+        }
+    }
+
+    #[test]
+    fn execution_arns_name_machine_and_execution() {
+        let text = execution_arn("arn:aws:states:us-east-1:000000000000:stateMachine:m", "e");
+        assert_eq!(text, "arn:aws:states:us-east-1:000000000000:execution:m:e");
+        let arn = ExecutionArn::parse(&text).unwrap();
+        assert_eq!((arn.machine_name.as_str(), arn.name.as_str()), ("m", "e"));
+        let express = "arn:aws:states:us-east-1:000000000000:express:m:e:u";
+        assert_eq!(
+            ExecutionArn::parse(express).unwrap_err().to_string(),
+            "Invalid Arn: 'Resource type not valid in this context: express'"
+        );
+    }
+}

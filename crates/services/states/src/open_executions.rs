@@ -1,0 +1,460 @@
+//! The executions that run: kept in memory while they are open, each behind its own lock, written through to the store.
+//!
+//! A wake runs an execution to where it waits again and submits one batch; the lock is held until the submission only.
+//! Effects are entries of queues in that batch, so that none is performed before the batch is durable. Every batch
+//! requires the version of the head that the last one left: if one fails, those behind it fail too, the execution is
+//! forgotten here and read anew.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::Dispatcher;
+use asl::{Effect, Execution, ExecutionSpec, OpenTask, Status, TaskId, Wake};
+use futures_util::lock::Mutex as Lock;
+use store::{Batch, Collection, Range, Store, Ticket};
+use types::{AccountId, Region, Timestamp};
+
+use crate::Error;
+use crate::execution::{ExecutionRecord, ExecutionStatus};
+use crate::limits::OPEN_EXECUTIONS;
+use crate::name::{ExecutionArn, execution_arn};
+use crate::plan::{self, Facts, Step};
+use crate::state_machine::{Compiled, StateMachineStatus, StateMachines};
+use crate::tables;
+
+/// All open executions.
+pub(crate) struct OpenExecutions {
+    store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
+    machines: Arc<StateMachines>,
+    records: Collection<ExecutionRecord>,
+    slots: Mutex<BTreeMap<String, Arc<Slot>>>,
+    last_order: AtomicU64,
+}
+
+/// An execution's place: empty before it begins and after it has ended.
+type Slot = Lock<Option<Open>>;
+
+/// An open execution.
+struct Open {
+    execution: Execution,
+    record: ExecutionRecord,
+    compiled: Arc<Compiled>,
+    /// Version of the head that the last batch left; 0 before the first.
+    head_version: u64,
+    /// Tasks whose service has been called, or may have been.
+    called: HashSet<TaskId>,
+    /// Roles of open tasks that have their own.
+    credentials: HashMap<TaskId, String>,
+}
+
+/// A request to start an execution, checked.
+pub(crate) struct Begin {
+    pub(crate) state_machine_arn: String,
+    /// A random name where there is none.
+    pub(crate) name: Option<String>,
+    pub(crate) input: String,
+    pub(crate) trace_header: Option<String>,
+}
+
+/// What is known of the task whose service is to be called.
+pub(crate) struct Called {
+    pub(crate) task: OpenTask,
+    pub(crate) role_arn: String,
+    pub(crate) seed: u64,
+    pub(crate) region: Region,
+    pub(crate) account: AccountId,
+}
+
+/// A submitted batch.
+#[must_use]
+pub(crate) struct Commit {
+    ticket: Option<Ticket>,
+    arn: String,
+}
+
+/// A wake with what is to be written along with it.
+pub(crate) struct Report {
+    pub(crate) wake: Wake,
+    /// Written in any case.
+    pub(crate) always: Batch,
+    /// Written if the wake's task is open.
+    pub(crate) if_open: Batch,
+}
+
+impl Report {
+    /// A wake and nothing else.
+    pub(crate) fn new(wake: Wake) -> Self {
+        Self { wake, always: Batch::new(), if_open: Batch::new() }
+    }
+}
+
+impl OpenExecutions {
+    pub(crate) fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, machines: Arc<StateMachines>) -> Self {
+        Self {
+            records: Collection::new(Arc::clone(&store), tables::EXECUTIONS),
+            store,
+            dispatcher,
+            machines,
+            slots: Mutex::default(),
+            last_order: AtomicU64::new(0),
+        }
+    }
+
+    /// Starts an execution and runs it to where it waits first; all that is durable when this returns.
+    ///
+    /// Returns its ARN and the date of its start: an earlier one, where an execution of that name and input runs.
+    ///
+    /// # Errors
+    /// [`Error::ExecutionAlreadyExists`], [`Error::StateMachineDoesNotExist`], [`Error::StateMachineDeleting`],
+    /// [`Error::ExecutionLimitExceeded`], [`Error::Store`].
+    pub(crate) async fn start(&self, begin: Begin) -> Result<(String, Timestamp), Error> {
+        let name = begin.name.clone().unwrap_or_else(api::ids::uuid);
+        let arn = execution_arn(&begin.state_machine_arn, &name);
+        // The slot is there before the look at the machine: whoever deletes the machine finds it.
+        let slot = self.slot_or_new(&arn)?;
+        let mut open = slot.lock().await;
+        if let Some(open) = &*open {
+            return match *open.execution.spec().input == *begin.input {
+                true => Ok((arn, open.record.start_date)),
+                false => Err(Error::ExecutionAlreadyExists(arn)),
+            };
+        }
+        let begun = self.begin(&arn, name, begin).await;
+        match begun {
+            Ok((start_date, begun)) => {
+                *open = begun;
+                if open.is_none() {
+                    self.remove(&arn, &slot);
+                }
+                Ok((arn, start_date))
+            }
+            Err(error) => {
+                self.remove(&arn, &slot);
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
+        let machine = &begin.state_machine_arn;
+        let record =
+            self.machines.get(machine).ok_or_else(|| Error::StateMachineDoesNotExist(machine.clone()))?;
+        if record.status == StateMachineStatus::Deleting {
+            return Err(Error::StateMachineDeleting(machine.clone()));
+        }
+        if begin.name.is_some() && self.records.get(arn).await?.is_some() {
+            return Err(Error::ExecutionAlreadyExists(arn.to_owned()));
+        }
+        let compiled = self.machines.compiled(&record.revision).await?;
+        let mut open = self.new_execution(arn, name, begin, compiled)?;
+        let (ticket, is_open) = self.advance(&mut open, arn, Wake::Start, Batch::new());
+        match ticket.durable().await {
+            Ok(_) => Ok((open.record.start_date, is_open.then_some(open))),
+            // Somebody else's execution of that name was on the way to the disk.
+            Err(store::Error::Conflict { .. }) => Err(Error::ExecutionAlreadyExists(arn.to_owned())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn new_execution(
+        &self,
+        arn: &str,
+        name: String,
+        begin: Begin,
+        compiled: Arc<Compiled>,
+    ) -> Result<Open, Error> {
+        let place = ExecutionArn::parse(arn)?;
+        let start_date = self.now();
+        let revision = &compiled.revision;
+        let spec = ExecutionSpec {
+            arn: arn.to_owned(),
+            name: name.clone(),
+            state_machine_arn: begin.state_machine_arn.clone(),
+            state_machine_name: revision.state_machine_name.clone(),
+            role_arn: revision.role_arn.as_str().into(),
+            region: place.region.as_str().into(),
+            account: place.account.to_string(),
+            input: begin.input.into(),
+            start_time: start_date,
+            seed: api::ids::seed(),
+            kind: revision.kind,
+            redrive_count: 0,
+        };
+        let record = ExecutionRecord {
+            state_machine_arn: begin.state_machine_arn,
+            name,
+            revision: revision.key.clone(),
+            status: ExecutionStatus::Running,
+            start_date,
+            stop_date: None,
+            order: self.next_order(start_date),
+            trace_header: begin.trace_header,
+            failure: asl::Failure::default(),
+        };
+        let execution = Execution::new(Arc::clone(&compiled.machine), spec);
+        Ok(Open::new(execution, record, compiled, 0))
+    }
+
+    /// Wakes an execution and returns once that is submitted. A wake for what is not open changes nothing.
+    pub(crate) async fn wake(&self, arn: &str, report: Report) -> Commit {
+        let Report { wake, mut always, if_open } = report;
+        let slot = self.slot(arn);
+        let mut place = match &slot {
+            Some(slot) => Some(slot.lock().await),
+            None => None,
+        };
+        let Some(open) = place.as_mut().and_then(|place| place.as_mut()) else {
+            let ticket = (!always.is_empty()).then(|| self.store.submit(always));
+            return Commit { ticket, arn: arn.to_owned() };
+        };
+        if open.is_for_open_task(&wake) {
+            always.preconditions.extend(if_open.preconditions);
+            always.mutations.extend(if_open.mutations);
+        }
+        let (ticket, is_open) = self.advance(open, arn, wake, always);
+        if let (false, Some(place), Some(slot)) = (is_open, &mut place, &slot) {
+            **place = None;
+            self.remove(arn, slot);
+        }
+        Commit { ticket: Some(ticket), arn: arn.to_owned() }
+    }
+
+    /// Waits until a wake is durable. Where it could not be kept, the execution is read anew from the store.
+    pub(crate) async fn settle(&self, commit: Commit) -> Result<(), Error> {
+        let Some(ticket) = commit.ticket else { return Ok(()) };
+        let Err(error) = ticket.durable().await else { return Ok(()) };
+        tracing::error!(execution = commit.arn, %error, "a step could not be kept");
+        if let Some(slot) = self.slot(&commit.arn) {
+            let mut open = slot.lock().await;
+            *open = None;
+            match self.restore(&commit.arn).await {
+                Ok(Some(restored)) => *open = Some(restored),
+                Ok(None) | Err(_) => self.remove(&commit.arn, &slot),
+            }
+        }
+        Err(error.into())
+    }
+
+    /// Wakes an execution and waits until that is durable.
+    pub(crate) async fn wake_durably(&self, arn: &str, report: Report) -> Result<(), Error> {
+        let commit = self.wake(arn, report).await;
+        self.settle(commit).await
+    }
+
+    /// Marks the task's service as called, and says with what it is to be; `None` where that is not needed any more.
+    pub(crate) async fn call(&self, arn: &str, task: TaskId) -> Option<Called> {
+        let called = self.task(arn, task).await.filter(|called| called.task.submitted.is_none())?;
+        let slot = self.slot(arn)?;
+        let mut open = slot.lock().await;
+        // Between the two locks the task may have ended: the second look decides.
+        let open = open.as_mut().filter(|open| open.find(task).is_some())?;
+        open.called.insert(task);
+        Some(called)
+    }
+
+    /// What is known of an open task.
+    pub(crate) async fn task(&self, arn: &str, task: TaskId) -> Option<Called> {
+        let slot = self.slot(arn)?;
+        let open = slot.lock().await;
+        let open = open.as_ref()?;
+        let task = open.find(task)?.clone();
+        let spec = open.execution.spec();
+        Some(Called {
+            role_arn: task.credentials.clone().unwrap_or_else(|| spec.role_arn.to_string()),
+            task,
+            seed: spec.seed,
+            region: Region::new(spec.region.as_ref()),
+            account: AccountId::new(spec.account.as_str()),
+        })
+    }
+
+    /// ARNs of the open executions of a state machine.
+    pub(crate) fn of_machine(&self, machine: &str) -> Vec<String> {
+        let prefix = execution_arn(machine, "");
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let arns = slots.range(prefix.clone()..).map(|(arn, _)| arn);
+        arns.take_while(|arn| arn.starts_with(&prefix)).cloned().collect()
+    }
+
+    /// Reads all open executions from the store. Returns the tasks whose jobs were submitted.
+    pub(crate) async fn load(&self) -> Result<Vec<(String, TaskId)>, Error> {
+        let mut submitted = Vec::new();
+        for head in self.store.list(tables::HEADS, Range::prefix("")).await? {
+            let Some(open) = self.restore(&head.key).await? else { continue };
+            let tasks = open.execution.open_tasks().filter(|task| task.submitted.is_some());
+            submitted.extend(tasks.map(|task| (head.key.clone(), task.task)));
+            self.last_order.fetch_max(open.record.order, Ordering::Relaxed);
+            *self.slot_or_new(&head.key)?.lock().await = Some(open);
+        }
+        Ok(submitted)
+    }
+
+    async fn restore(&self, arn: &str) -> Result<Option<Open>, Error> {
+        let Some(head) = self.store.get(tables::HEADS, arn).await? else { return Ok(None) };
+        let record = self.records.get(arn).await?;
+        let record =
+            record.ok_or_else(|| Error::Inconsistent(format!("{arn} has a head but no record")))?.value;
+        let compiled = self.machines.compiled(&record.revision).await?;
+        let prefix = tables::frames(arn);
+        let frames = self.store.list(tables::FRAMES, Range::prefix(&prefix)).await?;
+        let frames = frames.into_iter().filter_map(|frame| {
+            let number = frame.key.strip_prefix(&prefix)?.parse().ok()?;
+            Some((number, frame.value))
+        });
+        let execution = Execution::restore(Arc::clone(&compiled.machine), &head.value, frames)?;
+        let mut open = Open::new(execution, record, compiled, head.version);
+        // It is not known which services were called before: all may have been.
+        open.called = open.execution.open_tasks().map(|task| task.task).collect();
+        open.credentials = open
+            .execution
+            .open_tasks()
+            .filter_map(|task| Some((task.task, task.credentials.clone()?)))
+            .collect();
+        Ok(Some(open))
+    }
+
+    /// Steps the execution and submits what that did. The flag says whether it is still open.
+    fn advance(&self, open: &mut Open, arn: &str, wake: Wake, mut batch: Batch) -> (Ticket, bool) {
+        let now = self.now();
+        let begins = wake == Wake::Start;
+        let ended = task_ended(&wake);
+        let mut effects = Vec::new();
+        asl::step(&mut open.execution, wake, now, &mut effects);
+        open.learn(&effects);
+        let history = open.execution.take_history();
+        let changes = open.execution.take_changes();
+        let status = open.execution.status().clone();
+        let is_open = status == Status::Running;
+        if open.head_version > 0 && !(history.is_empty() && effects.is_empty() && is_open) {
+            batch.require_version(tables::HEADS, arn, open.head_version);
+        }
+        open.head_version += u64::from(changes.head.is_some());
+        if !is_open {
+            let stopped = history.last().map_or(now, |event| event.timestamp);
+            if begins {
+                plan::open(&mut batch, &open.facts(arn, now), &open.record);
+            }
+            open.record = open.record.closed(&status, stopped);
+            plan::close(&mut batch, &open.facts(arn, now), &open.record, &status);
+        } else if begins {
+            plan::open(&mut batch, &open.facts(arn, now), &open.record);
+        }
+        let over = tasks_over(&effects);
+        let step = Step { history: &history, changes, effects, status: &status };
+        plan::keep(&mut batch, &open.facts(arn, now), step);
+        for task in ended.into_iter().chain(over) {
+            open.called.remove(&task);
+            open.credentials.remove(&task);
+        }
+        (self.store.submit(batch), is_open)
+    }
+
+    fn slot(&self, arn: &str) -> Option<Arc<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
+    }
+
+    fn slot_or_new(&self, arn: &str) -> Result<Arc<Slot>, Error> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get(arn) {
+            return Ok(Arc::clone(slot));
+        }
+        if slots.len() >= OPEN_EXECUTIONS {
+            return Err(Error::ExecutionLimitExceeded);
+        }
+        Ok(Arc::clone(slots.entry(arn.to_owned()).or_default()))
+    }
+
+    /// Removes a slot, unless another has taken its place.
+    fn remove(&self, arn: &str, slot: &Arc<Slot>) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.get(arn).is_some_and(|present| Arc::ptr_eq(present, slot)) {
+            slots.remove(arn);
+        }
+    }
+
+    fn next_order(&self, now: Timestamp) -> u64 {
+        let floor = u64::try_from(now.as_millis()).unwrap_or(0).saturating_mul(1 << 16);
+        let next = |last: u64| floor.max(last.saturating_add(1));
+        self.last_order
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
+            .map_or(floor, next)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.dispatcher.clock().now()
+    }
+}
+
+/// The task that a wake ends.
+fn task_ended(wake: &Wake) -> Option<TaskId> {
+    match wake {
+        Wake::TaskSucceeded { task, .. } | Wake::TaskFailed { task, .. } => Some(*task),
+        Wake::Start
+        | Wake::TimerFired { .. }
+        | Wake::TaskStarted { .. }
+        | Wake::TaskSubmitted { .. }
+        | Wake::TaskHeartbeat { .. }
+        | Wake::Stop { .. } => None,
+    }
+}
+
+/// The tasks that a step gave up.
+fn tasks_over(effects: &[Effect]) -> Vec<TaskId> {
+    let over = |effect: &Effect| match effect {
+        Effect::CancelTask { task, .. } => Some(*task),
+        Effect::Invoke { .. } | Effect::SetTimer { .. } | Effect::ClearTimer { .. } => None,
+    };
+    effects.iter().filter_map(over).collect()
+}
+
+impl Open {
+    fn new(
+        execution: Execution,
+        record: ExecutionRecord,
+        compiled: Arc<Compiled>,
+        head_version: u64,
+    ) -> Self {
+        let (called, credentials) = (HashSet::new(), HashMap::new());
+        Self { execution, record, compiled, head_version, called, credentials }
+    }
+
+    fn find(&self, task: TaskId) -> Option<&OpenTask> {
+        self.execution.open_tasks().find(|open| open.task == task)
+    }
+
+    fn is_for_open_task(&self, wake: &Wake) -> bool {
+        match wake {
+            Wake::TaskStarted { task, .. }
+            | Wake::TaskSubmitted { task, .. }
+            | Wake::TaskSucceeded { task, .. }
+            | Wake::TaskFailed { task, .. }
+            | Wake::TaskHeartbeat { task } => self.find(*task).is_some(),
+            Wake::Start | Wake::TimerFired { .. } | Wake::Stop { .. } => true,
+        }
+    }
+
+    fn learn(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Invoke { task, credentials: Some(role), .. } = effect {
+                self.credentials.insert(*task, role.clone());
+            }
+        }
+    }
+
+    fn facts<'a>(&'a self, arn: &'a str, now: Timestamp) -> Facts<'a> {
+        let spec = self.execution.spec();
+        Facts {
+            arn,
+            machine_name: &spec.state_machine_name,
+            role_arn: &spec.role_arn,
+            input: &spec.input,
+            seed: spec.seed,
+            logging: &self.compiled.revision.logging,
+            called: &self.called,
+            credentials: &self.credentials,
+            now,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `StartExecution`, `DescribeExecution`, `StopExecution`, `ListExecutions`.
+
+use api::Context;
+use asl::Wake;
+use store::{Collection, Range, Slice};
+
+use super::Operations;
+use crate::Error;
+use crate::execution::{ExecutionStatus, Listed};
+use crate::generated::types as shapes;
+use crate::json_text;
+use crate::limits::PAYLOAD_BYTES;
+use crate::name;
+use crate::open_executions::{Begin, Report};
+use crate::page;
+use crate::tables;
+
+pub(super) async fn start(
+    operations: &Operations,
+    cx: &Context,
+    input: shapes::StartExecutionInput,
+) -> Result<shapes::StartExecutionOutput, Error> {
+    name::check_state_machine_arn(cx, &input.state_machine_arn)?;
+    if let Some(name) = &input.name {
+        name::check_name(name)?;
+    }
+    operations.machine(cx, &input.state_machine_arn)?;
+    let begin = Begin {
+        state_machine_arn: input.state_machine_arn,
+        name: input.name,
+        input: check_input(input.input)?,
+        trace_header: input.trace_header,
+    };
+    let (execution_arn, start_date) = operations.open.start(begin).await?;
+    Ok(shapes::StartExecutionOutput { execution_arn, start_date })
+}
+
+fn check_input(input: Option<String>) -> Result<String, Error> {
+    let Some(input) = input else { return Ok("{}".to_owned()) };
+    if input.is_empty() {
+        return Err(Error::InvalidExecutionInput("Invalid execution input.".to_owned()));
+    }
+    if input.len() > PAYLOAD_BYTES {
+        return Err(Error::InvalidExecutionInput("The execution input exceeds 262144 bytes.".to_owned()));
+    }
+    json_text::check(&input).map_err(Error::InvalidExecutionInput)?;
+    Ok(input)
+}
+
+pub(super) async fn describe(
+    operations: &Operations,
+    cx: &Context,
+    input: shapes::DescribeExecutionInput,
+) -> Result<shapes::DescribeExecutionOutput, Error> {
+    let arn = input.execution_arn;
+    let record = operations.execution(cx, &arn).await?;
+    let included = input.included_data.as_deref() != Some("METADATA_ONLY");
+    let data = if included { data(operations, &arn, record.status).await? } else { (None, None) };
+    let details = Some(shapes::CloudWatchEventsExecutionDataDetails { included: Some(included) });
+    let (redrive_status, redrive_status_reason) = record.status.redrive();
+    Ok(shapes::DescribeExecutionOutput {
+        execution_arn: arn,
+        state_machine_arn: record.state_machine_arn,
+        name: Some(record.name),
+        status: record.status.as_str().to_owned(),
+        start_date: record.start_date,
+        stop_date: record.stop_date,
+        input: data.0,
+        input_details: details.clone(),
+        output: data.1,
+        output_details: details.filter(|_| record.status == ExecutionStatus::Succeeded),
+        trace_header: record.trace_header,
+        error: record.failure.error.map(String::from),
+        cause: record.failure.cause,
+        redrive_count: Some(0),
+        redrive_status: Some(redrive_status.to_owned()),
+        redrive_status_reason,
+        ..shapes::DescribeExecutionOutput::default()
+    })
+}
+
+/// Input and output: they are in the first and the last event of the history.
+async fn data(
+    operations: &Operations,
+    arn: &str,
+    status: ExecutionStatus,
+) -> Result<(Option<String>, Option<String>), Error> {
+    let first = Slice { to_sequence: 2, limit: 1, ..Slice::default() };
+    let last = Slice { descending: true, limit: 1, ..Slice::default() };
+    let input = event(operations, arn, first).await?;
+    let output = match status {
+        ExecutionStatus::Succeeded => event(operations, arn, last).await?,
+        _ => None,
+    };
+    let input = input.and_then(|event| event.execution_started_event_details?.input);
+    let output = output.and_then(|event| event.execution_succeeded_event_details?.output);
+    Ok((input, output))
+}
+
+async fn event(
+    operations: &Operations,
+    arn: &str,
+    slice: Slice,
+) -> Result<Option<shapes::HistoryEvent>, Error> {
+    let entries = operations.store.read(&tables::history(arn), slice).await?;
+    entries.first().map(|entry| super::history::read(arn, &entry.payload)).transpose()
+}
+
+/// Stops an execution; one that has ended keeps its end.
+pub(super) async fn stop(
+    operations: &Operations,
+    cx: &Context,
+    input: shapes::StopExecutionInput,
+) -> Result<shapes::StopExecutionOutput, Error> {
+    let arn = input.execution_arn;
+    operations.execution(cx, &arn).await?;
+    let stop = Wake::Stop { error: input.error, cause: input.cause };
+    operations.open.wake_durably(&arn, Report::new(stop)).await?;
+    let record = operations.execution(cx, &arn).await?;
+    Ok(shapes::StopExecutionOutput { stop_date: record.stop_date.unwrap_or(cx.now) })
+}
+
+/// A place in a machine's executions: where the next page begins.
+struct Found {
+    order: String,
+    name: String,
+    status: ExecutionStatus,
+    listed: Listed,
+}
+
+pub(super) async fn list(
+    operations: &Operations,
+    cx: &Context,
+    input: shapes::ListExecutionsInput,
+) -> Result<shapes::ListExecutionsOutput, Error> {
+    if input.map_run_arn.is_some() {
+        return Err(Error::MapRunsNotServed);
+    }
+    let machine = input.state_machine_arn.ok_or(Error::NothingToList)?;
+    operations.machine(cx, &machine)?;
+    let filter = input.status_filter.as_deref();
+    let scope = format!("ListExecutions {machine} {}", filter.unwrap_or_default());
+    let after = page::after(&scope, input.next_token.as_deref())?;
+    let size = page::size(input.max_results);
+    // Nothing is ever redriven, so that one filter keeps everything and the other nothing.
+    let redriven = input.redrive_filter.as_deref() == Some("REDRIVEN");
+    let statuses = ExecutionStatus::ALL
+        .into_iter()
+        .filter(|status| !redriven && filter.is_none_or(|filter| filter == status.as_str()));
+    let mut found = Vec::new();
+    for status in statuses {
+        found.extend(with_status(operations, &machine, status, after.as_deref(), size + 1).await?);
+    }
+    found.sort_by(|a, b| (&b.order, &b.name).cmp(&(&a.order, &a.name)));
+    let has_more = found.len() > size;
+    found.truncate(size);
+    let next_token = found
+        .last()
+        .filter(|_| has_more)
+        .map(|last| page::token(&scope, &format!("{}#{}", last.order, last.name)));
+    let executions =
+        found.into_iter().map(|found| found.listed.item(&machine, &found.name, found.status)).collect();
+    Ok(shapes::ListExecutionsOutput { executions, next_token })
+}
+
+/// The newest executions with a status, before the place `after`.
+async fn with_status(
+    operations: &Operations,
+    machine: &str,
+    status: ExecutionStatus,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Found>, Error> {
+    let prefix = tables::by_status(machine, status.as_str());
+    let before = after.map(|after| format!("{prefix}{after}"));
+    let range = Range { prefix: &prefix, after: before.as_deref(), limit, descending: true };
+    let index: Collection<Listed> =
+        Collection::new(std::sync::Arc::clone(&operations.store), tables::EXECUTIONS_BY_MACHINE);
+    let rows = index.list(range).await?;
+    let found = rows.into_iter().filter_map(|row| {
+        let (order, name) = row.key.strip_prefix(&prefix)?.split_once('#')?;
+        Some(Found { order: order.to_owned(), name: name.to_owned(), status, listed: row.value })
+    });
+    Ok(found.collect())
+}

@@ -1,0 +1,196 @@
+//! The operations of the API: typed input, one domain call, typed output.
+
+pub(crate) mod create_state_machine;
+pub(crate) mod creation;
+pub(crate) mod deletion;
+mod executions;
+mod history;
+mod state_machines;
+mod tags;
+mod task_tokens;
+mod update_state_machine;
+mod validate;
+
+use std::sync::Arc;
+
+use api::Context;
+use store::{Collection, Store};
+
+use crate::Error;
+use crate::execution::ExecutionRecord;
+use crate::generated::operations::Api;
+use crate::generated::types as shapes;
+use crate::name;
+use crate::open_executions::OpenExecutions;
+use crate::state_machine::{StateMachineRecord, StateMachines};
+
+/// What operations work with.
+pub(crate) struct Operations {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) machines: Arc<StateMachines>,
+    pub(crate) open: Arc<OpenExecutions>,
+    pub(crate) records: Collection<ExecutionRecord>,
+}
+
+impl Operations {
+    /// The state machine with that ARN.
+    fn machine(&self, cx: &Context, arn: &str) -> Result<StateMachineRecord, Error> {
+        name::check_state_machine_arn(cx, arn)?;
+        self.machines.get(arn).ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_owned()))
+    }
+
+    /// The execution with that ARN.
+    async fn execution(&self, cx: &Context, arn: &str) -> Result<ExecutionRecord, Error> {
+        name::check_execution_arn(cx, arn)?;
+        let record = self.records.get(arn).await?;
+        record.map(|record| record.value).ok_or_else(|| Error::ExecutionDoesNotExist(arn.to_owned()))
+    }
+}
+
+impl Api for Operations {
+    type Error = Error;
+
+    async fn create_state_machine(
+        &self,
+        cx: &Context,
+        input: shapes::CreateStateMachineInput,
+    ) -> Result<shapes::CreateStateMachineOutput, Error> {
+        create_state_machine::create(self, cx, input).await
+    }
+
+    async fn delete_state_machine(
+        &self,
+        cx: &Context,
+        input: shapes::DeleteStateMachineInput,
+    ) -> Result<shapes::DeleteStateMachineOutput, Error> {
+        state_machines::delete(self, cx, input).await
+    }
+
+    async fn describe_execution(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeExecutionInput,
+    ) -> Result<shapes::DescribeExecutionOutput, Error> {
+        executions::describe(self, cx, input).await
+    }
+
+    async fn describe_state_machine(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeStateMachineInput,
+    ) -> Result<shapes::DescribeStateMachineOutput, Error> {
+        state_machines::describe(self, cx, input).await
+    }
+
+    async fn describe_state_machine_for_execution(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeStateMachineForExecutionInput,
+    ) -> Result<shapes::DescribeStateMachineForExecutionOutput, Error> {
+        state_machines::describe_for_execution(self, cx, input).await
+    }
+
+    async fn get_execution_history(
+        &self,
+        cx: &Context,
+        input: shapes::GetExecutionHistoryInput,
+    ) -> Result<shapes::GetExecutionHistoryOutput, Error> {
+        history::get(self, cx, input).await
+    }
+
+    async fn list_executions(
+        &self,
+        cx: &Context,
+        input: shapes::ListExecutionsInput,
+    ) -> Result<shapes::ListExecutionsOutput, Error> {
+        executions::list(self, cx, input).await
+    }
+
+    async fn list_state_machines(
+        &self,
+        cx: &Context,
+        input: shapes::ListStateMachinesInput,
+    ) -> Result<shapes::ListStateMachinesOutput, Error> {
+        state_machines::list(self, cx, input).await
+    }
+
+    async fn list_tags_for_resource(
+        &self,
+        cx: &Context,
+        input: shapes::ListTagsForResourceInput,
+    ) -> Result<shapes::ListTagsForResourceOutput, Error> {
+        tags::list(self, cx, input).await
+    }
+
+    async fn send_task_failure(
+        &self,
+        cx: &Context,
+        input: shapes::SendTaskFailureInput,
+    ) -> Result<shapes::SendTaskFailureOutput, Error> {
+        task_tokens::failure(self, cx, input).await
+    }
+
+    async fn send_task_heartbeat(
+        &self,
+        cx: &Context,
+        input: shapes::SendTaskHeartbeatInput,
+    ) -> Result<shapes::SendTaskHeartbeatOutput, Error> {
+        task_tokens::heartbeat(self, cx, input).await
+    }
+
+    async fn send_task_success(
+        &self,
+        cx: &Context,
+        input: shapes::SendTaskSuccessInput,
+    ) -> Result<shapes::SendTaskSuccessOutput, Error> {
+        task_tokens::success(self, cx, input).await
+    }
+
+    async fn start_execution(
+        &self,
+        cx: &Context,
+        input: shapes::StartExecutionInput,
+    ) -> Result<shapes::StartExecutionOutput, Error> {
+        executions::start(self, cx, input).await
+    }
+
+    async fn stop_execution(
+        &self,
+        cx: &Context,
+        input: shapes::StopExecutionInput,
+    ) -> Result<shapes::StopExecutionOutput, Error> {
+        executions::stop(self, cx, input).await
+    }
+
+    async fn tag_resource(
+        &self,
+        cx: &Context,
+        input: shapes::TagResourceInput,
+    ) -> Result<shapes::TagResourceOutput, Error> {
+        tags::tag(self, cx, input).await
+    }
+
+    async fn untag_resource(
+        &self,
+        cx: &Context,
+        input: shapes::UntagResourceInput,
+    ) -> Result<shapes::UntagResourceOutput, Error> {
+        tags::untag(self, cx, input).await
+    }
+
+    async fn update_state_machine(
+        &self,
+        cx: &Context,
+        input: shapes::UpdateStateMachineInput,
+    ) -> Result<shapes::UpdateStateMachineOutput, Error> {
+        update_state_machine::update(self, cx, input).await
+    }
+
+    async fn validate_state_machine_definition(
+        &self,
+        cx: &Context,
+        input: shapes::ValidateStateMachineDefinitionInput,
+    ) -> Result<shapes::ValidateStateMachineDefinitionOutput, Error> {
+        validate::validate(self, cx, input).await
+    }
+}

@@ -1,0 +1,204 @@
+//! From what a step did to the one batch that keeps it. Pure: the runner steps before and submits after.
+
+use std::collections::{HashMap, HashSet};
+
+use asl::{Changes, Effect, HistoryEvent, Pattern, Resource, Status, TaskId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::Batch;
+use types::Timestamp;
+
+use crate::execution::ExecutionRecord;
+use crate::integrations::ecs_run_task;
+use crate::limits::HISTORY_RETENTION;
+use crate::logging::{self, Logging, Message};
+use crate::status_change;
+use crate::tables;
+
+/// What a plan depends on besides the step itself.
+pub(crate) struct Facts<'a> {
+    pub(crate) arn: &'a str,
+    pub(crate) machine_name: &'a str,
+    pub(crate) role_arn: &'a str,
+    pub(crate) input: &'a str,
+    pub(crate) seed: u64,
+    pub(crate) logging: &'a Logging,
+    /// Tasks whose service has been called, or may have been.
+    pub(crate) called: &'a HashSet<TaskId>,
+    /// Roles of tasks that have their own.
+    pub(crate) credentials: &'a HashMap<TaskId, String>,
+    pub(crate) now: Timestamp,
+}
+
+/// What a step did.
+pub(crate) struct Step<'a> {
+    pub(crate) history: &'a [HistoryEvent],
+    pub(crate) changes: Changes,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) status: &'a Status,
+}
+
+/// Something to do once the batch that holds it is durable: an entry of the queue `tables::EFFECT`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) execution: String,
+    pub(crate) task: TaskId,
+    pub(crate) work: Work,
+}
+
+/// What is to be done for a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Call its service. With what, the open execution knows.
+    Invoke,
+    /// Look whether the job that was submitted has ended already.
+    Inspect,
+    /// Stop the job. The execution knows nothing of the task any more, so everything is here.
+    Cancel(Box<Cancellation>),
+}
+
+/// What is needed to stop a job whose task is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cancellation {
+    pub(crate) resource: Resource,
+    pub(crate) parameters: Value,
+    pub(crate) submitted: Option<Value>,
+    pub(crate) role_arn: String,
+    pub(crate) seed: u64,
+}
+
+/// Events for one stream of one log group: an entry of the queue `tables::LOG`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LogEntry {
+    pub(crate) log_group: String,
+    pub(crate) log_stream: String,
+    pub(crate) messages: Vec<Message>,
+}
+
+/// What is to be forgotten: an entry of the queue `tables::RETENTION`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Forget {
+    /// A closed execution with its history.
+    Execution(String),
+    /// A revision that no execution can run any more.
+    Revision(String),
+}
+
+/// Adds to `batch` everything that the step did: state, history, timers, effects, log messages.
+pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
+    let Step { history, changes, effects, status } = step;
+    keep_state(batch, facts.arn, changes, status);
+    let log = tables::history(facts.arn);
+    for event in history {
+        batch.append(log.clone(), event.id, event.timestamp, json(event));
+    }
+    for effect in effects {
+        keep_effect(batch, facts, effect);
+    }
+    keep_messages(batch, facts, history);
+}
+
+/// Adds to `batch` the record of an execution that begins.
+pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord) {
+    batch.require_absent(tables::EXECUTIONS, facts.arn);
+    keep_record(batch, facts, record, &Status::Running);
+}
+
+/// Adds to `batch` the record of an execution that has ended.
+pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
+    let running = crate::execution::ExecutionStatus::Running.as_str();
+    batch.delete(
+        tables::EXECUTIONS_BY_MACHINE,
+        tables::by_machine(&record.state_machine_arn, running, record.order, &record.name),
+    );
+    keep_record(batch, facts, record, status);
+    let forget = Forget::Execution(facts.arn.to_owned());
+    batch.set_timer(tables::RETENTION, facts.arn, facts.now + HISTORY_RETENTION, json(&forget));
+}
+
+fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
+    let state = record.status.as_str();
+    batch.put(tables::EXECUTIONS, facts.arn, json(record));
+    batch.put(
+        tables::EXECUTIONS_BY_MACHINE,
+        tables::by_machine(&record.state_machine_arn, state, record.order, &record.name),
+        json(&record.listed()),
+    );
+    let entry = status_change::entry(facts.arn, record, facts.input, status);
+    batch.set_timer(tables::STATUS_CHANGE, format!("{}#{state}", facts.arn), facts.now, json(&entry));
+}
+
+fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, status: &Status) {
+    if *status != Status::Running {
+        batch.delete(tables::HEADS, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
+        return;
+    }
+    if let Some(head) = changes.head {
+        batch.put(tables::HEADS, arn, head);
+    }
+    for (frame, row) in changes.frames_put {
+        batch.put(tables::FRAMES, tables::frame(arn, frame), row);
+    }
+    for frame in changes.frames_deleted {
+        batch.delete(tables::FRAMES, tables::frame(arn, frame));
+    }
+}
+
+fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
+    match effect {
+        Effect::SetTimer { timer, due } => {
+            batch.set_timer(tables::WAKE, tables::timer(facts.arn, timer), due, Vec::new());
+        }
+        Effect::ClearTimer { timer } => {
+            batch.clear_timer(tables::WAKE, tables::timer(facts.arn, timer));
+        }
+        Effect::Invoke { task, .. } => {
+            let job = job(facts, task, Work::Invoke);
+            batch.set_timer(tables::EFFECT, tables::invocation(facts.arn, task), facts.now, json(&job));
+        }
+        Effect::CancelTask { task, resource, parameters, submitted } => {
+            batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn, task));
+            batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn, task));
+            for (ecs_task, _) in submitted.iter().flat_map(|output| ecs_run_task::tasks(output.value())) {
+                batch.delete(tables::ECS_TASKS, ecs_task);
+            }
+            // Where the service was never called, there is nothing to stop. A job that nobody waits for is nobody's.
+            if !facts.called.contains(&task) || resource.pattern() != Pattern::Sync {
+                return;
+            }
+            let cancellation = Cancellation {
+                resource,
+                parameters: parameters.value().clone(),
+                submitted: submitted.map(|output| output.value().clone()),
+                role_arn: facts.credentials.get(&task).map_or(facts.role_arn, String::as_str).to_owned(),
+                seed: facts.seed,
+            };
+            let job = job(facts, task, Work::Cancel(Box::new(cancellation)));
+            batch.set_timer(tables::EFFECT, tables::cancellation(facts.arn, task), facts.now, json(&job));
+        }
+    }
+}
+
+fn keep_messages(batch: &mut Batch, facts: &Facts<'_>, history: &[HistoryEvent]) {
+    let (Some(log_group), Some(first)) = (facts.logging.log_group(), history.first()) else { return };
+    let messages = facts.logging.messages(facts.arn, history);
+    if messages.is_empty() {
+        return;
+    }
+    let machine_arn = facts.arn.rsplit_once(':').map_or(facts.arn, |(machine, _)| machine);
+    let log_stream = logging::stream(machine_arn, facts.machine_name, first.timestamp);
+    let entry = LogEntry { log_group, log_stream, messages };
+    batch.set_timer(tables::LOG, format!("{}#{:08}", facts.arn, first.id), facts.now, json(&entry));
+}
+
+fn job(facts: &Facts<'_>, task: TaskId, work: Work) -> Job {
+    Job { execution: facts.arn.to_owned(), task, work }
+}
+
+/// A value as JSON. What is kept here is plain data with text keys: writing it cannot fail.
+pub(crate) fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => bytes,
+        Err(error) => unreachable!("plain data cannot be written: {error}"),
+    }
+}

@@ -1,0 +1,190 @@
+//! The shell that keeps executions going: consumers of the queues, on a few tasks of the runtime.
+//!
+//! Wakes are taken by a small pool of workers, those of one execution always by the same one and in their order. A worker
+//! does not wait for the disk: it goes on to the next wake while commits are on their way.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use asl::{TaskId, Wake};
+use clock::Clock;
+use futures_util::FutureExt;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use store::{Batch, Store, Timer, TimerQueue};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::Error;
+use crate::delivery::Delivery;
+use crate::effects::Effects;
+use crate::limits::EFFECTS_AT_A_TIME;
+use crate::open_executions::{OpenExecutions, Report};
+use crate::operations::deletion::Deletion;
+use crate::plan::{Forget, Job};
+use crate::tables;
+
+/// Commits that one worker has on their way before it takes another wake.
+const COMMITS_PER_WORKER: usize = 256;
+
+/// Entries of the log queue that are delivered together.
+const LOG_ENTRIES: usize = 256;
+
+/// What the consumers work with.
+#[derive(Clone)]
+pub(crate) struct Runner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) open: Arc<OpenExecutions>,
+    pub(crate) effects: Arc<Effects>,
+    pub(crate) delivery: Arc<Delivery>,
+    pub(crate) deletion: Arc<Deletion>,
+}
+
+impl Runner {
+    /// Starts the consumers. They end when the store closes, or when the set is dropped.
+    ///
+    /// `submitted` are tasks whose jobs may have ended while nobody listened.
+    pub(crate) async fn start(
+        self,
+        workers: usize,
+        submitted: Vec<(String, TaskId)>,
+    ) -> Result<JoinSet<()>, Error> {
+        let mut tasks = JoinSet::new();
+        let queue = |name| self.store.timers(name);
+        tasks.spawn(wakes(self.clone(), queue(tables::WAKE).await?, workers.max(1)));
+        tasks.spawn(effects(self.clone(), queue(tables::EFFECT).await?, submitted));
+        tasks.spawn(logs(self.clone(), queue(tables::LOG).await?));
+        tasks.spawn(status_changes(self.clone(), queue(tables::STATUS_CHANGE).await?));
+        tasks.spawn(retention(self.clone(), queue(tables::RETENTION).await?));
+        tasks.spawn(deletions(self.clone(), queue(tables::DELETION).await?));
+        Ok(tasks)
+    }
+}
+
+async fn wakes(runner: Runner, mut queue: TimerQueue, workers: usize) {
+    let mut tasks = JoinSet::new();
+    let senders: Vec<mpsc::Sender<Timer>> = (0..workers)
+        .map(|_| {
+            let (sender, receiver) = mpsc::channel(COMMITS_PER_WORKER);
+            tasks.spawn(worker(Arc::clone(&runner.open), receiver));
+            sender
+        })
+        .collect();
+    while let Some(timer) = queue.next(&runner.clock).await {
+        let mut hash = DefaultHasher::new();
+        timer.key.rsplit_once('#').map(|(execution, _)| execution).hash(&mut hash);
+        let worker = usize::try_from(hash.finish() % workers as u64).unwrap_or(0);
+        let Some(sender) = senders.get(worker) else { continue };
+        if sender.send(timer).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn worker(open: Arc<OpenExecutions>, mut timers: mpsc::Receiver<Timer>) {
+    let mut commits = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            timer = timers.recv(), if commits.len() < COMMITS_PER_WORKER => {
+                let Some(timer) = timer else { return };
+                let commit = wake(&open, timer).await;
+                commits.push(commit);
+            }
+            Some(()) = commits.next() => {}
+        }
+    }
+}
+
+/// Wakes the execution of a timer, and returns what waits until that is kept.
+async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = ()> + use<> {
+    let open = Arc::clone(open);
+    let mut always = Batch::new();
+    always.clear_timer(tables::WAKE, timer.key.as_str());
+    let target = tables::parse_timer(&timer.key).map(|(execution, timer)| (execution.to_owned(), timer));
+    let submitted = match &target {
+        Some((execution, timer)) => {
+            let wake = Wake::TimerFired { timer: *timer };
+            Some(open.wake(execution, Report { wake, always, if_open: Batch::new() }).await)
+        }
+        None => None,
+    };
+    async move {
+        if let Some(commit) = submitted
+            && let Err(error) = open.settle(commit).await
+        {
+            tracing::error!(key = timer.key, %error, "a wake was not kept");
+        }
+    }
+}
+
+async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<(String, TaskId)>) {
+    let permits = Arc::new(Semaphore::new(EFFECTS_AT_A_TIME));
+    let mut tasks = JoinSet::new();
+    for (execution, task) in submitted {
+        let (effects, permits) = (Arc::clone(&runner.effects), Arc::clone(&permits));
+        tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            report(&execution, effects.inspect(&execution, task, Batch::new()).await);
+        });
+    }
+    while let Some(timer) = queue.next(&runner.clock).await {
+        while tasks.try_join_next().is_some() {}
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let effects = Arc::clone(&runner.effects);
+        tasks.spawn(async move {
+            match serde_json::from_slice::<Job>(&timer.payload) {
+                Ok(job) => report(&timer.key, effects.perform(&timer.key, &job).await),
+                Err(error) => tracing::error!(key = timer.key, %error, "a job cannot be read"),
+            }
+            drop(permit);
+        });
+    }
+}
+
+async fn logs(runner: Runner, mut queue: TimerQueue) {
+    while let Some(first) = queue.next(&runner.clock).await {
+        let mut timers = vec![first];
+        while timers.len() < LOG_ENTRIES
+            && let Some(Some(timer)) = queue.next(&runner.clock).now_or_never()
+        {
+            timers.push(timer);
+        }
+        report("logs", runner.delivery.log(timers).await);
+    }
+}
+
+async fn status_changes(runner: Runner, mut queue: TimerQueue) {
+    let mut deliveries = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            timer = queue.next(&runner.clock), if deliveries.len() < EFFECTS_AT_A_TIME => {
+                let Some(timer) = timer else { return };
+                let delivery = Arc::clone(&runner.delivery);
+                deliveries.push(async move { report("status changes", delivery.status_change(timer).await) });
+            }
+            Some(()) = deliveries.next() => {}
+        }
+    }
+}
+
+async fn retention(runner: Runner, mut queue: TimerQueue) {
+    while let Some(timer) = queue.next(&runner.clock).await {
+        match serde_json::from_slice::<Forget>(&timer.payload) {
+            Ok(forget) => report(&timer.key, runner.deletion.forget(&timer.key, forget).await),
+            Err(error) => tracing::error!(key = timer.key, %error, "an entry cannot be read"),
+        }
+    }
+}
+
+async fn deletions(runner: Runner, mut queue: TimerQueue) {
+    while let Some(timer) = queue.next(&runner.clock).await {
+        report(&timer.key, runner.deletion.delete(&timer.key).await);
+    }
+}
+
+fn report(what: &str, result: Result<(), Error>) {
+    if let Err(error) = result {
+        tracing::error!(what, %error, "not done; it is tried again after a restart");
+    }
+}

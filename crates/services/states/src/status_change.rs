@@ -1,0 +1,46 @@
+//! The event "Step Functions Execution Status Change": what EventBridge is told when an execution begins and ends.
+//!
+//! Source: Step Functions Developer Guide, "Automating Step Functions event delivery with EventBridge".
+
+use asl::Status;
+use serde_json::{Value, json};
+
+use crate::execution::ExecutionRecord;
+use crate::limits::EVENT_PAYLOAD_BYTES;
+
+/// The entry for `PutEvents`. Absent values are explicit nulls, times count milliseconds.
+pub(crate) fn entry(execution: &str, record: &ExecutionRecord, input: &str, status: &Status) -> Value {
+    let output = match status {
+        Status::Succeeded { output } => Some(output.text()),
+        Status::Running | Status::Failed(_) | Status::TimedOut | Status::Aborted(_) => None,
+    };
+    let fits = input.len() + output.map_or(0, |output| output.len()) <= EVENT_PAYLOAD_BYTES;
+    let (redrive_status, redrive_reason) = record.status.redrive();
+    let detail = json!({
+        "executionArn": execution,
+        "stateMachineArn": record.state_machine_arn,
+        "name": record.name,
+        "status": record.status.as_str(),
+        "startDate": record.start_date.as_millis(),
+        "stopDate": record.stop_date.map(|date| date.as_millis()),
+        "input": fits.then_some(input),
+        "output": output.filter(|_| fits).map(|output| output.as_ref()),
+        "stateMachineVersionArn": null,
+        "stateMachineAliasArn": null,
+        "redriveCount": 0,
+        "redriveDate": null,
+        "redriveStatus": redrive_status,
+        "redriveStatusReason": redrive_reason,
+        "inputDetails": {"included": fits},
+        "outputDetails": output.map(|_| json!({"included": fits})),
+        "error": record.failure.error.as_ref().map(|error| error.as_str()),
+        "cause": record.failure.cause,
+    });
+    json!({
+        "Source": "aws.states",
+        "DetailType": "Step Functions Execution Status Change",
+        "Resources": [execution],
+        "Time": record.stop_date.unwrap_or(record.start_date),
+        "Detail": detail.to_string(),
+    })
+}

@@ -1,0 +1,99 @@
+//! Where things are kept: tables, logs and queues of the store, and how their keys are made.
+//!
+//! | kind | name | key | content | written by |
+//! |---|---|---|---|---|
+//! | table | [`STATE_MACHINES`] | ARN | [`crate::state_machine::StateMachineRecord`] | the state machine operations |
+//! | table | [`REVISIONS`] | UUID | [`crate::state_machine::Revision`] | the same |
+//! | table | [`EXECUTIONS`] | ARN | [`crate::execution::ExecutionRecord`] | start, end |
+//! | table | [`EXECUTIONS_BY_MACHINE`] | [`by_machine`] | [`crate::execution::Listed`] | start, end |
+//! | table | [`HEADS`] | execution ARN | head of an open execution | every step |
+//! | table | [`FRAMES`] | [`frame`] | one frame of an open execution | every step that touches it |
+//! | table | [`ECS_TASKS`] | ECS task ARN | [`crate::execution::Waiting`] | submission and end of `ecs:runTask.sync` |
+//! | log | [`history`] | event id | the event as `GetExecutionHistory` gives it | every step |
+//! | queue | [`WAKE`] | [`timer`] | nothing | every step |
+//! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`cancellation`] | `crate::effects::Job` | every step |
+//! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |
+//! | queue | [`STATUS_CHANGE`] | execution ARN and status | an EventBridge event | start, end |
+//! | queue | [`RETENTION`] | ARN or revision | what is to be forgotten | end, update |
+//! | queue | [`DELETION`] | state machine ARN | nothing | `DeleteStateMachine` |
+
+use asl::{TaskId, TimerId};
+
+pub(crate) const STATE_MACHINES: &str = "states/state_machine";
+pub(crate) const REVISIONS: &str = "states/revision";
+pub(crate) const EXECUTIONS: &str = "states/execution";
+pub(crate) const EXECUTIONS_BY_MACHINE: &str = "states/execution_by_machine";
+pub(crate) const HEADS: &str = "states/head";
+pub(crate) const FRAMES: &str = "states/frame";
+pub(crate) const ECS_TASKS: &str = "states/ecs_task";
+
+pub(crate) const WAKE: &str = "states/wake";
+pub(crate) const EFFECT: &str = "states/effect";
+pub(crate) const LOG: &str = "states/log";
+pub(crate) const STATUS_CHANGE: &str = "states/status_change";
+pub(crate) const RETENTION: &str = "states/retention";
+pub(crate) const DELETION: &str = "states/deletion";
+
+/// Name of the log that holds an execution's history.
+pub(crate) fn history(execution: &str) -> String {
+    format!("states/history/{execution}")
+}
+
+/// Key of a frame. `#` cannot occur in an ARN of an execution.
+pub(crate) fn frame(execution: &str, frame: u64) -> String {
+    format!("{execution}#{frame}")
+}
+
+/// Prefix of the keys of all frames of an execution.
+pub(crate) fn frames(execution: &str) -> String {
+    format!("{execution}#")
+}
+
+/// Key of a timer of an execution.
+pub(crate) fn timer(execution: &str, timer: TimerId) -> String {
+    format!("{execution}#{timer}")
+}
+
+/// The execution and the timer that a key names.
+pub(crate) fn parse_timer(key: &str) -> Option<(&str, TimerId)> {
+    let (execution, timer) = key.rsplit_once('#')?;
+    Some((execution, TimerId(timer.parse().ok()?)))
+}
+
+/// Key of the effect that calls a task's service.
+pub(crate) fn invocation(execution: &str, task: TaskId) -> String {
+    format!("{execution}#{task}")
+}
+
+/// Key of the effect that looks whether a task's job has ended already.
+pub(crate) fn inspection(execution: &str, task: TaskId) -> String {
+    format!("{execution}#{task}/inspect")
+}
+
+/// Key of the effect that stops a task's job.
+pub(crate) fn cancellation(execution: &str, task: TaskId) -> String {
+    format!("{execution}#{task}/cancel")
+}
+
+/// Key of an execution among those of its machine: by status, then in the order of their starts.
+pub(crate) fn by_machine(machine: &str, status: &str, order: u64, name: &str) -> String {
+    format!("{}{order:020}#{name}", by_status(machine, status))
+}
+
+/// Prefix of the keys of a machine's executions with a status.
+pub(crate) fn by_status(machine: &str, status: &str) -> String {
+    format!("{machine}#{status}#")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_round_trip() {
+        let key = timer("arn:aws:states:r:a:execution:m:e", TimerId(7));
+        assert_eq!(parse_timer(&key), Some(("arn:aws:states:r:a:execution:m:e", TimerId(7))));
+        assert_eq!(parse_timer("x"), None);
+        assert_eq!(parse_timer("x#y"), None);
+    }
+}
