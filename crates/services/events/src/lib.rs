@@ -1,3 +1,100 @@
-//! Amazon EventBridge.
+//! Amazon EventBridge: buses, rules with patterns or schedules, and the delivery of events to targets.
+//!
+//! An event that a rule matches becomes one *delivery* per target: a row that is there before `PutEvents` answers, and
+//! stays until the target took it or it was given up. Schedules are timers that make events. What a pattern or a
+//! schedule means is decided in `event_pattern` and `schedule`, not here.
 
+mod bus;
+mod delivery;
+mod error;
+mod event;
+mod firing;
 pub mod generated;
+mod internal;
+pub mod limits;
+mod names;
+mod operations;
+mod page;
+mod put_events;
+mod registry;
+mod rule;
+mod rule_target;
+mod tag;
+mod targets;
+
+use std::sync::Arc;
+
+use api::model::ServiceModel;
+use api::{AwsError, Context, Dispatcher, Service};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use store::{Collection, Store};
+
+pub use error::Error;
+use registry::Registry;
+
+/// The service `events`.
+#[derive(Clone)]
+pub struct Events {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
+    buses: Collection<bus::Bus>,
+    rules: Collection<rule::Rule>,
+    outcomes: Collection<delivery::Outcome>,
+    registry: Registry,
+}
+
+impl Events {
+    /// The service on `store`. [`Events::start`] makes it deliver.
+    pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher) -> Self {
+        let inner = Inner {
+            buses: Collection::new(Arc::clone(&store), "events/bus"),
+            rules: Collection::new(Arc::clone(&store), "events/rule"),
+            outcomes: Collection::new(Arc::clone(&store), "events/outcome"),
+            registry: Registry::default(),
+            store,
+            dispatcher,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Loads the rules, and begins to fire schedules and to deliver events, those left from before among them.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub async fn start(&self) -> Result<(), Error> {
+        self.inner.load_registry().await?;
+        firing::start(&self.inner).await?;
+        delivery::start(&self.inner).await
+    }
+}
+
+impl Service for Events {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        &generated::model::MODEL
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        Box::pin(async move {
+            match operation.strip_prefix("internal:") {
+                Some(internal) => {
+                    self.inner.serve_internal(cx, internal, input).await.map_err(AwsError::from)
+                }
+                None => generated::operations::dispatch(&*self.inner, cx, operation, input).await,
+            }
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Event buses.
+
+use api::Context;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::{Batch, Range};
+use types::Timestamp;
+
+use crate::generated::types as model;
+use crate::limits::BUSES_MAX;
+use crate::names::{BusName, DEFAULT_BUS};
+use crate::page::Page;
+use crate::{Error, Inner};
+
+/// A bus as it is kept. The default bus has a record only once something about it was said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Bus {
+    /// The name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub modified: Timestamp,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Bus {
+    fn default_bus() -> Self {
+        let created = Timestamp::default();
+        Self {
+            name: DEFAULT_BUS.to_owned(),
+            description: None,
+            created,
+            modified: created,
+            tags: BTreeMap::new(),
+        }
+    }
+
+    fn describe(self, name: &BusName) -> model::EventBus {
+        // AWS shows no times for the default bus.
+        let time = |time: Timestamp| (!name.is_default()).then_some(time);
+        model::EventBus {
+            arn: Some(name.arn().to_string()),
+            creation_time: time(self.created),
+            last_modified_time: time(self.modified),
+            name: Some(self.name),
+            description: self.description,
+            policy: None,
+            managed_by: None,
+        }
+    }
+}
+
+impl Inner {
+    /// The bus, which exists.
+    pub(crate) async fn bus(&self, name: &BusName) -> Result<Bus, Error> {
+        match self.buses.get(&name.key()).await? {
+            Some(bus) => Ok(bus.value),
+            None if name.is_default() => Ok(Bus::default_bus()),
+            None => Err(Error::BusNotFound(name.name.clone())),
+        }
+    }
+
+    /// Writes what is new about a bus.
+    pub(crate) async fn save_bus(&self, name: &BusName, bus: &Bus) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        self.buses.put(&mut batch, &name.key(), bus);
+        self.store.submit(batch).durable().await?;
+        Ok(())
+    }
+
+    pub(crate) async fn create_bus(
+        &self,
+        cx: &Context,
+        input: model::CreateEventBusInput,
+    ) -> Result<model::CreateEventBusOutput, Error> {
+        refuse_unserved(&input)?;
+        let name = BusName { account: cx.account.clone(), region: cx.region.clone(), name: input.name };
+        if name.name.contains('/') {
+            let text = format!(
+                "Parameter Name is not valid. Reason: {} is not a name of a custom event bus.",
+                name.name
+            );
+            return Err(Error::Invalid(text));
+        }
+        if name.is_default() || self.buses.get(&name.key()).await?.is_some() {
+            return Err(Error::BusExists(name.name));
+        }
+        let region = format!("{}/{}/", cx.account, cx.region);
+        if self.buses.list(Range::prefix(&region)).await?.len() >= BUSES_MAX {
+            return Err(Error::LimitExceeded);
+        }
+        let tags = crate::tag::checked(BTreeMap::new(), input.tags.unwrap_or_default())?;
+        let bus = Bus {
+            name: name.name.clone(),
+            description: input.description,
+            created: cx.now,
+            modified: cx.now,
+            tags,
+        };
+        let mut batch = Batch::new();
+        self.buses.create(&mut batch, &name.key(), &bus);
+        match self.store.submit(batch).durable().await {
+            Err(store::Error::Conflict { .. }) => return Err(Error::BusExists(name.name)),
+            other => other?,
+        };
+        Ok(model::CreateEventBusOutput {
+            event_bus_arn: Some(name.arn().to_string()),
+            description: bus.description,
+            ..Default::default()
+        })
+    }
+
+    pub(crate) async fn describe_bus(
+        &self,
+        cx: &Context,
+        input: model::DescribeEventBusInput,
+    ) -> Result<model::DescribeEventBusOutput, Error> {
+        let name = BusName::of(cx, input.name.as_deref());
+        let bus = self.bus(&name).await?.describe(&name);
+        Ok(model::DescribeEventBusOutput {
+            name: bus.name,
+            arn: bus.arn,
+            description: bus.description,
+            creation_time: bus.creation_time,
+            last_modified_time: bus.last_modified_time,
+            ..Default::default()
+        })
+    }
+
+    pub(crate) async fn list_buses(
+        &self,
+        cx: &Context,
+        input: model::ListEventBusesInput,
+    ) -> Result<model::ListEventBusesOutput, Error> {
+        let page = Page::of(input.next_token.as_deref(), input.limit)?;
+        let region = format!("{}/{}/", cx.account, cx.region);
+        let mut buses: Vec<Bus> =
+            self.buses.list(Range::prefix(&region)).await?.into_iter().map(|bus| bus.value).collect();
+        if !buses.iter().any(|bus| bus.name == DEFAULT_BUS) {
+            buses.push(Bus::default_bus());
+            buses.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        if let Some(prefix) = &input.name_prefix {
+            buses.retain(|bus| bus.name.starts_with(prefix));
+        }
+        let (buses, next_token) = page.cut(buses, |bus| &bus.name);
+        let describe = |bus: Bus| {
+            let name = BusName::of(cx, Some(&bus.name));
+            bus.describe(&name)
+        };
+        Ok(model::ListEventBusesOutput {
+            event_buses: Some(buses.into_iter().map(describe).collect()),
+            next_token,
+        })
+    }
+
+    pub(crate) async fn update_bus(
+        &self,
+        cx: &Context,
+        input: model::UpdateEventBusInput,
+    ) -> Result<model::UpdateEventBusOutput, Error> {
+        let name = BusName::of(cx, input.name.as_deref());
+        let mut bus = self.bus(&name).await?;
+        bus.description = input.description;
+        bus.modified = cx.now;
+        self.save_bus(&name, &bus).await?;
+        Ok(model::UpdateEventBusOutput {
+            arn: Some(name.arn().to_string()),
+            name: Some(name.name),
+            description: bus.description,
+            ..Default::default()
+        })
+    }
+
+    pub(crate) async fn delete_bus(&self, cx: &Context, name: &str) -> Result<(), Error> {
+        let name = BusName::of(cx, Some(name));
+        if name.is_default() {
+            return Err(Error::DefaultBus);
+        }
+        if !self.rules.list(Range { limit: 1, ..Range::prefix(&name.rules_prefix()) }).await?.is_empty() {
+            return Err(Error::BusHasRules(name.name));
+        }
+        let mut batch = Batch::new();
+        self.buses.delete(&mut batch, &name.key());
+        self.store.submit(batch).durable().await?;
+        Ok(())
+    }
+}
+
+fn refuse_unserved(input: &model::CreateEventBusInput) -> Result<(), Error> {
+    let unserved = [
+        ("EventSourceName", input.event_source_name.is_some()),
+        ("KmsKeyIdentifier", input.kms_key_identifier.is_some()),
+        ("DeadLetterConfig", input.dead_letter_config.is_some()),
+        ("LogConfig", input.log_config.is_some()),
+    ];
+    match unserved.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Error::Invalid(format!("Parameter {name} is not served by Runwright."))),
+        None => Ok(()),
+    }
+}

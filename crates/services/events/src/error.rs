@@ -1,0 +1,101 @@
+//! What EventBridge answers when it cannot serve a request.
+
+use api::AwsError;
+
+/// One variant per reason.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such bus.
+    #[error("Event bus {0} does not exist.")]
+    BusNotFound(String),
+    /// The bus is there already.
+    #[error("Event bus {0} already exists.")]
+    BusExists(String),
+    /// The default bus is always there.
+    #[error("Cannot delete event bus default.")]
+    DefaultBus,
+    /// The bus still has rules.
+    #[error("Cannot delete event bus {0} since it has rules.")]
+    BusHasRules(String),
+    /// No such rule.
+    #[error("Rule {rule} does not exist on EventBus {bus}.")]
+    RuleNotFound {
+        /// The rule's name.
+        rule: String,
+        /// The bus's name.
+        bus: String,
+    },
+    /// A rule that a service owns.
+    #[error("Rule {0} is a managed rule.")]
+    ManagedRule(String),
+    /// Targets come first.
+    #[error("Rule can't be deleted since it has targets.")]
+    RuleHasTargets,
+    /// Neither a pattern nor a schedule.
+    #[error("Parameter(s) EventPattern or ScheduleExpression must be specified.")]
+    NothingToMatch,
+    /// Schedules belong to the default bus.
+    #[error("ScheduleExpression is supported only on the default event bus.")]
+    ScheduleOnCustomBus,
+    /// The schedule is none.
+    #[error("Parameter ScheduleExpression is not valid.")]
+    InvalidSchedule,
+    /// The pattern is none.
+    #[error("Event pattern is not valid. Reason: {0}")]
+    InvalidPattern(String),
+    /// `TestEventPattern` was given something else than an event.
+    #[error("Parameter Event is not valid.")]
+    InvalidEvent,
+    /// Too many of something.
+    #[error("The requested resource exceeds the maximum number allowed.")]
+    LimitExceeded,
+    /// More entries than a request can hold.
+    #[error("Total size of the entries in the request is over the limit.")]
+    EntriesTooLarge,
+    /// Whatever else is wrong with a parameter; the whole text.
+    #[error("{0}")]
+    Invalid(String),
+    /// Somebody else was faster: the caller may try again.
+    #[error("{0} is being modified by another request.")]
+    Concurrent(String),
+    /// An internal operation that does not exist.
+    #[error("Runwright does not serve events:internal:{0}.")]
+    UnknownInternal(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(store::Error),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Conflict { key, .. } => Self::Concurrent(key),
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<Error> for AwsError {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::BusNotFound(_) | Error::RuleNotFound { .. } => "ResourceNotFoundException",
+            Error::BusExists(_) => "ResourceAlreadyExistsException",
+            Error::ManagedRule(_) => "ManagedRuleException",
+            Error::InvalidPattern(_) => "InvalidEventPatternException",
+            Error::LimitExceeded => "LimitExceededException",
+            Error::Concurrent(_) => "ConcurrentModificationException",
+            Error::UnknownInternal(_) => "UnknownOperationException",
+            Error::Store(cause) => return Self::internal("InternalException", cause),
+            Error::DefaultBus
+            | Error::BusHasRules(_)
+            | Error::RuleHasTargets
+            | Error::NothingToMatch
+            | Error::ScheduleOnCustomBus
+            | Error::InvalidSchedule
+            | Error::InvalidEvent
+            | Error::EntriesTooLarge
+            | Error::Invalid(_) => "ValidationException",
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,34 @@
+//! EventBridge's quotas, with their defaults.
+
+use std::time::Duration;
+
+/// Targets of one rule.
+pub const TARGETS_PER_RULE_MAX: usize = 5;
+/// Rules of one bus.
+pub const RULES_PER_BUS_MAX: usize = 300;
+/// Event buses of an account in a region.
+pub const BUSES_MAX: usize = 100;
+/// Characters of an event pattern.
+pub const PATTERN_CHARACTERS_MAX: usize = 4096;
+/// Bytes of all entries of one `PutEvents`.
+pub const ENTRIES_BYTES_MAX: usize = 1_048_576;
+/// Tags of a rule or a bus.
+pub const TAGS_MAX: usize = 50;
+/// Items of one page where the caller does not say.
+pub const PAGE_DEFAULT: usize = 100;
+/// Attempts after the first, unless the target's `RetryPolicy` says fewer.
+pub const RETRY_ATTEMPTS_MAX: u32 = 185;
+/// Age at which an event is given up, unless the target's `RetryPolicy` says less.
+pub const EVENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The first pause before a delivery is tried again; it doubles.
+pub const RETRY_PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause between two attempts.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15 * 60);
+/// Deliveries under way at once.
+pub const DELIVERIES_CONCURRENT_MAX: usize = 64;
+/// How long the outcome of a delivery can be asked for.
+pub const OUTCOME_KEPT: Duration = Duration::from_secs(60 * 60);
+/// How late a schedule still fires: AWS fires within the minute. What is later fell into a downtime and is skipped.
+pub const FIRING_LATE_MAX: Duration = Duration::from_secs(60);
+/// Characters of ECS's `startedBy`.
+pub const STARTED_BY_CHARACTERS_MAX: usize = 128;

@@ -1,0 +1,182 @@
+//! The operations on the wire, each handed to where it is done.
+
+use api::Context;
+
+use crate::generated::operations::Api;
+use crate::generated::types as model;
+use crate::put_events::test_pattern;
+use crate::rule::State;
+use crate::{Error, Inner};
+
+impl Api for Inner {
+    type Error = Error;
+
+    async fn create_event_bus(
+        &self,
+        cx: &Context,
+        input: model::CreateEventBusInput,
+    ) -> Result<model::CreateEventBusOutput, Error> {
+        self.create_bus(cx, input).await
+    }
+
+    async fn delete_event_bus(
+        &self,
+        cx: &Context,
+        input: model::DeleteEventBusInput,
+    ) -> Result<model::DeleteEventBusOutput, Error> {
+        self.delete_bus(cx, &input.name).await?;
+        Ok(model::DeleteEventBusOutput {})
+    }
+
+    async fn delete_rule(
+        &self,
+        cx: &Context,
+        input: model::DeleteRuleInput,
+    ) -> Result<model::DeleteRuleOutput, Error> {
+        Inner::delete_rule(self, cx, input).await?;
+        Ok(model::DeleteRuleOutput {})
+    }
+
+    async fn describe_event_bus(
+        &self,
+        cx: &Context,
+        input: model::DescribeEventBusInput,
+    ) -> Result<model::DescribeEventBusOutput, Error> {
+        self.describe_bus(cx, input).await
+    }
+
+    async fn describe_rule(
+        &self,
+        cx: &Context,
+        input: model::DescribeRuleInput,
+    ) -> Result<model::DescribeRuleOutput, Error> {
+        Inner::describe_rule(self, cx, input).await
+    }
+
+    async fn disable_rule(
+        &self,
+        cx: &Context,
+        input: model::DisableRuleInput,
+    ) -> Result<model::DisableRuleOutput, Error> {
+        let bus = input.event_bus_name.as_deref();
+        self.set_state(cx, bus, &input.name, State::Disabled).await?;
+        Ok(model::DisableRuleOutput {})
+    }
+
+    async fn enable_rule(
+        &self,
+        cx: &Context,
+        input: model::EnableRuleInput,
+    ) -> Result<model::EnableRuleOutput, Error> {
+        let bus = input.event_bus_name.as_deref();
+        self.set_state(cx, bus, &input.name, State::Enabled).await?;
+        Ok(model::EnableRuleOutput {})
+    }
+
+    async fn list_event_buses(
+        &self,
+        cx: &Context,
+        input: model::ListEventBusesInput,
+    ) -> Result<model::ListEventBusesOutput, Error> {
+        self.list_buses(cx, input).await
+    }
+
+    async fn list_rule_names_by_target(
+        &self,
+        cx: &Context,
+        input: model::ListRuleNamesByTargetInput,
+    ) -> Result<model::ListRuleNamesByTargetOutput, Error> {
+        self.list_rule_names(cx, input).await
+    }
+
+    async fn list_rules(
+        &self,
+        cx: &Context,
+        input: model::ListRulesInput,
+    ) -> Result<model::ListRulesOutput, Error> {
+        Inner::list_rules(self, cx, input).await
+    }
+
+    async fn list_tags_for_resource(
+        &self,
+        _cx: &Context,
+        input: model::ListTagsForResourceInput,
+    ) -> Result<model::ListTagsForResourceOutput, Error> {
+        let tags = self.tags_of(&input.resource_arn).await?;
+        Ok(model::ListTagsForResourceOutput { tags: Some(tags) })
+    }
+
+    async fn list_targets_by_rule(
+        &self,
+        cx: &Context,
+        input: model::ListTargetsByRuleInput,
+    ) -> Result<model::ListTargetsByRuleOutput, Error> {
+        self.list_targets(cx, input).await
+    }
+
+    async fn put_events(
+        &self,
+        cx: &Context,
+        input: model::PutEventsInput,
+    ) -> Result<model::PutEventsOutput, Error> {
+        Inner::put_events(self, cx, input).await
+    }
+
+    async fn put_rule(
+        &self,
+        cx: &Context,
+        input: model::PutRuleInput,
+    ) -> Result<model::PutRuleOutput, Error> {
+        Inner::put_rule(self, cx, input, None).await
+    }
+
+    async fn put_targets(
+        &self,
+        cx: &Context,
+        input: model::PutTargetsInput,
+    ) -> Result<model::PutTargetsOutput, Error> {
+        Inner::put_targets(self, cx, input).await
+    }
+
+    async fn remove_targets(
+        &self,
+        cx: &Context,
+        input: model::RemoveTargetsInput,
+    ) -> Result<model::RemoveTargetsOutput, Error> {
+        Inner::remove_targets(self, cx, input).await
+    }
+
+    async fn tag_resource(
+        &self,
+        _cx: &Context,
+        input: model::TagResourceInput,
+    ) -> Result<model::TagResourceOutput, Error> {
+        self.add_tags(&input.resource_arn, input.tags).await?;
+        Ok(model::TagResourceOutput {})
+    }
+
+    async fn test_event_pattern(
+        &self,
+        _cx: &Context,
+        input: model::TestEventPatternInput,
+    ) -> Result<model::TestEventPatternOutput, Error> {
+        test_pattern(&input)
+    }
+
+    async fn untag_resource(
+        &self,
+        _cx: &Context,
+        input: model::UntagResourceInput,
+    ) -> Result<model::UntagResourceOutput, Error> {
+        self.remove_tags(&input.resource_arn, &input.tag_keys).await?;
+        Ok(model::UntagResourceOutput {})
+    }
+
+    async fn update_event_bus(
+        &self,
+        cx: &Context,
+        input: model::UpdateEventBusInput,
+    ) -> Result<model::UpdateEventBusOutput, Error> {
+        self.update_bus(cx, input).await
+    }
+}

@@ -1,0 +1,172 @@
+//! The enabled rules of all buses, compiled, in memory: what events are matched against.
+//!
+//! The store is the truth; a rule is put here after its record is durable, and all of them are at start.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use event_pattern::{Event, EventPattern, InputPath, InputTransformer, Matcher, RuleVariables};
+use serde_json::Value;
+use store::Range;
+
+use crate::generated::types as model;
+use crate::names::{BusName, DEFAULT_BUS};
+use crate::rule::Rule;
+use crate::{Error, Inner};
+
+/// The rules of all buses.
+#[derive(Default)]
+pub struct Registry {
+    buses: RwLock<HashMap<BusName, BusRules>>,
+}
+
+/// The rules of one bus.
+#[derive(Default)]
+struct BusRules {
+    matcher: Matcher<String>,
+    rules: HashMap<String, Arc<CompiledRule>>,
+}
+
+/// A rule with its targets' inputs compiled.
+pub struct CompiledRule {
+    /// The rule's name.
+    pub name: String,
+    /// The rule's ARN.
+    pub arn: String,
+    /// Its targets.
+    pub targets: Vec<CompiledTarget>,
+}
+
+/// A target and what it is to be given.
+pub struct CompiledTarget {
+    /// The target as `PutTargets` gave it.
+    pub target: model::Target,
+    /// What makes its input out of an event.
+    pub input: TargetInput,
+}
+
+/// What a target is given for an event.
+pub enum TargetInput {
+    /// The event itself.
+    Event,
+    /// Always the same.
+    Constant(String),
+    /// A part of the event.
+    Path(InputPath),
+    /// A template filled with parts of the event.
+    Transformed(InputTransformer),
+}
+
+impl TargetInput {
+    /// What `target` says about its input.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with AWS's text for an input, a path or a template that is none.
+    pub fn compile(target: &model::Target) -> Result<Self, Error> {
+        let id = &target.id;
+        if let Some(input) = &target.input {
+            if serde_json::from_str::<serde::de::IgnoredAny>(input).is_err() {
+                return Err(Error::Invalid(format!("Input for target {id} is not a valid JSON text.")));
+            }
+            return Ok(Self::Constant(input.clone()));
+        }
+        if let Some(path) = &target.input_path {
+            let path = InputPath::parse(path).map_err(|error| {
+                Error::Invalid(format!("Parameter InputPath for target {id} is not valid. Reason: {error}"))
+            })?;
+            return Ok(Self::Path(path));
+        }
+        let Some(transformer) = &target.input_transformer else { return Ok(Self::Event) };
+        let paths: Vec<_> = transformer.input_paths_map.clone().unwrap_or_default().into_iter().collect();
+        let compiled = InputTransformer::compile(&paths, &transformer.input_template);
+        Ok(Self::Transformed(compiled.map_err(|error| Error::Invalid(error.for_target(id)))?))
+    }
+
+    /// The input for `event`, or `None` where EventBridge would not deliver: a path to nothing, or a template that
+    /// does not become JSON.
+    pub fn render(&self, event: &str, variables: &RuleVariables<'_>) -> Option<String> {
+        let parsed = || serde_json::from_str::<Value>(event).ok();
+        match self {
+            Self::Event => Some(event.to_owned()),
+            Self::Constant(input) => Some(input.clone()),
+            Self::Path(path) => path.find(&parsed()?).map(|found| found.to_string()),
+            Self::Transformed(transformer) => transformer.render(&parsed()?, variables),
+        }
+    }
+}
+
+impl CompiledRule {
+    fn of(bus: &BusName, rule: Rule) -> Self {
+        let arn = bus.rule_arn(&rule.name).to_string();
+        let compiled = rule.targets.into_iter().filter_map(|target| match TargetInput::compile(&target) {
+            Ok(input) => Some(CompiledTarget { target, input }),
+            Err(error) => {
+                // It was checked when it was put. A release that reads it otherwise must not lose the other targets.
+                tracing::error!(rule = arn, target = target.id, %error, "a target's input cannot be read");
+                None
+            }
+        });
+        Self { targets: compiled.collect(), name: rule.name, arn }
+    }
+}
+
+impl Registry {
+    /// Lets a rule match from now on, or no more where it is disabled.
+    pub fn put(&self, bus: &BusName, rule: Rule) {
+        let mut buses = self.buses.write().unwrap_or_else(PoisonError::into_inner);
+        let rules = buses.entry(bus.clone()).or_default();
+        rules.matcher.remove(&rule.name);
+        let pattern = rule.event_pattern.as_deref().filter(|_| rule.is_enabled());
+        if let Some(Ok(pattern)) = pattern.map(EventPattern::parse) {
+            rules.matcher.insert(rule.name.clone(), pattern);
+        }
+        rules.rules.insert(rule.name.clone(), Arc::new(CompiledRule::of(bus, rule)));
+    }
+
+    /// Forgets a rule.
+    pub fn remove(&self, bus: &BusName, rule: &str) {
+        let mut buses = self.buses.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rules) = buses.get_mut(bus) {
+            rules.matcher.remove(&rule.to_owned());
+            rules.rules.remove(rule);
+        }
+    }
+
+    /// The rules of `bus` that match `event`.
+    pub fn matches(&self, bus: &BusName, event: &str) -> Vec<Arc<CompiledRule>> {
+        let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(rules) = buses.get(bus) else { return Vec::new() };
+        let Ok(event) = Event::parse(event) else { return Vec::new() };
+        rules.matcher.matches(&event).into_iter().filter_map(|name| rules.rules.get(name).cloned()).collect()
+    }
+
+    /// A rule by its name.
+    pub fn rule(&self, bus: &BusName, rule: &str) -> Option<Arc<CompiledRule>> {
+        let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
+        buses.get(bus)?.rules.get(rule).cloned()
+    }
+}
+
+impl Inner {
+    /// Reads all rules. Keys are `ACCOUNT/REGION/BUS:RULE`.
+    pub(crate) async fn load_registry(&self) -> Result<(), Error> {
+        for rule in self.rules.list(Range::prefix("")).await? {
+            if let Some(bus) = bus_of(&rule.key, &rule.value.name) {
+                self.registry.put(&bus, rule.value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bus in a rule's key.
+pub fn bus_of(key: &str, rule: &str) -> Option<BusName> {
+    let bus = key.strip_suffix(rule)?.strip_suffix(':')?;
+    let mut parts = bus.splitn(3, '/');
+    let (account, region) = (parts.next()?, parts.next()?);
+    Some(BusName {
+        account: types::AccountId::new(account),
+        region: types::Region::new(region),
+        name: parts.next().unwrap_or(DEFAULT_BUS).to_owned(),
+    })
+}

@@ -1,0 +1,306 @@
+//! Rules: what they match or when they fire. Their targets are `rule_target`'s.
+
+use std::collections::BTreeMap;
+
+use api::Context;
+use event_pattern::EventPattern;
+use schedule::Schedule;
+use serde::{Deserialize, Serialize};
+use store::{Batch, Range, Versioned};
+use types::Timestamp;
+
+use crate::firing;
+use crate::generated::types as model;
+use crate::limits::{PATTERN_CHARACTERS_MAX, RULES_PER_BUS_MAX};
+use crate::names::BusName;
+use crate::page::Page;
+use crate::{Error, Inner};
+
+/// A rule as it is kept, its targets included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The name, unique on the bus.
+    pub name: String,
+    /// What it matches, as it was given.
+    pub event_pattern: Option<String>,
+    /// When it fires, as it was given.
+    pub schedule_expression: Option<String>,
+    /// Whether it matches and fires.
+    pub state: State,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Kept and shown; deliveries use the target's role.
+    pub role_arn: Option<String>,
+    /// The service that owns the rule.
+    pub managed_by: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its targets, sorted by id.
+    pub targets: Vec<model::Target>,
+    /// From when `rate(...)` counts: the time at which the schedule was given or enabled.
+    pub scheduled_from: Timestamp,
+}
+
+/// Whether a rule matches and fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum State {
+    /// It does.
+    Enabled,
+    /// It does not.
+    Disabled,
+    /// It does, and matches management events that CloudTrail records: there are none here.
+    EnabledWithAllCloudtrailManagementEvents,
+}
+
+impl State {
+    fn parse(text: Option<&str>) -> Self {
+        match text {
+            Some("DISABLED") => Self::Disabled,
+            Some("ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS") => {
+                Self::EnabledWithAllCloudtrailManagementEvents
+            }
+            // The model admits no other texts.
+            _ => Self::Enabled,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Enabled => "ENABLED",
+            Self::Disabled => "DISABLED",
+            Self::EnabledWithAllCloudtrailManagementEvents => "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS",
+        }
+        .to_owned()
+    }
+}
+
+impl Rule {
+    /// Whether it matches and fires.
+    pub fn is_enabled(&self) -> bool {
+        self.state != State::Disabled
+    }
+
+    /// When the rule is next due after `after`; `None` where it has no schedule, is disabled, or never is again.
+    pub fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        let expression = self.schedule_expression.as_deref().filter(|_| self.is_enabled())?;
+        Schedule::parse_rule(expression).ok()?.next_due(after, self.scheduled_from, &jiff::tz::TimeZone::UTC)
+    }
+
+    fn describe(self, bus: &BusName) -> model::Rule {
+        model::Rule {
+            arn: Some(bus.rule_arn(&self.name).to_string()),
+            name: Some(self.name),
+            event_pattern: self.event_pattern,
+            state: Some(self.state.text()),
+            description: self.description,
+            schedule_expression: self.schedule_expression,
+            role_arn: self.role_arn,
+            managed_by: self.managed_by,
+            event_bus_name: Some(bus.name.clone()),
+        }
+    }
+}
+
+impl Inner {
+    /// The rule, which exists.
+    pub(crate) async fn rule_of(&self, bus: &BusName, rule: &str) -> Result<Versioned<Rule>, Error> {
+        let found = self.rules.get(&bus.rule_key(rule)).await?;
+        found.ok_or_else(|| Error::RuleNotFound { rule: rule.to_owned(), bus: bus.name.clone() })
+    }
+
+    /// The rule, which exists and is the user's own.
+    pub(crate) async fn users_rule(
+        &self,
+        bus: &BusName,
+        rule: &str,
+        force: Option<bool>,
+    ) -> Result<Versioned<Rule>, Error> {
+        self.bus(bus).await?;
+        let found = self.rule_of(bus, rule).await?;
+        refuse_managed(&found.value, force)?;
+        Ok(found)
+    }
+
+    /// Writes a rule with what else is in `batch`, sets its timer, and lets it match from then on.
+    pub(crate) async fn save_rule(
+        &self,
+        bus: &BusName,
+        seen: Option<&Versioned<Rule>>,
+        rule: Rule,
+        mut batch: Batch,
+    ) -> Result<(), Error> {
+        let key = bus.rule_key(&rule.name);
+        match seen {
+            Some(seen) => self.rules.replace(&mut batch, seen, &rule),
+            None => self.rules.create(&mut batch, &key, &rule),
+        }
+        firing::set_timer(&mut batch, bus, &rule, self.dispatcher.clock().now());
+        self.store.submit(batch).durable().await?;
+        self.registry.put(bus, rule);
+        Ok(())
+    }
+
+    pub(crate) async fn put_rule(
+        &self,
+        cx: &Context,
+        input: model::PutRuleInput,
+        managed_by: Option<String>,
+    ) -> Result<model::PutRuleOutput, Error> {
+        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        check_rule(&bus, &input)?;
+        self.bus(&bus).await?;
+        let seen = self.rules.get(&bus.rule_key(&input.name)).await?;
+        if let Some(seen) = &seen
+            && managed_by.is_none()
+        {
+            refuse_managed(&seen.value, None)?;
+        }
+        let rule = match &seen {
+            Some(seen) => changed(&seen.value, input, managed_by, cx.now),
+            None => {
+                if self.rules.list(Range::prefix(&bus.rules_prefix())).await?.len() >= RULES_PER_BUS_MAX {
+                    return Err(Error::LimitExceeded);
+                }
+                new(input, managed_by, cx.now)?
+            }
+        };
+        let arn = bus.rule_arn(&rule.name).to_string();
+        self.save_rule(&bus, seen.as_ref(), rule, Batch::new()).await?;
+        Ok(model::PutRuleOutput { rule_arn: Some(arn) })
+    }
+
+    pub(crate) async fn describe_rule(
+        &self,
+        cx: &Context,
+        input: model::DescribeRuleInput,
+    ) -> Result<model::DescribeRuleOutput, Error> {
+        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        self.bus(&bus).await?;
+        let rule = self.rule_of(&bus, &input.name).await?.value.describe(&bus);
+        Ok(model::DescribeRuleOutput {
+            name: rule.name,
+            arn: rule.arn,
+            event_pattern: rule.event_pattern,
+            schedule_expression: rule.schedule_expression,
+            state: rule.state,
+            description: rule.description,
+            role_arn: rule.role_arn,
+            managed_by: rule.managed_by,
+            event_bus_name: rule.event_bus_name,
+            created_by: Some(cx.account.to_string()),
+        })
+    }
+
+    pub(crate) async fn list_rules(
+        &self,
+        cx: &Context,
+        input: model::ListRulesInput,
+    ) -> Result<model::ListRulesOutput, Error> {
+        let page = Page::of(input.next_token.as_deref(), input.limit)?;
+        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        self.bus(&bus).await?;
+        let prefix = bus.rule_key(input.name_prefix.as_deref().unwrap_or_default());
+        let rules = self.rules.list(Range::prefix(&prefix)).await?;
+        let rules = rules.into_iter().map(|rule| rule.value).collect();
+        let (rules, next_token) = page.cut(rules, |rule: &Rule| &rule.name);
+        let rules = rules.into_iter().map(|rule| rule.describe(&bus)).collect();
+        Ok(model::ListRulesOutput { rules: Some(rules), next_token })
+    }
+
+    /// Deleting a rule that is not there succeeds.
+    pub(crate) async fn delete_rule(&self, cx: &Context, input: model::DeleteRuleInput) -> Result<(), Error> {
+        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        self.bus(&bus).await?;
+        let key = bus.rule_key(&input.name);
+        let Some(seen) = self.rules.get(&key).await? else { return Ok(()) };
+        refuse_managed(&seen.value, input.force)?;
+        if !seen.value.targets.is_empty() {
+            return Err(Error::RuleHasTargets);
+        }
+        let mut batch = Batch::new();
+        batch.require_version("events/rule", key.as_str(), seen.version);
+        self.rules.delete(&mut batch, &key);
+        firing::clear_timer(&mut batch, &bus, &input.name);
+        self.store.submit(batch).durable().await?;
+        self.registry.remove(&bus, &input.name);
+        Ok(())
+    }
+
+    pub(crate) async fn set_state(
+        &self,
+        cx: &Context,
+        bus: Option<&str>,
+        name: &str,
+        state: State,
+    ) -> Result<(), Error> {
+        let bus = BusName::of(cx, bus);
+        let seen = self.users_rule(&bus, name, None).await?;
+        if seen.value.state == state {
+            return Ok(());
+        }
+        let rule = Rule { state, scheduled_from: cx.now, ..seen.value.clone() };
+        self.save_rule(&bus, Some(&seen), rule, Batch::new()).await
+    }
+}
+
+fn refuse_managed(rule: &Rule, force: Option<bool>) -> Result<(), Error> {
+    if rule.managed_by.is_some() && force != Some(true) {
+        return Err(Error::ManagedRule(rule.name.clone()));
+    }
+    Ok(())
+}
+
+fn check_rule(bus: &BusName, input: &model::PutRuleInput) -> Result<(), Error> {
+    let pattern = input.event_pattern.as_deref().filter(|pattern| !pattern.is_empty());
+    let schedule = input.schedule_expression.as_deref().filter(|expression| !expression.is_empty());
+    if pattern.is_none() && schedule.is_none() {
+        return Err(Error::NothingToMatch);
+    }
+    if let Some(expression) = schedule {
+        if !bus.is_default() {
+            return Err(Error::ScheduleOnCustomBus);
+        }
+        Schedule::parse_rule(expression).map_err(|_| Error::InvalidSchedule)?;
+    }
+    if let Some(pattern) = pattern {
+        if pattern.chars().count() > PATTERN_CHARACTERS_MAX {
+            return Err(Error::LimitExceeded);
+        }
+        EventPattern::parse(pattern).map_err(|error| Error::InvalidPattern(error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn new(input: model::PutRuleInput, managed_by: Option<String>, now: Timestamp) -> Result<Rule, Error> {
+    Ok(Rule {
+        state: State::parse(input.state.as_deref()),
+        name: input.name,
+        event_pattern: input.event_pattern,
+        schedule_expression: input.schedule_expression,
+        description: input.description,
+        role_arn: input.role_arn,
+        managed_by,
+        tags: crate::tag::checked(BTreeMap::new(), input.tags.unwrap_or_default())?,
+        targets: Vec::new(),
+        scheduled_from: now,
+    })
+}
+
+/// The rule after a second `PutRule`: all but tags and targets is replaced.
+fn changed(rule: &Rule, input: model::PutRuleInput, managed_by: Option<String>, now: Timestamp) -> Rule {
+    let state = State::parse(input.state.as_deref());
+    let same_schedule = rule.schedule_expression == input.schedule_expression && rule.state == state;
+    Rule {
+        name: rule.name.clone(),
+        event_pattern: input.event_pattern,
+        schedule_expression: input.schedule_expression,
+        state,
+        description: input.description,
+        role_arn: input.role_arn,
+        managed_by: managed_by.or_else(|| rule.managed_by.clone()),
+        tags: rule.tags.clone(),
+        targets: rule.targets.clone(),
+        scheduled_from: if same_schedule { rule.scheduled_from } else { now },
+    }
+}

@@ -1,0 +1,169 @@
+//! A rule's targets: which ones a rule may have, and what they are asked to do.
+
+use std::collections::BTreeSet;
+
+use api::Context;
+use store::{Batch, Range};
+use types::Arn;
+
+use crate::generated::types as model;
+use crate::limits::TARGETS_PER_RULE_MAX;
+use crate::names::BusName;
+use crate::page::Page;
+use crate::registry::TargetInput;
+use crate::targets::TargetKind;
+use crate::{Error, Inner};
+
+impl Inner {
+    pub(crate) async fn put_targets(
+        &self,
+        cx: &Context,
+        input: model::PutTargetsInput,
+    ) -> Result<model::PutTargetsOutput, Error> {
+        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let seen = self.users_rule(&bus, &input.rule, None).await?;
+        for target in &input.targets {
+            check_target(target)?;
+        }
+        let mut rule = seen.value.clone();
+        rule.targets = with(rule.targets, input.targets)?;
+        self.save_rule(&bus, Some(&seen), rule, Batch::new()).await?;
+        Ok(model::PutTargetsOutput { failed_entry_count: Some(0), failed_entries: Some(Vec::new()) })
+    }
+
+    pub(crate) async fn remove_targets(
+        &self,
+        cx: &Context,
+        input: model::RemoveTargetsInput,
+    ) -> Result<model::RemoveTargetsOutput, Error> {
+        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let seen = self.users_rule(&bus, &input.rule, input.force).await?;
+        let mut rule = seen.value.clone();
+        let known: BTreeSet<&str> = seen.value.targets.iter().map(|target| target.id.as_str()).collect();
+        let missing = input.ids.iter().filter(|id| !known.contains(id.as_str()));
+        let failed: Vec<_> = missing.map(|id| not_found(&input.rule, id)).collect();
+        rule.targets.retain(|target| !input.ids.contains(&target.id));
+        if rule.targets != seen.value.targets {
+            self.save_rule(&bus, Some(&seen), rule, Batch::new()).await?;
+        }
+        Ok(model::RemoveTargetsOutput {
+            failed_entry_count: i64::try_from(failed.len()).ok(),
+            failed_entries: Some(failed),
+        })
+    }
+
+    pub(crate) async fn list_targets(
+        &self,
+        cx: &Context,
+        input: model::ListTargetsByRuleInput,
+    ) -> Result<model::ListTargetsByRuleOutput, Error> {
+        let page = Page::of(input.next_token.as_deref(), input.limit)?;
+        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        self.bus(&bus).await?;
+        let targets = self.rule_of(&bus, &input.rule).await?.value.targets;
+        let (targets, next_token) = page.cut(targets, |target| &target.id);
+        Ok(model::ListTargetsByRuleOutput { targets: Some(targets), next_token })
+    }
+
+    pub(crate) async fn list_rule_names(
+        &self,
+        cx: &Context,
+        input: model::ListRuleNamesByTargetInput,
+    ) -> Result<model::ListRuleNamesByTargetOutput, Error> {
+        let page = Page::of(input.next_token.as_deref(), input.limit)?;
+        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        self.bus(&bus).await?;
+        let rules =
+            self.rules.list(Range::prefix(&bus.rules_prefix())).await?.into_iter().map(|rule| rule.value);
+        let has = |rule: &crate::rule::Rule| rule.targets.iter().any(|target| target.arn == input.target_arn);
+        let names = rules.filter(has).map(|rule| rule.name).collect();
+        let (names, next_token) = page.cut(names, |name: &String| name);
+        Ok(model::ListRuleNamesByTargetOutput { rule_names: Some(names), next_token })
+    }
+}
+
+/// The targets there were with `added` in place of those with the same ids, sorted by id.
+fn with(mut targets: Vec<model::Target>, added: Vec<model::Target>) -> Result<Vec<model::Target>, Error> {
+    for target in added {
+        targets.retain(|other| other.id != target.id);
+        targets.push(target);
+    }
+    if targets.len() > TARGETS_PER_RULE_MAX {
+        return Err(Error::LimitExceeded);
+    }
+    targets.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(targets)
+}
+
+fn not_found(rule: &str, id: &str) -> model::RemoveTargetsResultEntry {
+    model::RemoveTargetsResultEntry {
+        target_id: Some(id.to_owned()),
+        error_code: Some("ResourceNotFoundException".to_owned()),
+        error_message: Some(format!("Rule {rule} does not have a target with the Id {id}.")),
+    }
+}
+
+/// Checks one target as `PutTargets` does.
+///
+/// # Errors
+/// [`Error::Invalid`] with AWS's text; parameters of targets that are not served are refused by name.
+pub fn check_target(target: &model::Target) -> Result<(), Error> {
+    let id = &target.id;
+    let inputs = [target.input.is_some(), target.input_path.is_some(), target.input_transformer.is_some()];
+    if inputs.iter().filter(|given| **given).count() > 1 {
+        let text =
+            format!("Only one of Input, InputPath, or InputTransformer must be provided for target {id}.");
+        return Err(Error::Invalid(text));
+    }
+    let arn: Arn = target.arn.parse().map_err(|_| wrong_arn(&target.arn))?;
+    let kind = TargetKind::of(&arn).filter(|kind| *kind != TargetKind::StepFunctions);
+    let kind = kind.ok_or_else(|| unserved_kind(&arn))?;
+    check_parameters(target, kind)?;
+    if kind.needs_role() && target.role_arn.is_none() {
+        return Err(Error::Invalid(format!("RoleArn is required for target {}.", target.arn)));
+    }
+    TargetInput::compile(target).map(drop)
+}
+
+fn check_parameters(target: &model::Target, kind: TargetKind) -> Result<(), Error> {
+    let unserved = [
+        ("KinesisParameters", target.kinesis_parameters.is_some()),
+        ("RunCommandParameters", target.run_command_parameters.is_some()),
+        ("BatchParameters", target.batch_parameters.is_some()),
+        ("SqsParameters", target.sqs_parameters.is_some()),
+        ("HttpParameters", target.http_parameters.is_some()),
+        ("RedshiftDataParameters", target.redshift_data_parameters.is_some()),
+        ("SageMakerPipelineParameters", target.sage_maker_pipeline_parameters.is_some()),
+        ("AppSyncParameters", target.app_sync_parameters.is_some()),
+        ("DeadLetterConfig", target.dead_letter_config.is_some()),
+    ];
+    if let Some((name, _)) = unserved.iter().find(|(_, given)| *given) {
+        let text = format!("Parameter {name} of target {} is not served by Runwright yet.", target.id);
+        return Err(Error::Invalid(text));
+    }
+    match (kind, &target.ecs_parameters) {
+        (TargetKind::Ecs, None) => Err(Error::Invalid(format!(
+            "Parameter(s) EcsParameters must be specified for target: {}.",
+            target.id
+        ))),
+        (TargetKind::Ecs, Some(_)) | (_, None) => Ok(()),
+        (_, Some(_)) => {
+            let text = format!(
+                "Parameter EcsParameters is not valid for target {}. Reason: its Arn is not an ECS cluster.",
+                target.id
+            );
+            Err(Error::Invalid(text))
+        }
+    }
+}
+
+fn wrong_arn(arn: &str) -> Error {
+    Error::Invalid(format!("Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."))
+}
+
+fn unserved_kind(arn: &Arn) -> Error {
+    Error::Invalid(format!(
+        "Parameter {arn} is not valid. Reason: Runwright does not serve targets of {} yet.",
+        arn.service
+    ))
+}

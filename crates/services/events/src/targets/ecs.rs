@@ -1,0 +1,119 @@
+//! An ECS cluster: each event runs tasks, with what the input says as overrides.
+
+use api::{AwsError, Dispatcher};
+use serde_json::{Map, Value, json};
+
+use super::{call, role};
+use crate::delivery::Delivery;
+use crate::limits::STARTED_BY_CHARACTERS_MAX;
+
+/// Runs the tasks. The delivery's id is the `clientToken`: a second attempt finds the first one's tasks.
+pub async fn run_task(dispatcher: &Dispatcher, delivery: &Delivery) -> Result<Value, AwsError> {
+    let input = request(delivery)?;
+    let answer = call(dispatcher, delivery, role(delivery), "ecs", "RunTask", input).await?;
+    let failures = answer["failures"].as_array().filter(|failures| !failures.is_empty());
+    match failures {
+        None => Ok(answer),
+        // A task that found no place is tried again, as on AWS.
+        Some(failures) => {
+            let reason = failures[0]["reason"].as_str().unwrap_or("unknown");
+            Err(AwsError::new("InternalFailure", format!("Task failed to start: {reason}")).with_status(500))
+        }
+    }
+}
+
+/// `EcsParameters` and the input, as RunTask's input.
+fn request(delivery: &Delivery) -> Result<Value, AwsError> {
+    let parameters = delivery.target.ecs_parameters.clone().unwrap_or_default();
+    let written = |value: Result<Value, serde_json::Error>| {
+        value.map_err(|error| AwsError::internal("InternalException", &error))
+    };
+    let started_by: String =
+        format!("events-rule/{}", delivery.rule_name).chars().take(STARTED_BY_CHARACTERS_MAX).collect();
+    let mut request = json!({
+        "cluster": delivery.target.arn,
+        "taskDefinition": parameters.task_definition_arn,
+        "count": parameters.task_count.unwrap_or(1),
+        "startedBy": started_by,
+        "clientToken": delivery.id,
+    });
+    let mut set = |name: &str, value: Value| {
+        if !value.is_null() {
+            request[name] = value;
+        }
+    };
+    set("launchType", json!(parameters.launch_type));
+    set("platformVersion", json!(parameters.platform_version));
+    set("group", json!(parameters.group));
+    set("enableECSManagedTags", json!(parameters.enable_ecs_managed_tags));
+    set("enableExecuteCommand", json!(parameters.enable_execute_command));
+    set("propagateTags", json!(parameters.propagate_tags));
+    set("referenceId", json!(parameters.reference_id));
+    set(
+        "capacityProviderStrategy",
+        camel_case(written(serde_json::to_value(parameters.capacity_provider_strategy))?),
+    );
+    set("placementConstraints", camel_case(written(serde_json::to_value(parameters.placement_constraints))?));
+    set("placementStrategy", camel_case(written(serde_json::to_value(parameters.placement_strategy))?));
+    set("tags", camel_case(written(serde_json::to_value(parameters.tags))?));
+    set("networkConfiguration", camel_case(written(serde_json::to_value(parameters.network_configuration))?));
+    set("overrides", overrides(&delivery.input));
+    Ok(request)
+}
+
+/// What of the input RunTask takes as overrides; an input that is something else, such as the event, is ignored.
+fn overrides(input: &str) -> Value {
+    const MEMBERS: [&str; 7] = [
+        "containerOverrides",
+        "cpu",
+        "memory",
+        "taskRoleArn",
+        "executionRoleArn",
+        "ephemeralStorage",
+        "inferenceAcceleratorOverrides",
+    ];
+    let Ok(Value::Object(input)) = serde_json::from_str(input) else { return Value::Null };
+    let taken: Map<String, Value> =
+        input.into_iter().filter(|(name, _)| MEMBERS.contains(&name.as_str())).collect();
+    if taken.is_empty() { Value::Null } else { Value::Object(taken) }
+}
+
+/// EventBridge's member names (`Subnets`) as ECS's (`subnets`), at every depth.
+fn camel_case(value: Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(
+            members.into_iter().map(|(name, value)| (lower_first(name), camel_case(value))).collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(camel_case).collect()),
+        other => other,
+    }
+}
+
+fn lower_first(mut name: String) -> String {
+    if let Some(first) = name.get_mut(0..1) {
+        first.make_ascii_lowercase();
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_overrides_are_taken_from_the_input() {
+        let input =
+            r#"{"containerOverrides": [{"name": "c", "command": ["a b", "\"", "", "ü"]}], "cpu": "512"}"#;
+        assert_eq!(overrides(input), serde_json::from_str::<Value>(input).unwrap());
+        assert_eq!(overrides(r#"{"version": "0", "detail": {"containerOverrides": 1}}"#), Value::Null);
+        assert_eq!(overrides("not JSON"), Value::Null);
+        assert_eq!(overrides("[]"), Value::Null);
+    }
+
+    #[test]
+    fn names_are_those_of_ecs() {
+        let given = json!({"awsvpcConfiguration": {"Subnets": ["s"], "AssignPublicIp": "ENABLED"}});
+        let taken = json!({"awsvpcConfiguration": {"subnets": ["s"], "assignPublicIp": "ENABLED"}});
+        assert_eq!(camel_case(given), taken);
+    }
+}
