@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn refuses_other_texts() {
-        for text in ["", "arn", "arn:aws:states", "xrn:aws:states:r:a:b", "arn:aws:states:r:a:", "arn::s:r:a:b"] {
+        for text in
+            ["", "arn", "arn:aws:states", "xrn:aws:states:r:a:b", "arn:aws:states:r:a:", "arn::s:r:a:b"]
+        {
             assert!(text.parse::<Arn>().is_err(), "{text}");
         }
     }

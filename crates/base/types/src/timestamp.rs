@@ -152,7 +152,8 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[expect(clippy::cast_possible_truncation, reason = "checked against the range of four-digit years")]
 fn from_fraction(seconds: f64) -> Option<Timestamp> {
     let millis = (seconds * 1000.0).round();
-    (millis >= Timestamp::MIN.as_epoch_seconds() * 1000.0 && millis <= Timestamp::MAX.as_epoch_seconds() * 1000.0)
+    (millis >= Timestamp::MIN.as_epoch_seconds() * 1000.0
+        && millis <= Timestamp::MAX.as_epoch_seconds() * 1000.0)
         .then(|| Timestamp::from_millis(millis as i64))
 }
 
@@ -174,7 +175,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_rfc3339() {
-        for text in ["", "2016-12-05 21:29:29Z", "2016-12-05", "2016-12-05T21:29:29", "2016-12-05t21:29:29Z"] {
+        for text in ["", "2016-12-05 21:29:29Z", "2016-12-05", "2016-12-05T21:29:29", "2016-12-05t21:29:29Z"]
+        {
             assert!(Timestamp::parse_rfc3339(text).is_err(), "{text}");
         }
     }
