@@ -74,6 +74,16 @@ impl ErrorName {
     }
 }
 
+impl ErrorName {
+    /// The name as histories and catchers' outputs show it: a missing heartbeat is a timeout like any other there.
+    pub(crate) fn shown(&self) -> &str {
+        match self {
+            Self::HeartbeatTimeout => Self::Timeout.as_str(),
+            other => other.as_str(),
+        }
+    }
+}
+
 impl From<&str> for ErrorName {
     fn from(name: &str) -> Self {
         match name {
@@ -127,6 +137,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The failure as histories show it.
+    pub(crate) fn shown(self) -> Self {
+        let error = self.error.map(|error| ErrorName::from(error.shown()));
+        Self { error, cause: self.cause }
+    }
+
     /// An error with a cause.
     pub fn new(error: ErrorName, cause: impl Into<String>) -> Self {
         Self { error: Some(error), cause: Some(cause.into()) }

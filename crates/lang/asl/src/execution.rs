@@ -1,27 +1,37 @@
 //! One run of a state machine: what is open of it, and how it is stored.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use types::Timestamp;
 
 use crate::definition::{MachineKind, StateMachine};
 use crate::effect::Effect;
 use crate::error_name::Failure;
+use crate::frame::Frames;
 use crate::history::HistoryEvent;
-use crate::ids::{FrameId, TaskId};
+use crate::ids::{FrameId, TaskId, TimerId};
 use crate::integrations::Resource;
 use crate::payload::Payload;
+use crate::random::Random;
+
+mod storage;
+
+pub use storage::{Changes, RestoreError};
 
 /// Everything about one run. A continuation, not a recording: what is stored grows with what is open, not with what has
 /// happened.
 #[derive(Debug)]
 pub struct Execution {
-    machine: Arc<StateMachine>,
-    spec: ExecutionSpec,
-    status: Status,
-    history: Vec<HistoryEvent>,
+    pub(crate) machine: Arc<StateMachine>,
+    pub(crate) spec: ExecutionSpec,
+    /// The spec's input, read; `None` where it is not JSON.
+    pub(crate) input: Option<Payload>,
+    pub(crate) head: Head,
+    pub(crate) frames: Frames,
+    pub(crate) history: Vec<HistoryEvent>,
+    stored: storage::Stored,
 }
 
 /// What an execution is told when it starts. Never changes afterwards.
@@ -41,7 +51,7 @@ pub struct ExecutionSpec {
     pub region: Arc<str>,
     /// Whose it is.
     pub account: String,
-    /// The input as it was given: JSON text, checked by the caller.
+    /// The input as it was given: JSON text, checked by the caller with [`Payload::parse`].
     pub input: Arc<str>,
     /// When `StartExecution` was called.
     pub start_time: Timestamp,
@@ -69,6 +79,46 @@ pub enum Status {
     TimedOut,
     /// `ABORTED`, with what `StopExecution` said.
     Aborted(Failure),
+}
+
+/// What changes with every step, and is small.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) status: Status,
+    /// For frames, tasks and timers alike.
+    next_id: u64,
+    pub(crate) next_event: u64,
+    pub(crate) random: Random,
+    pub(crate) root: Option<FrameId>,
+    pub(crate) started: Option<Timestamp>,
+    /// When the whole execution times out. Set when it first waits.
+    pub(crate) deadline: Option<TimerId>,
+    /// Frames that are about to enter a state, in their order.
+    pub(crate) ready: VecDeque<FrameId>,
+    /// Wakes the execution where it gave way to others.
+    pub(crate) continuation: Option<TimerId>,
+}
+
+impl Head {
+    fn new(seed: u64) -> Self {
+        Self {
+            status: Status::Running,
+            next_id: 1,
+            next_event: 1,
+            random: Random::new(seed),
+            root: None,
+            started: None,
+            deadline: None,
+            ready: VecDeque::new(),
+            continuation: None,
+        }
+    }
+
+    pub(crate) fn new_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
 }
 
 impl Status {
@@ -133,60 +183,23 @@ impl OpenTask {
     }
 }
 
-/// What must be stored since the last time: the dirty rows only.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// The head, where it changed: small.
-    pub head: Option<Vec<u8>>,
-    /// Rows to insert or replace.
-    pub frames_put: Vec<(u64, Vec<u8>)>,
-    /// Rows to delete. All of them, once the execution has ended.
-    pub frames_deleted: Vec<u64>,
-}
-
-/// What was stored is not an execution that runs.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// The execution has ended: nothing of it is stored but its head.
-    #[error("the execution has ended")]
-    Ended,
-    /// Bytes that are not what [`Execution::take_changes`] gave.
-    #[error("row {row} cannot be read")]
-    Unreadable {
-        /// Number of the row; `head` or a frame's number.
-        row: String,
-        /// What the reader said.
-        source: serde_json::Error,
-    },
-    /// A row is missing, or names what the definition does not have.
-    #[error("frame {0} does not fit the others or the definition")]
-    Inconsistent(FrameId),
-}
-
 impl Execution {
     /// A run that has not begun: the first [`step`](crate::step()) is with [`Wake::Start`](crate::Wake::Start).
     pub fn new(machine: Arc<StateMachine>, spec: ExecutionSpec) -> Self {
-        Self { machine, spec, status: Status::Running, history: Vec::new() }
-    }
-
-    /// Continues from what [`Self::take_changes`] had stored.
-    ///
-    /// # Errors
-    /// [`RestoreError`] where that is not a running execution of `machine`.
-    pub fn restore(
-        machine: Arc<StateMachine>,
-        head: &[u8],
-        frames: impl IntoIterator<Item = (u64, Vec<u8>)>,
-    ) -> Result<Self, RestoreError> {
-        let _ = (machine, frames.into_iter().count());
-        let unreadable = |source| RestoreError::Unreadable { row: "head".to_owned(), source };
-        let _: Value = serde_json::from_slice(head).map_err(unreadable)?;
-        Err(RestoreError::Ended)
+        Self {
+            machine,
+            input: Payload::parse(Arc::clone(&spec.input)).ok(),
+            head: Head::new(spec.seed),
+            spec,
+            frames: Frames::default(),
+            history: Vec::new(),
+            stored: storage::Stored::default(),
+        }
     }
 
     /// How it stands.
     pub fn status(&self) -> &Status {
-        &self.status
+        &self.head.status
     }
 
     /// What it was told at its start.
@@ -204,13 +217,14 @@ impl Execution {
         std::mem::take(&mut self.history)
     }
 
-    /// What must be stored since the last call.
-    pub fn take_changes(&mut self) -> Changes {
-        Changes::default()
-    }
-
     /// The tasks that are not over.
     pub fn open_tasks(&self) -> impl Iterator<Item = &OpenTask> {
-        std::iter::empty()
+        self.frames.iter().filter_map(|(_, frame)| Some(&frame.visit()?.calling()?.task))
+    }
+
+    /// The task, where it is not over.
+    pub fn open_task(&self, task: TaskId) -> Option<&OpenTask> {
+        let frame = self.frames.get(self.frames.of_task(task)?)?;
+        Some(&frame.visit()?.calling()?.task)
     }
 }

@@ -171,11 +171,14 @@ impl Resource {
         INTEGRATIONS.iter().find(|row| *row.service == **service && *row.action == **action)
     }
 
+    /// Whether Step Functions itself adds to the parameters of a call.
+    pub(crate) fn completes_parameters(&self) -> bool {
+        self.pattern() == Pattern::Sync && self.integration().is_some_and(|row| row.adds_started_by)
+    }
+
     /// Adds what Step Functions itself adds to the parameters of a call.
     pub(crate) fn complete(&self, parameters: &mut Value) {
-        let started_by = self.integration().is_some_and(|row| row.adds_started_by);
-        if let (true, Pattern::Sync, Some(fields)) = (started_by, self.pattern(), parameters.as_object_mut())
-        {
+        if let (true, Some(fields)) = (self.completes_parameters(), parameters.as_object_mut()) {
             fields.insert("StartedBy".to_owned(), "AWS Step Functions".into());
         }
     }

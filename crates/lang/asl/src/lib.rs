@@ -7,20 +7,32 @@
 //! What happened comes out as [`HistoryEvent`]s ([`Execution::take_history`]), what must be stored as [`Changes`]
 //! ([`Execution::take_changes`]); [`Execution::restore`] continues from what was stored.
 
+mod catch;
+mod context_object;
+mod data_flow;
 mod definition;
 mod diagnostic;
 mod effect;
 mod error_name;
 mod execution;
+mod expression;
+mod frame;
 mod history;
 mod ids;
 mod integrations;
+mod intrinsics;
 pub mod limits;
 mod parse;
 mod payload;
 mod random;
+mod retry;
+mod run;
+mod states;
 mod step;
+mod template;
 mod token;
+mod validate;
+mod variables;
 mod wake;
 
 pub use definition::{MachineKind, QueryLanguage, StateKind, StateMachine};
@@ -34,7 +46,7 @@ pub use history::{
 };
 pub use ids::{FrameId, TaskId, TimerId};
 pub use integrations::{INTEGRATIONS, Integration, Pattern, Resource, ResourceFamily, ResourceTarget};
-pub use parse::parse;
+pub use parse::{parse, parse_for_type};
 pub use payload::Payload;
 pub use step::step;
 pub use token::parse_token;

@@ -36,6 +36,9 @@ pub const EXPRESS_SECONDS: u64 = 300;
 /// Seconds that a Standard execution may run, one year: "Maximum execution time" of Standard workflows.
 pub const STANDARD_SECONDS: u64 = 31_536_000;
 
+/// Iterations of an inline Map state that run side by side at most: "Inline mode supports up to 40 concurrent iterations".
+pub const INLINE_MAP_CONCURRENCY: u64 = 40;
+
 /// Transitions in one step before the execution lets others run. Ours, not AWS's: an Express execution has no limit of
 /// events, so that a loop of states that wait for nothing would never end a step.
 pub const TRANSITIONS_PER_STEP: usize = 50_000;

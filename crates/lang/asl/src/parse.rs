@@ -1,14 +1,205 @@
 //! From JSON text to a [`StateMachine`]. Nowhere else is a definition's JSON walked.
+//!
+//! Reading goes on after a finding, so that all of them are told at once.
 
-use crate::definition::StateMachine;
+mod choice;
+mod fan_out;
+mod fields;
+mod retry;
+mod state;
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::definition::{MachineKind, QueryLanguage, State, StateId, StateMachine, Transition};
 use crate::diagnostic::Diagnostic;
+use crate::limits::{NAME_CHARACTERS, SECONDS_MAX};
+use crate::parse::fields::{Fields, Findings};
+use crate::validate;
 
 /// Compiles a definition.
 ///
 /// # Errors
-/// Every finding that refuses it, in the order of the text; `invalid_definition_message` makes AWS's sentence of them.
+/// Every finding that refuses it; `invalid_definition_message` makes AWS's sentence of them.
 pub fn parse(definition: &str) -> Result<StateMachine, Vec<Diagnostic>> {
-    let _: serde_json::Value = serde_json::from_str(definition)
-        .map_err(|error| vec![Diagnostic::error("INVALID_JSON_DESCRIPTION", error.to_string(), "")])?;
-    Err(vec![Diagnostic::schema("No definition is served yet", "/")])
+    parse_for_type(definition, MachineKind::Standard)
+}
+
+/// Compiles a definition of a machine of a type, as `CreateStateMachine` does.
+///
+/// # Errors
+/// As [`parse()`]; what the type does not allow comes before what no machine may have.
+pub fn parse_for_type(definition: &str, kind: MachineKind) -> Result<StateMachine, Vec<Diagnostic>> {
+    let value: Value = serde_json::from_str(definition).map_err(|error| not_json(&error))?;
+    let machine = read(&value)?;
+    for findings in [machine.validate_for_type(kind), validate::resources(&machine)] {
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+    }
+    Ok(machine)
+}
+
+fn not_json(error: &serde_json::Error) -> Vec<Diagnostic> {
+    vec![Diagnostic::error("INVALID_JSON_DESCRIPTION", error.to_string(), "")]
+}
+
+/// The fields of a machine. `ProcessorConfig` is an item processor's.
+const MACHINE_FIELDS: [&str; 6] =
+    ["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"];
+const SUB_MACHINE_FIELDS: [&str; 5] = ["Comment", "ProcessorConfig", "QueryLanguage", "StartAt", "States"];
+
+fn read(definition: &Value) -> Result<StateMachine, Vec<Diagnostic>> {
+    let findings = Findings::default();
+    let mut reader = Reader { findings: &findings, states: Vec::new(), places: HashMap::new() };
+    let machine = reader.machine(definition);
+    let states: Option<Vec<State>> = reader.states.into_iter().collect();
+    let diagnostics = findings.into_diagnostics();
+    match (machine, states) {
+        (Some(machine), Some(states)) if diagnostics.is_empty() => Ok(StateMachine { states, ..machine }),
+        _ if diagnostics.is_empty() => Err(vec![Diagnostic::schema("The definition cannot be read", "/")]),
+        _ => Err(diagnostics),
+    }
+}
+
+/// Gathers states from the whole definition.
+struct Reader<'a> {
+    findings: &'a Findings,
+    /// By number; `None` while, or because, the state cannot be read.
+    states: Vec<Option<State>>,
+    /// Where each state's name stands: it must be the only one in the whole machine.
+    places: HashMap<String, String>,
+}
+
+/// The states of one `States`, by name.
+type Names = HashMap<String, StateId>;
+
+impl Reader<'_> {
+    /// The machine, without its states.
+    fn machine(&mut self, definition: &Value) -> Option<StateMachine> {
+        let fields = Fields::new(self.findings, definition, String::new())?;
+        fields.allow(&[&MACHINE_FIELDS]);
+        let query_language = self.query_language(&fields)?;
+        if fields.text("Version").is_some_and(|version| version != "1.0") {
+            fields.refuse("Version", "The field 'Version' should have one of these values: [1.0]");
+        }
+        let timeout_seconds = fields.integer("TimeoutSeconds", 1..=SECONDS_MAX);
+        let start = self.sub_machine(&fields)?;
+        let comment = fields.text("Comment").map(str::to_owned);
+        Some(StateMachine { comment, timeout_seconds, query_language, start, states: Vec::new() })
+    }
+
+    fn query_language(&self, fields: &Fields<'_>) -> Option<QueryLanguage> {
+        match fields.text("QueryLanguage") {
+            None | Some("JSONPath") => Some(QueryLanguage::JsonPath),
+            Some("JSONata") => {
+                self.refuse_mixed_languages(fields);
+                fields.refuse("QueryLanguage", "The query language 'JSONata' is not supported");
+                None
+            }
+            Some(_) => {
+                fields.refuse(
+                    "QueryLanguage",
+                    "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]",
+                );
+                None
+            }
+        }
+    }
+
+    fn refuse_mixed_languages(&self, fields: &Fields<'_>) {
+        for (name, state) in fields.object("States").into_iter().flatten() {
+            if state.get("QueryLanguage").and_then(Value::as_str) == Some("JSONPath") {
+                let message =
+                    "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+                self.findings
+                    .add(Diagnostic::schema(message, format!("{}/{name}", fields.pointer("States"))));
+            }
+        }
+    }
+
+    /// `StartAt` and `States` of the machine, a branch or an item processor: gives the first state.
+    fn sub_machine(&mut self, fields: &Fields<'_>) -> Option<StateId> {
+        if !fields.require(&["StartAt", "States"]) {
+            return None;
+        }
+        let (start, states) = (fields.text("StartAt")?, fields.object("States")?);
+        if states.is_empty() {
+            fields.refuse("States", "Value cannot be empty");
+            return None;
+        }
+        let names = self.name_states(fields, states);
+        for (name, definition) in states {
+            self.state(name, definition, &names, format!("{}/{name}", fields.pointer("States")));
+        }
+        let Some(start_id) = names.get(start) else {
+            fields.refuse_transition("StartAt", &format!("Missing 'StartAt' target: {start}"));
+            return None;
+        };
+        self.refuse_unreachable(*start_id, states, &names, &fields.pointer("States"));
+        Some(*start_id)
+    }
+
+    /// Gives every state of a `States` its number.
+    fn name_states(&mut self, fields: &Fields<'_>, states: &Map<String, Value>) -> Names {
+        let mut names = Names::new();
+        for name in states.keys() {
+            let place = format!("{}/{name}", fields.pointer("States"));
+            if name.is_empty() || name.chars().count() > NAME_CHARACTERS {
+                let message = format!("State name must have 1 to {NAME_CHARACTERS} characters");
+                self.findings.add(Diagnostic::schema(message, &place));
+            }
+            if let Some(other) = self.places.insert(name.clone(), place.clone()) {
+                let message = format!("Duplicate state name: {name}, also at {other}");
+                self.findings.add(Diagnostic::error("DUPLICATE_STATE_NAME", message, &place));
+            }
+            names.insert(name.clone(), StateId(u32::try_from(self.states.len()).unwrap_or(u32::MAX)));
+            self.states.push(None);
+        }
+        names
+    }
+
+    fn state(&mut self, name: &str, definition: &Value, names: &Names, location: String) {
+        let Some(fields) = Fields::new(self.findings, definition, location) else { return };
+        let state = state::read(self, name, &fields, names);
+        if let (Some(state), Some(id)) = (state, names.get(name)) {
+            self.states[id.0 as usize] = Some(state);
+        }
+    }
+
+    /// Says which states nothing leads to, once all of them could be read.
+    fn refuse_unreachable(&self, start: StateId, states: &Map<String, Value>, names: &Names, location: &str) {
+        let mut reached = vec![false; self.states.len()];
+        let mut next = vec![start];
+        while let Some(id) = next.pop() {
+            let at = id.0 as usize;
+            if std::mem::replace(&mut reached[at], true) {
+                continue;
+            }
+            let Some(state) = &self.states[at] else { return };
+            next.extend(successors(state));
+        }
+        for name in states.keys() {
+            if names.get(name).is_some_and(|id| !reached[id.0 as usize]) {
+                let message = format!("State \"{name}\" is not reachable.");
+                self.findings.add(Diagnostic::transition(message, format!("{location}/{name}")));
+            }
+        }
+    }
+}
+
+fn successors(state: &State) -> Vec<StateId> {
+    let mut successors: Vec<StateId> = state.catch.iter().map(|catcher| catcher.next).collect();
+    match &state.body {
+        crate::definition::Body::Choice(choice) => {
+            successors.extend(choice.rules.iter().map(|rule| rule.next));
+            successors.extend(choice.default);
+        }
+        _ => successors.extend(match state.transition {
+            Transition::Next(next) => Some(next),
+            Transition::End => None,
+        }),
+    }
+    successors
 }

@@ -88,6 +88,14 @@ impl Path {
         self.segments.is_empty()
     }
 
+    /// The name of the property that the step `at`, counted from 0, selects; `None` where it is another step.
+    pub fn property(&self, at: usize) -> Option<&str> {
+        match self.segments.get(at) {
+            Some(Segment::Property(name)) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether the path selects one value, rather than an array of those that match.
     pub fn is_definite(&self) -> bool {
         let last = self.segments.len().saturating_sub(1);

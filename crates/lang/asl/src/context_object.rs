@@ -1,0 +1,87 @@
+//! The context object, `$$`: what an execution knows about itself.
+
+use serde_json::{Map, Value, json};
+use types::Timestamp;
+
+use crate::definition::MachineKind;
+use crate::execution::ExecutionSpec;
+use crate::payload::Payload;
+
+/// What the context object of one state is made of. Its parts are built when they are asked for.
+pub(crate) struct ContextObject<'a> {
+    pub(crate) spec: &'a ExecutionSpec,
+    pub(crate) input: &'a Payload,
+    pub(crate) state: StateContext<'a>,
+    /// The token of the task, where the state waits for one.
+    pub(crate) token: Option<&'a str>,
+    /// The item of the innermost Map state around.
+    pub(crate) item: Option<Item<'a>>,
+}
+
+/// `$$.State`.
+pub(crate) struct StateContext<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) entered_time: Timestamp,
+    /// Of states that can be retried.
+    pub(crate) retry_count: Option<u32>,
+}
+
+/// `$$.Map.Item`.
+#[derive(Clone, Copy)]
+pub(crate) struct Item<'a> {
+    pub(crate) index: u64,
+    pub(crate) value: &'a Value,
+}
+
+impl ContextObject<'_> {
+    /// The object with its members, or with the member `first` only, and in it the member `second` only.
+    ///
+    /// A member that does not exist gives the whole object, or the whole member: what a path then misses, it misses.
+    pub(crate) fn part(&self, first: Option<&str>, second: Option<&str>) -> Value {
+        let wanted = |name: &str| first.is_none_or(|first| first == name);
+        let mut object = Map::new();
+        if wanted("Execution") {
+            object.insert("Execution".to_owned(), self.execution(first.and(second)));
+        }
+        if wanted("StateMachine") {
+            let machine = json!({"Id": self.spec.state_machine_arn, "Name": self.spec.state_machine_name});
+            object.insert("StateMachine".to_owned(), machine);
+        }
+        if wanted("State") {
+            object.insert("State".to_owned(), self.state());
+        }
+        if let (true, Some(token)) = (wanted("Task"), self.token) {
+            object.insert("Task".to_owned(), json!({"Token": token}));
+        }
+        if let (true, Some(item)) = (wanted("Map"), self.item) {
+            object.insert("Map".to_owned(), json!({"Item": {"Index": item.index, "Value": item.value}}));
+        }
+        Value::Object(object)
+    }
+
+    fn execution(&self, only: Option<&str>) -> Value {
+        let mut execution = Map::new();
+        execution.insert("Id".to_owned(), self.spec.arn.as_str().into());
+        if only.is_none_or(|only| only == "Input") {
+            execution.insert("Input".to_owned(), self.input.value().clone());
+        }
+        execution.insert("StartTime".to_owned(), self.spec.start_time.to_iso_millis().into());
+        execution.insert("Name".to_owned(), self.spec.name.as_str().into());
+        execution.insert("RoleArn".to_owned(), self.spec.role_arn.as_ref().into());
+        if self.spec.kind == MachineKind::Standard {
+            execution.insert("RedriveCount".to_owned(), self.spec.redrive_count.into());
+        }
+        Value::Object(execution)
+    }
+
+    fn state(&self) -> Value {
+        let StateContext { name, entered_time, retry_count } = &self.state;
+        let mut state = Map::new();
+        state.insert("Name".to_owned(), (*name).into());
+        state.insert("EnteredTime".to_owned(), entered_time.to_iso_millis().into());
+        if let Some(retry_count) = retry_count {
+            state.insert("RetryCount".to_owned(), (*retry_count).into());
+        }
+        Value::Object(state)
+    }
+}

@@ -1,0 +1,271 @@
+//! Reads the fields of one JSON object of a definition, and notes what is wrong with them.
+
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+
+use jsonpath::ReferencePath;
+use serde_json::{Map, Value};
+
+use crate::data_flow::{PathField, ResultPath};
+use crate::diagnostic::Diagnostic;
+use crate::expression::{Expression, QueryPath};
+use crate::template::{Content, Member, Template};
+
+/// The findings so far.
+#[derive(Default)]
+pub(super) struct Findings(RefCell<Vec<Diagnostic>>);
+
+impl Findings {
+    pub(super) fn add(&self, diagnostic: Diagnostic) {
+        self.0.borrow_mut().push(diagnostic);
+    }
+
+    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.0.into_inner()
+    }
+}
+
+/// One object, and where it stands.
+pub(super) struct Fields<'a> {
+    findings: &'a Findings,
+    object: &'a Map<String, Value>,
+    location: String,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of `value`, which must be an object.
+    pub(super) fn new(findings: &'a Findings, value: &'a Value, location: String) -> Option<Self> {
+        match value {
+            Value::Object(object) => Some(Self { findings, object, location }),
+            _ => {
+                let location = if location.is_empty() { "/".to_owned() } else { location };
+                findings.add(Diagnostic::schema("Expected value of type Object", location));
+                None
+            }
+        }
+    }
+
+    pub(super) fn findings(&self) -> &'a Findings {
+        self.findings
+    }
+
+    /// JSON pointer to a field.
+    pub(super) fn pointer(&self, name: &str) -> String {
+        format!("{}/{name}", self.location)
+    }
+
+    /// JSON pointer to the object.
+    pub(super) fn location(&self) -> &str {
+        if self.location.is_empty() { "/" } else { &self.location }
+    }
+
+    /// Notes that a field is wrong.
+    pub(super) fn refuse(&self, name: &str, message: &str) {
+        self.findings.add(Diagnostic::schema(message, self.pointer(name)));
+    }
+
+    /// Notes that the object is wrong.
+    pub(super) fn refuse_all(&self, message: &str) {
+        self.findings.add(Diagnostic::schema(message, self.location()));
+    }
+
+    /// Notes that a field leads nowhere.
+    pub(super) fn refuse_transition(&self, name: &str, message: &str) {
+        self.findings.add(Diagnostic::transition(message, self.pointer(name)));
+    }
+
+    /// Notes the fields that are not in one of the lists.
+    pub(super) fn allow(&self, lists: &[&[&str]]) {
+        for name in self.object.keys() {
+            if !lists.iter().any(|list| list.contains(&name.as_str())) {
+                self.refuse(name, "Field is not supported");
+            }
+        }
+    }
+
+    /// Whether all of the fields are there; notes which are not.
+    pub(super) fn require(&self, names: &[&str]) -> bool {
+        let missing: Vec<&str> = names.iter().filter(|name| !self.has(name)).copied().collect();
+        if !missing.is_empty() {
+            self.refuse_all(&format!("These fields are required: [{}]", missing.join(", ")));
+        }
+        missing.is_empty()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
+    pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name)
+    }
+
+    /// Every field with its value.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        self.object.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    fn typed<T>(&self, name: &str, kind: &str, read: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
+        let read = read(self.object.get(name)?);
+        if read.is_none() {
+            self.refuse(name, &format!("Expected value of type {kind}"));
+        }
+        read
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        self.typed(name, "String", Value::as_str)
+    }
+
+    pub(super) fn boolean(&self, name: &str) -> Option<bool> {
+        self.typed(name, "Boolean", Value::as_bool)
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        self.typed(name, "Number", Value::as_f64)
+    }
+
+    pub(super) fn object(&self, name: &str) -> Option<&'a Map<String, Value>> {
+        self.typed(name, "Object", Value::as_object)
+    }
+
+    pub(super) fn array(&self, name: &str) -> Option<&'a Vec<Value>> {
+        self.typed(name, "Array", Value::as_array)
+    }
+
+    /// An array that has elements.
+    pub(super) fn elements(&self, name: &str) -> Option<&'a Vec<Value>> {
+        let elements = self.array(name)?;
+        if elements.is_empty() {
+            self.refuse(name, "Value cannot be empty");
+            return None;
+        }
+        Some(elements)
+    }
+
+    /// The fields of the objects in an array.
+    pub(super) fn objects(&self, name: &str) -> Vec<Fields<'a>> {
+        let elements = self.array(name).into_iter().flatten().enumerate();
+        elements
+            .filter_map(|(at, value)| {
+                Fields::new(self.findings, value, self.pointer(&format!("{name}[{at}]")))
+            })
+            .collect()
+    }
+
+    /// A whole number within a range.
+    pub(super) fn integer(&self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let number = self.typed(name, "Integer", |value| {
+            value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
+        })?;
+        let within = u64::try_from(number).ok().filter(|number| range.contains(number));
+        if within.is_none() {
+            let (least, most) = (range.start(), range.end());
+            self.refuse(name, &format!("Value must be between {least} and {most}"));
+        }
+        within
+    }
+
+    /// A path alone, as in `SecondsPath`.
+    pub(super) fn path(&self, name: &str) -> Option<QueryPath> {
+        let path = QueryPath::parse(self.text(name)?);
+        if path.is_none() {
+            self.refuse(name, "Value is not a valid JSONPath");
+        }
+        path
+    }
+
+    /// A path or an intrinsic function, as in `ErrorPath`.
+    pub(super) fn expression(&self, name: &str) -> Option<Expression> {
+        let expression = Expression::parse(self.text(name)?);
+        if expression.is_none() {
+            self.refuse(name, &not_an_expression(name));
+        }
+        expression
+    }
+
+    /// `InputPath` or `OutputPath`.
+    pub(super) fn path_field(&self, name: &str) -> PathField {
+        match self.object.get(name) {
+            Some(Value::Null) => PathField::Discard,
+            Some(_) => self.path(name).map_or(PathField::Root, PathField::At),
+            None => PathField::Root,
+        }
+    }
+
+    /// `ResultPath`.
+    pub(super) fn result_path(&self) -> ResultPath {
+        const NAME: &str = "ResultPath";
+        if self.object.get(NAME) == Some(&Value::Null) {
+            return ResultPath::Discard;
+        }
+        let Some(text) = self.text(NAME) else { return ResultPath::Root };
+        match ReferencePath::parse(text) {
+            Ok(path) => ResultPath::At(path),
+            Err(_) => {
+                self.refuse(NAME, "Value is not a Reference Path");
+                ResultPath::Root
+            }
+        }
+    }
+
+    /// A payload template that is an object.
+    pub(super) fn template(&self, name: &str) -> Option<Template> {
+        self.object(name)?;
+        self.value(name).map(|value| compile(value, self.pointer(name), self.findings))
+    }
+}
+
+fn not_an_expression(field: &str) -> String {
+    format!("The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call")
+}
+
+/// Compiles a payload template. What has nothing to compute stays a value.
+fn compile(value: &Value, location: String, findings: &Findings) -> Template {
+    if !has_computed(value) {
+        return Template::Literal(value.clone());
+    }
+    match value {
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| member(name, value, members, &location, findings);
+            Template::Object(members.iter().filter_map(member).collect())
+        }
+        Value::Array(elements) => {
+            let element = |(at, value)| compile(value, format!("{location}[{at}]"), findings);
+            Template::Array(elements.iter().enumerate().map(element).collect())
+        }
+        scalar => Template::Literal(scalar.clone()),
+    }
+}
+
+fn has_computed(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => {
+            members.iter().any(|(name, value)| name.ends_with(".$") || has_computed(value))
+        }
+        Value::Array(elements) => elements.iter().any(has_computed),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn member(
+    name: &str,
+    value: &Value,
+    siblings: &Map<String, Value>,
+    location: &str,
+    findings: &Findings,
+) -> Option<Member> {
+    let Some(plain) = name.strip_suffix(".$") else {
+        let content = Content::Template(compile(value, format!("{location}/{name}"), findings));
+        return Some(Member { name: name.into(), content });
+    };
+    if siblings.contains_key(plain) {
+        let message = format!("The fields '{plain}' and '{name}' can not both be specified");
+        findings.add(Diagnostic::schema(message, location));
+    }
+    let Some(expression) = value.as_str().and_then(Expression::parse) else {
+        findings.add(Diagnostic::schema(not_an_expression(name), location));
+        return None;
+    };
+    Some(Member { name: plain.into(), content: Content::Computed { field: name.to_owned(), expression } })
+}

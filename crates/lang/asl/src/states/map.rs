@@ -1,0 +1,170 @@
+//! Map states, inline: one iteration for each item of an array.
+
+use serde_json::Value;
+
+use crate::context_object::Item;
+use crate::data_flow::{PathField, evaluated};
+use crate::definition::{State, StateId};
+use crate::error_name::{ErrorName, Failure};
+use crate::expression::{Origin, QueryPath, Scope};
+use crate::frame::{Parent, Phase};
+use crate::history::{EventDetails, FanOut, IterationStage};
+use crate::ids::FrameId;
+use crate::limits::INLINE_MAP_CONCURRENCY;
+use crate::payload::Payload;
+use crate::run::{ContextParts, Fault, Outcome, Run};
+use crate::template::Template;
+
+/// What a Map state has of its own.
+#[derive(Debug)]
+pub(crate) struct MapState {
+    /// `StartAt` of the item processor.
+    pub(crate) start: StateId,
+    pub(crate) items_path: PathField,
+    /// `ItemSelector`, or `Parameters` in older definitions.
+    pub(crate) item_selector: Option<Template>,
+    pub(crate) max_concurrency: MaxConcurrency,
+}
+
+/// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is no limit of the state's own.
+#[derive(Debug)]
+pub(crate) enum MaxConcurrency {
+    Literal(u64),
+    Path(QueryPath),
+}
+
+pub(crate) fn perform(
+    run: &mut Run<'_>,
+    frame: FrameId,
+    state: &State,
+    map: &MapState,
+) -> Result<Outcome, Fault> {
+    let raw = run.raw_input(frame);
+    let (input, items, concurrency) = run.evaluate(frame, &raw, ContextParts::default(), |scope| {
+        let input = state.flow.effective_input(&raw, scope)?;
+        let items = map.items(&input, scope)?;
+        let concurrency = map.max_concurrency.resolve(&scope.with_input(input.value()))?;
+        Ok((input, items, concurrency))
+    })?;
+    let length = length(&items);
+    let started = run.record_on(frame, EventDetails::FanOutStarted(FanOut::Map { length }));
+    run.set_phase(frame, Phase::Mapping { input, items, concurrency });
+    if length == 0 {
+        return finish(run, frame, state, started);
+    }
+    for _ in 0..concurrency.min(length) {
+        begin_next(run, frame, state, map, started)?;
+    }
+    Ok(Outcome::Blocked)
+}
+
+/// An iteration has ended well: the next one begins, or the state is over.
+pub(crate) fn iteration_done(
+    run: &mut Run<'_>,
+    parent: Parent,
+    state: &State,
+    map: &MapState,
+    last_event: u64,
+) {
+    let Parent { frame, index } = parent;
+    let succeeded = run.record_iteration(IterationStage::Succeeded, state, index, last_event);
+    let Some(length) = length_of(run, frame) else { return };
+    let progress = run.execution.frames.progress(frame);
+    let outcome = if progress.done as u64 == length {
+        finish(run, frame, state, succeeded)
+    } else if (progress.children.len() as u64) < length {
+        begin_next(run, frame, state, map, last_event).map(|()| Outcome::Blocked)
+    } else {
+        return;
+    };
+    run.conclude(frame, outcome);
+}
+
+/// All iterations have ended well, the last one with `previous_event_id`.
+fn finish(
+    run: &mut Run<'_>,
+    frame: FrameId,
+    state: &State,
+    previous_event_id: u64,
+) -> Result<Outcome, Fault> {
+    let result = run.collect(frame);
+    run.record_fan_out_succeeded(frame, FanOut::Map { length: 0 }, previous_event_id);
+    run.left(frame, state, result, state.transition)
+}
+
+/// Begins the iteration of the next item, behind `previous_event_id`.
+fn begin_next(
+    run: &mut Run<'_>,
+    frame: FrameId,
+    state: &State,
+    map: &MapState,
+    previous_event_id: u64,
+) -> Result<(), Fault> {
+    let Some(Phase::Mapping { input, items, .. }) = run.visit(frame).map(|visit| visit.phase.clone()) else {
+        return Ok(());
+    };
+    let number = run.execution.frames.progress(frame).children.len();
+    let index = number as u64;
+    let Some(value) = items.value().get(number) else { return Ok(()) };
+    let item_input = match &map.item_selector {
+        None => Payload::new(value.clone()),
+        Some(selector) => {
+            let parts = ContextParts { token: None, item: Some(Item { index, value }) };
+            run.evaluate(frame, &input, parts, |scope| evaluated(selector, scope))?
+        }
+    };
+    let started = run.record_iteration(IterationStage::Started, state, index, previous_event_id);
+    run.begin_child(Parent { frame, index }, map.start, item_input, started);
+    Ok(())
+}
+
+fn length_of(run: &Run<'_>, frame: FrameId) -> Option<u64> {
+    match &run.visit(frame)?.phase {
+        Phase::Mapping { items, .. } => Some(length(items)),
+        _ => None,
+    }
+}
+
+fn length(items: &Payload) -> u64 {
+    items.value().as_array().map_or(0, Vec::len) as u64
+}
+
+impl MapState {
+    fn items(&self, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Failure> {
+        let items = self.items_path.select(input, scope)?;
+        if items.value().is_array() {
+            return Ok(items);
+        }
+        let path = match &self.items_path {
+            PathField::At(path) if matches!(path.origin(), Origin::Variable(_)) => path.text(),
+            PathField::At(path) => path.path_text(),
+            PathField::Root | PathField::Discard => "$",
+        };
+        Err(Failure::new(ErrorName::Runtime, format!("Reference path \"{path}\" must point to array.")))
+    }
+}
+
+impl MaxConcurrency {
+    fn resolve(&self, scope: &Scope<'_>) -> Result<u64, Failure> {
+        let wanted = match self {
+            Self::Literal(wanted) => *wanted,
+            Self::Path(path) => {
+                let value = path.resolve(scope)?;
+                whole_number(&value).ok_or_else(|| {
+                    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    let cause = format!(
+                        "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {}",
+                        path.text()
+                    );
+                    Failure::new(ErrorName::Runtime, cause)
+                })?
+            }
+        };
+        Ok(if wanted == 0 { INLINE_MAP_CONCURRENCY } else { wanted.min(INLINE_MAP_CONCURRENCY) })
+    }
+}
+
+/// A number that is not negative, or the text of one.
+fn whole_number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}

@@ -1,0 +1,58 @@
+//! What a definition that can be read must not contain all the same.
+
+use crate::definition::{State, StateMachine};
+use crate::diagnostic::Diagnostic;
+use crate::integrations::{Pattern, ResourceTarget};
+use crate::states::task::TaskState;
+
+/// Task states whose resource is not served, and parameters that it does not have.
+pub(crate) fn resources(machine: &StateMachine) -> Vec<Diagnostic> {
+    machine.tasks().flat_map(|(state, task)| resource(state, task)).collect()
+}
+
+fn resource(state: &State, task: &TaskState) -> Vec<Diagnostic> {
+    if !task.resource.is_supported() {
+        let message = format!(
+            "The resource provided {} is not recognized. The value is not a valid resource ARN, or the resource is not \
+             available in this region.",
+            task.resource.arn()
+        );
+        return vec![Diagnostic::schema(message, format!("{}/Resource", state.location))];
+    }
+    let Some(integration) = task.resource.integration() else { return Vec::new() };
+    let names = state.flow.parameters.iter().flat_map(|parameters| parameters.names());
+    names
+        .filter(|name| !integration.parameters.contains(&name.as_str()))
+        .map(|name| {
+            let message = format!("The field \"{name}\" is not supported by Step Functions");
+            Diagnostic::schema(message, format!("{}/Parameters", state.location))
+        })
+        .collect()
+}
+
+/// What Express machines do not have.
+pub(crate) fn express(machine: &StateMachine) -> Vec<Diagnostic> {
+    machine
+        .tasks()
+        .filter_map(|(state, task)| {
+            let message = not_in_express(task)?;
+            Some(Diagnostic::schema(message, format!("{}/Resource", state.location)))
+        })
+        .collect()
+}
+
+fn not_in_express(task: &TaskState) -> Option<&'static str> {
+    if *task.resource.target() == ResourceTarget::Activity {
+        return Some("Express state machine does not support Activity ARN");
+    }
+    match task.resource.pattern() {
+        Pattern::RequestResponse => None,
+        Pattern::Sync | Pattern::Sync2 => {
+            Some("Express state machine does not support '.sync' service integration")
+        }
+        // AWS's text has two blanks before "at".
+        Pattern::WaitForTaskToken => {
+            Some("Express state machine does not support '.waitForTaskToken' service integration ")
+        }
+    }
+}

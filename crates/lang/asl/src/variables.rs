@@ -1,0 +1,47 @@
+//! Variables: assigned with `Assign`, read as `$name`.
+//!
+//! The machine, every branch of a Parallel state and every iteration of a Map state has a scope. Inner scopes read outer
+//! ones, assign only their own, and end with what they ran.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// The variables of one scope.
+pub(crate) type Variables = BTreeMap<Arc<str>, Arc<Value>>;
+
+/// What `Assign` gives: names with new values.
+pub(crate) type Assigned = Vec<(Arc<str>, Value)>;
+
+/// What was assigned, as the history shows it: names with values as JSON text.
+pub(crate) type Shown = Vec<(Arc<str>, Arc<str>)>;
+
+/// The variables that a state sees: its own scope first, then those around it.
+#[derive(Debug, Default)]
+pub(crate) struct Visible(Vec<Arc<Variables>>);
+
+impl Visible {
+    /// Adds the next outer scope.
+    pub(crate) fn push(&mut self, scope: &Arc<Variables>) {
+        if !scope.is_empty() || self.0.is_empty() {
+            self.0.push(Arc::clone(scope));
+        }
+    }
+
+    /// The variable's value, from the innermost scope that has it.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Value>> {
+        self.0.iter().find_map(|scope| scope.get(name).map(Arc::clone))
+    }
+
+    /// Whether a scope around the innermost has the variable.
+    pub(crate) fn is_outer(&self, name: &str) -> bool {
+        self.0.iter().skip(1).any(|scope| scope.contains_key(name))
+    }
+
+    /// Bytes of all values as JSON, roughly what AWS counts against the limit of an execution.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |value: &Arc<Value>| value.to_string().len();
+        self.0.iter().flat_map(|scope| scope.iter()).map(|(name, value)| name.len() + text(value)).sum()
+    }
+}

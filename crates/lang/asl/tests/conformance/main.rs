@@ -1,0 +1,125 @@
+//! Executions and definitions recorded on AWS, run in-process on a virtual clock.
+//!
+//! The recordings are data beside the repository (`../shared/conformance`); without them there is nothing to compare. Our
+//! own cases are in `cases/`, in the same form.
+
+mod compare;
+mod run;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Recordings that pass. Raise it with what you make right.
+const FLOOR: usize = 382;
+
+#[test]
+fn recordings() {
+    let folder = root().join("../shared/conformance/cases/stepfunctions");
+    if !folder.exists() {
+        eprintln!("skipped: no recordings at {}", folder.display());
+        return;
+    }
+    let tally = Tally::of(&folder);
+    tally.print();
+    assert!(tally.passed() >= FLOOR, "{} passed, {FLOOR} did before", tally.passed());
+}
+
+#[test]
+fn own_cases() {
+    let tally = Tally::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"));
+    tally.print();
+    assert_eq!(tally.failures.len(), 0);
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+}
+
+/// Verdicts by file.
+#[derive(Default)]
+struct Tally {
+    files: BTreeMap<String, (usize, usize)>,
+    failures: Vec<String>,
+    jsonata: usize,
+    skipped: usize,
+}
+
+impl Tally {
+    fn of(folder: &Path) -> Self {
+        let mut tally = Self::default();
+        let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+            .expect("a folder of cases")
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .collect();
+        files.sort();
+        for file in files {
+            let cases: Vec<Value> =
+                serde_json::from_str(&std::fs::read_to_string(&file).expect("a file")).expect("cases");
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            cases.iter().for_each(|case| tally.add(&name, case));
+        }
+        tally
+    }
+
+    fn add(&mut self, file: &str, case: &Value) {
+        if !is_driven(case) {
+            self.skipped += 1;
+            return;
+        }
+        if case.to_string().contains("JSONata") {
+            self.jsonata += 1;
+            return;
+        }
+        let verdict = match case["kind"].as_str() {
+            Some("sfn-execution") => run::execution(case),
+            _ => run::validation(case),
+        };
+        let counts = self.files.entry(file.to_owned()).or_default();
+        match verdict {
+            None => counts.0 += 1,
+            Some(why) => {
+                counts.1 += 1;
+                self.failures.push(format!("{}: {why}", case["name"].as_str().unwrap_or_default()));
+            }
+        }
+    }
+
+    fn passed(&self) -> usize {
+        self.files.values().map(|(passed, _)| passed).sum()
+    }
+
+    #[expect(clippy::print_stdout, reason = "the numbers are what the harness is for")]
+    fn print(&self) {
+        for failure in &self.failures {
+            println!("FAIL {}", failure.chars().take(600).collect::<String>());
+        }
+        for (file, (passed, failed)) in &self.files {
+            println!("{file:40} {passed:5} passed {failed:5} failed");
+        }
+        let (passed, failed) = (self.passed(), self.failures.len());
+        println!(
+            "{passed} passed, {failed} failed, {} in JSONata, {} need services",
+            self.jsonata, self.skipped
+        );
+    }
+}
+
+/// Whether the case needs nothing but the language, and was recorded on AWS.
+fn is_driven(case: &Value) -> bool {
+    let evidence = case["evidence"].as_str().unwrap_or("aws");
+    let driven = match case["kind"].as_str() {
+        Some("sfn-execution") => {
+            case["needs"] == serde_json::json!(["none"])
+                && case.get("actions").is_none_or(|actions| actions.as_array().is_some_and(Vec::is_empty))
+        }
+        Some("validation") => {
+            let api = case["api"].as_str().unwrap_or_default();
+            api.starts_with("Validate") || case["expect"]["Error"]["Code"] == "InvalidDefinition"
+        }
+        _ => false,
+    };
+    driven && evidence.starts_with("aws")
+}

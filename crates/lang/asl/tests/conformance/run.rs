@@ -1,0 +1,145 @@
+//! Runs one case.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use asl::{
+    Effect, Execution, ExecutionSpec, MachineKind, Status, Wake, invalid_definition_message, parse_for_type,
+    step,
+};
+use serde_json::{Value, json};
+use types::Timestamp;
+
+use crate::compare::Comparer;
+
+/// When every execution starts: 2026-11-20T22:10:00Z, the day that dates in the recordings are counted from.
+const START: Timestamp = Timestamp::from_seconds(1_795_212_600);
+
+/// Runs an execution to its end and compares status, output, error, cause and history.
+pub fn execution(case: &Value) -> Option<String> {
+    let machine = match parse_for_type(&definition(case), kind(case)) {
+        Ok(machine) => Arc::new(machine),
+        Err(diagnostics) => return Some(invalid_definition_message(&diagnostics)),
+    };
+    let (comparer, want) = (Comparer::new(case), &case["expect"]);
+    let started = START;
+    let (status, history) = run(machine, spec(case, started), started);
+    let got = shown(&status);
+    for field in ["status", "error", "cause", "output"] {
+        let wanted = want.get(field).filter(|_| want["status"] != "RUNNING" || field == "status");
+        if let Some(difference) = wanted.and_then(|want| comparer.differs(want, &got[field], field)) {
+            return Some(difference);
+        }
+    }
+    compare_histories(case, &comparer, &history)
+}
+
+fn compare_histories(case: &Value, comparer: &Comparer, got: &[Value]) -> Option<String> {
+    let want = case["expect"].get("history").filter(|_| case["type"] != "EXPRESS")?;
+    match case["history_order"].as_str() {
+        Some("parallel-sorted") => None,
+        Some(_) => {
+            let types = |events: &[Value]| {
+                let mut types: Vec<String> = events.iter().map(|event| event["type"].to_string()).collect();
+                types.sort();
+                json!(types)
+            };
+            comparer.differs(&types(want.as_array()?), &types(got), "history types")
+        }
+        None => comparer.differs(want, &json!(got), "history"),
+    }
+}
+
+/// Runs to the end, or until only the machine's own deadline is left, on a clock that jumps to the next timer.
+fn run(machine: Arc<asl::StateMachine>, spec: ExecutionSpec, start: Timestamp) -> (Status, Vec<Value>) {
+    let mut execution = Execution::new(machine, spec);
+    let (mut timers, mut effects, mut history) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let (mut wake, mut now) = (Wake::Start, start);
+    loop {
+        step(&mut execution, wake, now, &mut effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::SetTimer { timer, due } => drop(timers.insert(timer, due)),
+                Effect::ClearTimer { timer } => drop(timers.remove(&timer)),
+                Effect::Invoke { .. } | Effect::CancelTask { .. } => {}
+            }
+        }
+        let events = execution.take_history();
+        history.extend(events.iter().map(|event| serde_json::to_value(event).expect("JSON")));
+        let next =
+            timers.iter().min_by_key(|(timer, due)| (**due, **timer)).map(|(timer, due)| (*timer, *due));
+        // A wait of years stands for one that does not end.
+        match next.filter(|(_, due)| due.since(start).as_secs() < 31_000_000) {
+            Some((timer, due)) if *execution.status() == Status::Running => {
+                timers.remove(&timer);
+                (wake, now) = (Wake::TimerFired { timer }, due.max(now));
+            }
+            _ => return (execution.status().clone(), history),
+        }
+    }
+}
+
+fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
+    let input = match case.get("input_omitted") {
+        Some(Value::Bool(true)) => "{}".to_owned(),
+        _ => case["input_raw"].as_str().map_or_else(|| case["input"].to_string(), str::to_owned),
+    };
+    let name = case["execution_name"].as_str().unwrap_or("3d4e6f00-0000-4000-8000-000000000000");
+    ExecutionSpec {
+        arn: format!("arn:aws:states:us-east-1:000000000000:execution:conformance-machine:{name}"),
+        name: name.to_owned(),
+        state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:conformance-machine"
+            .to_owned(),
+        state_machine_name: "conformance-machine".to_owned(),
+        role_arn: "arn:aws:iam::000000000000:role/conformance".into(),
+        region: "us-east-1".into(),
+        account: "000000000000".to_owned(),
+        input: input.into(),
+        start_time,
+        seed: 7,
+        kind: kind(case),
+        redrive_count: 0,
+    }
+}
+
+fn shown(status: &Status) -> Value {
+    match status {
+        Status::Succeeded { output } => json!({"status": "SUCCEEDED", "output": output.value()}),
+        Status::Failed(failure) | Status::Aborted(failure) => json!({
+            "status": status.as_str(),
+            "error": failure.error.as_ref().map(|error| error.as_str()),
+            "cause": failure.cause,
+        }),
+        Status::Running | Status::TimedOut => json!({"status": status.as_str()}),
+    }
+}
+
+fn kind(case: &Value) -> MachineKind {
+    if case["type"] == "EXPRESS" { MachineKind::Express } else { MachineKind::Standard }
+}
+
+fn definition(case: &Value) -> String {
+    case["definition_raw"].as_str().map_or_else(|| case["definition"].to_string(), str::to_owned)
+}
+
+/// Validates a definition, and compares AWS's words.
+pub fn validation(case: &Value) -> Option<String> {
+    let (comparer, want) = (Comparer::new(case), &case["expect"]);
+    let diagnostics = parse_for_type(&definition(case), kind(case)).err().unwrap_or_default();
+    if case["api"].as_str().is_some_and(|api| api.starts_with("Validate")) {
+        let shown: Vec<Value> = diagnostics
+            .iter()
+            .map(|diagnostic| {
+                json!({
+                    "severity": diagnostic.severity.as_str(),
+                    "code": diagnostic.code,
+                    "message": diagnostic.message,
+                    "location": diagnostic.location,
+                })
+            })
+            .collect();
+        return comparer.differs(&want["diagnostics"], &json!(shown), "diagnostics");
+    }
+    let got = json!(invalid_definition_message(&diagnostics));
+    comparer.differs(&want["Error"]["Message"], &got, "message")
+}
