@@ -6,6 +6,8 @@ mod canonical;
 mod keys;
 mod scope;
 mod signed_request;
+#[cfg(test)]
+mod tests;
 
 use hmac::Mac as _;
 use sha2::{Digest as _, Sha256};

@@ -1,0 +1,107 @@
+//! Small models in the manner of the generated ones: a service for each protocol.
+
+use api::model::{
+    BLOB, BOOLEAN, DOUBLE, ErrorShape, INTEGER, Kind, Map, Member, Operation, Protocol, STRING, ServiceModel,
+    Shape, Size, TIMESTAMP,
+};
+
+/// `awsJson1_0`.
+pub static STATES: ServiceModel = ServiceModel {
+    service_id: "SFN",
+    endpoint_prefix: "states",
+    signing_name: "states",
+    iam_prefix: "states",
+    api_version: "2016-11-23",
+    protocol: Protocol::AwsJson1_0,
+    target_prefix: "AWSStepFunctions",
+    xml_namespace: "",
+    prints_values: true,
+    operations: &[operation("DescribeExecution", &DESCRIBE_INPUT, &EMPTY, None)],
+};
+
+/// `awsJson1_1`.
+pub static EVENTS: ServiceModel = ServiceModel {
+    service_id: "EventBridge",
+    endpoint_prefix: "events",
+    signing_name: "events",
+    iam_prefix: "events",
+    api_version: "2015-10-07",
+    protocol: Protocol::AwsJson1_1,
+    target_prefix: "AWSEvents",
+    xml_namespace: "",
+    prints_values: true,
+    operations: &[operation("DescribeRule", &EMPTY, &EMPTY, None)],
+};
+
+/// `awsQuery`.
+pub static IAM: ServiceModel = ServiceModel {
+    service_id: "IAM",
+    endpoint_prefix: "iam",
+    signing_name: "iam",
+    iam_prefix: "iam",
+    api_version: "2010-05-08",
+    protocol: Protocol::AwsQuery,
+    target_prefix: "",
+    xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+    prints_values: false,
+    operations: &[
+        operation("DeleteRole", &EMPTY, &EMPTY, None),
+        operation("GetShapes", &SHAPES, &SHAPES, Some("GetShapesResult")),
+    ],
+};
+
+const fn operation(
+    name: &'static str,
+    input: &'static Shape,
+    output: &'static Shape,
+    result_wrapper: Option<&'static str>,
+) -> Operation {
+    Operation {
+        name,
+        action: "test:Operation",
+        input,
+        output,
+        result_wrapper,
+        validation_code: "ValidationException",
+        errors: ERRORS,
+    }
+}
+
+static ERRORS: &[&ErrorShape] = &[&NO_SUCH_ENTITY];
+static NO_SUCH_ENTITY: ErrorShape =
+    ErrorShape { name: "NoSuchEntityException", code: "NoSuchEntity", status: 404, server_fault: false };
+
+static EMPTY: Shape = Shape::structure("Empty", &[]);
+static DESCRIBE_INPUT: Shape =
+    Shape::structure("DescribeInput", &[Member::required("executionArn", &STRING)]);
+
+/// One member of every kind.
+static SHAPES: Shape = Shape::structure(
+    "Shapes",
+    &[
+        Member::optional("Text", &STRING),
+        Member::optional("Renamed", &STRING).named("OnTheWire"),
+        Member::optional("Number", &INTEGER),
+        Member::optional("Ratio", &DOUBLE),
+        Member::optional("Flag", &BOOLEAN),
+        Member::optional("Time", &TIMESTAMP),
+        Member::optional("Bytes", &BLOB),
+        Member::optional("Tags", &TAGS),
+        Member::optional("Flat", &FLAT),
+        Member::optional("Named", &NAMED),
+        Member::optional("Variables", &VARIABLES),
+        Member::optional("FlatVariables", &FLAT_VARIABLES),
+        Member::optional("Nested", &SHAPES),
+    ],
+);
+static TAGS: Shape = Shape::list("Tags", &TAG, "member", false, Size::NONE);
+static TAG: Shape =
+    Shape::structure("Tag", &[Member::required("Key", &STRING), Member::optional("Value", &STRING)]);
+static FLAT: Shape = Shape::list("Flat", &STRING, "member", true, Size::NONE);
+static NAMED: Shape = Shape::list("Named", &STRING, "Name", false, Size::NONE);
+static VARIABLES: Shape = Shape { name: "Variables", kind: Kind::Map(map("key", "value", false)) };
+static FLAT_VARIABLES: Shape = Shape { name: "FlatVariables", kind: Kind::Map(map("Name", "Value", true)) };
+
+const fn map(key_name: &'static str, value_name: &'static str, flattened: bool) -> Map {
+    Map { key: &STRING, value: &STRING, key_name, value_name, flattened, size: Size::NONE }
+}

@@ -1,0 +1,131 @@
+//! HTTP as it is on a socket: what a wire's `handle` alone cannot show.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod harness;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use harness::Script;
+use harness::signer::Signer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+struct Server {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start() -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let wire = harness::wire(&Script::default());
+    let task = tokio::spawn(wire.serve(listener, async {
+        let _ = stopped.await;
+    }));
+    Server { address, stop, task }
+}
+
+/// A signed request, its body in one chunk or with its length.
+fn request(chunked: bool) -> Vec<u8> {
+    let body = r#"{"executionArn":"arn"}"#;
+    let headers: BTreeMap<String, String> = [
+        ("content-type", "application/x-amz-json-1.0"),
+        ("host", "sync-states.us-east-1.example"),
+        ("x-amz-date", "20261120T235207Z"),
+        ("x-amz-target", "AWSStepFunctions.DescribeExecution"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let signer = Signer {
+        access_key_id: "AKIDROOT",
+        secret: "secret",
+        time: "20261120T235207Z",
+        region: "us-east-1",
+        service: "states",
+    };
+    let authorization = signer.authorization("POST", "/", "", &headers, body.as_bytes());
+    let mut text = format!("POST / HTTP/1.1\r\nauthorization: {authorization}\r\n");
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    if chunked {
+        text += &format!("transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    } else {
+        text += &format!("content-length: {}\r\n\r\n{body}", body.len());
+    }
+    text.into_bytes()
+}
+
+/// Reads up to the end of one response with a body of `{}` or to the end of the stream.
+async fn response(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    let mut bytes = [0; 4096];
+    while !text.ends_with("\r\n\r\n{}") {
+        let count = stream.read(&mut bytes).await.unwrap();
+        if count == 0 {
+            break;
+        }
+        text += std::str::from_utf8(&bytes[..count]).unwrap();
+    }
+    text
+}
+
+#[tokio::test]
+async fn connections_are_kept_and_bodies_may_be_chunked() {
+    let server = start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for chunked in [false, true, false] {
+        stream.write_all(&request(chunked)).await.unwrap();
+        let response = response(&mut stream).await;
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+        assert_eq!(response.to_lowercase().matches("\r\ndate: ").count(), 1, "{response}");
+        assert_eq!(response.to_lowercase().matches("\r\nx-amzn-requestid: ").count(), 1, "{response}");
+        assert!(
+            response.to_lowercase().contains("\r\ncontent-type: application/x-amz-json-1.0\r\n"),
+            "{response}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn too_large_a_body_or_head_is_refused() {
+    let server = start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n").await.unwrap();
+    stream.write_all(&vec![b'x'; 9 << 20]).await.unwrap_or_default();
+    let mut bytes = [0; 12];
+    stream.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"HTTP/1.1 413");
+
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(1 << 20));
+    stream.write_all(head.as_bytes()).await.unwrap_or_default();
+    stream.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"HTTP/1.1 431");
+}
+
+#[tokio::test]
+async fn what_is_not_http_gets_no_answer_that_looks_like_success() {
+    let server = start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n").await.unwrap();
+    assert!(!response(&mut stream).await.contains(" 200 "));
+}
+
+#[tokio::test]
+async fn stopping_ends_idle_connections() {
+    let server = start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(&request(false)).await.unwrap();
+    response(&mut stream).await;
+    server.stop.send(()).unwrap();
+    server.task.await.unwrap().unwrap();
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
