@@ -478,6 +478,21 @@ pub enum LaunchError {
     Unavailable(String),
 }
 
+impl LaunchError {
+    /// The error for a container that was made and whose process does not start.
+    ///
+    /// A missing or forbidden executable (`exec: "...`) gets the words that ECS shows before it.
+    pub(crate) fn cannot_start(reason: &str) -> Self {
+        let before = if reason.starts_with("exec: ") {
+            "ResourceInitializationError: failed to create new container runtime task: failed to create shim task: \
+             OCI runtime create failed: runc create failed: unable to start container process: "
+        } else {
+            ""
+        };
+        Self::CannotStart(format!("{before}{reason}"))
+    }
+}
+
 /// Why a driver cannot say or do what was asked of a container.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DriverError {

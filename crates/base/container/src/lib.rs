@@ -4,6 +4,8 @@
 //! that name and safe to ask for twice, so a server that is killed at any moment can ask again after its restart.
 //! Nothing here knows tasks, task definitions or AWS: the ECS service does.
 
+pub mod docker;
+pub mod doctor;
 pub mod driver;
 #[cfg(target_os = "linux")]
 pub mod embedded;

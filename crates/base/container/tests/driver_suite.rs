@@ -1,4 +1,6 @@
 //! One suite for every driver, run with real containers.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test program")]
+
 mod support;
 
 use std::process::ExitCode;

@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// The group that all containers' groups are in.
+pub const PARENT: &str = "/runwright";
 /// How long a group may stay busy after its last process ended.
 const REMOVAL_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -59,6 +61,19 @@ impl Hierarchies {
         let available = self.mounts.first().map(|(point, _)| point.join("cgroup.controllers"));
         let available = available.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
         available.split_whitespace().any(|known| known == controller)
+    }
+
+    /// Makes the group that all containers' groups are in, to see whether we may.
+    ///
+    /// # Errors
+    /// The first hierarchy's that refuses.
+    pub fn make_parent(&self) -> io::Result<()> {
+        for (point, controllers) in &self.mounts {
+            if self.unified || !controllers.is_empty() {
+                fs::create_dir_all(join(point, PARENT))?;
+            }
+        }
+        Ok(())
     }
 
     /// How many processes of the group the kernel killed for lack of memory.

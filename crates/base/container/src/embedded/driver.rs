@@ -14,7 +14,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use tokio::io::AsyncReadExt;
 use types::Timestamp;
 
-use super::cgroup::Hierarchies;
+use super::cgroup::{Hierarchies, PARENT};
 use super::state::{ContainerDirectory, ExitRecord, Plan, Standing};
 use super::unsafe_calls::watch;
 use super::{SUPERVISOR_ARGUMENT, log, supervisor};
@@ -28,10 +28,6 @@ use crate::process::Process;
 
 /// The image that is this machine's file system.
 const HOST_IMAGE: &str = "host";
-/// The words before the reason in the errors of ECS and of containerd.
-const CANNOT_START: &str = "ResourceInitializationError: failed to create new container runtime task: failed to \
-                            create shim task: OCI runtime create failed: runc create failed: unable to start \
-                            container process: ";
 /// How long a reader of a quiet log waits before it looks again.
 const LOG_PAUSE_MIN: Duration = Duration::from_millis(5);
 const LOG_PAUSE_MAX: Duration = Duration::from_millis(200);
@@ -183,7 +179,7 @@ impl EmbeddedDriver {
                 (self.config.data_directory.join("images/layers"), names)
             }
         };
-        let cgroup = format!("/runwright/{}-{}", self.scope, spec.name);
+        let cgroup = format!("{PARENT}/{}-{}", self.scope, spec.name);
         Ok(Plan { process, hostname, image_digest: described.digest, layers_directory, layers, cgroup, spec })
     }
 
@@ -233,7 +229,7 @@ impl EmbeddedDriver {
                 Standing::Running(started, _) => started.started_at_millis,
                 Standing::Ended(exit) => exit.started_at_millis,
                 Standing::Failed(reason) => {
-                    return Err(LaunchError::CannotStart(format!("{CANNOT_START}{reason}")));
+                    return Err(LaunchError::cannot_start(&reason));
                 }
                 Standing::Starting(_) => {
                     tokio::time::sleep(STARTING_PAUSE).await;

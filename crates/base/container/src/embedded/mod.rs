@@ -5,10 +5,11 @@
 //! Where the server runs as a systemd unit, `KillMode=process` keeps systemd from ending the supervisors with it.
 
 mod bundle;
-pub mod cgroup;
+mod cgroup;
 mod driver;
 mod executor;
 mod log;
+pub(crate) mod needs;
 mod rootfs;
 mod seccomp;
 mod state;

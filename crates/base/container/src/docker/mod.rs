@@ -1,0 +1,406 @@
+//! Containers in Docker or Podman, through Docker Engine's API on a Unix socket.
+//!
+//! The engine keeps all state; ours is marked by a label. A container's name is taken when it is created, so creating
+//! it again finds the first one (409). What a container is asked to run is not worked out here: the engine knows.
+
+mod failure;
+mod logs;
+mod request;
+pub mod socket;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, KillContainerOptionsBuilder,
+    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptions,
+};
+use bollard::{API_DEFAULT_VERSION, Docker};
+use futures_util::{StreamExt, TryStreamExt};
+use types::Timestamp;
+
+use crate::driver::{
+    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
+    ImageError, LaunchError, LogChunk, LogPosition, Started, is_container_name,
+};
+use failure::{broken, cannot_start, image_error, launch_error, status};
+use logs::LogReader;
+
+/// The label that marks a container as ours; its value is [`DockerConfig::owner`].
+const OWNER_LABEL: &str = "runwright.owner";
+/// The label that keeps the image's name as it was asked for.
+const IMAGE_LABEL: &str = "runwright.image";
+/// How long a request may take until the engine begins to answer.
+const TIMEOUT_SECONDS: u64 = 600;
+/// A container that another process created, and that is not started by then, is not being started.
+const SETTLING_TIME: Duration = Duration::from_secs(2);
+const SETTLING_PAUSE: Duration = Duration::from_millis(50);
+
+/// How an engine is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DockerConfig {
+    /// The engine's Unix socket.
+    pub socket: PathBuf,
+    /// Tells our containers from those of others on the same engine, other installations of this program included.
+    pub owner: String,
+}
+
+/// Runs containers in Docker or Podman.
+#[derive(Debug)]
+pub struct DockerDriver {
+    docker: Docker,
+    owner: String,
+    /// Launches of one name happen one after the other.
+    launching: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Where the reading of a log was left, so that it goes on without reading again.
+    readers: Mutex<HashMap<String, (LogPosition, LogReader)>>,
+}
+
+impl DockerDriver {
+    /// Connects to the engine, and agrees with it on a version of the API.
+    ///
+    /// # Errors
+    /// [`DriverError::Unavailable`].
+    pub async fn connect(config: DockerConfig) -> Result<Self, DriverError> {
+        let socket = config.socket.to_string_lossy().into_owned();
+        let docker = Docker::connect_with_unix(&socket, TIMEOUT_SECONDS, API_DEFAULT_VERSION);
+        let docker = docker.map_err(|error| broken(&error))?;
+        let docker = docker.negotiate_version().await.map_err(|error| broken(&error))?;
+        Ok(Self { docker, owner: config.owner, launching: Mutex::default(), readers: Mutex::default() })
+    }
+
+    fn launch_lock(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.launching.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+        locks.entry(name.to_owned()).or_default().clone()
+    }
+
+    async fn image(&self, name: &str) -> Result<Image, ImageError> {
+        if name == "host" {
+            return Err(ImageError::Refused(
+                "the image \"host\" (this machine's own file system) is only served by the embedded driver"
+                    .to_owned(),
+            ));
+        }
+        match self.docker.inspect_image(name).await {
+            Ok(found) => return Ok(request::image(name, found)),
+            Err(error) if status(&error) == Some(404) => {}
+            Err(error) => return Err(image_error(name, &error)),
+        }
+        let (repository, tag) = request::pull_name(name);
+        let options = CreateImageOptionsBuilder::new().from_image(repository).tag(tag).build();
+        let mut progress = self.docker.create_image(Some(options), None, None);
+        while let Some(step) = progress.next().await {
+            step.map_err(|error| image_error(name, &error))?;
+        }
+        let found = self.docker.inspect_image(name).await.map_err(|error| image_error(name, &error))?;
+        Ok(request::image(name, found))
+    }
+
+    async fn launch_once(&self, spec: ContainerSpec) -> Result<Started, LaunchError> {
+        spec.validate()?;
+        let lock = self.launch_lock(&spec.name);
+        let _one = lock.lock().await;
+        if let Some(found) = self.inspect(&spec.name).await.map_err(|error| launch_error(&error))? {
+            return self.adopt(&spec.name, found).await;
+        }
+        self.image(&spec.image).await?;
+        let mut body = request::creation(&spec)?;
+        let labels = body.labels.get_or_insert_default();
+        labels.insert(OWNER_LABEL.to_owned(), self.owner.clone());
+        labels.insert(IMAGE_LABEL.to_owned(), spec.image.clone());
+        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+        match self.docker.create_container(Some(options), body).await {
+            Ok(_) => self.start(&spec.name, false).await,
+            // Somebody was faster: another process, or our own request before it was answered.
+            Err(error) if status(&error) == Some(409) => match self.inspect(&spec.name).await {
+                Ok(Some(found)) => self.adopt(&spec.name, found).await,
+                Ok(None) => Err(launch_error(&error)),
+                Err(error) => Err(launch_error(&error)),
+            },
+            Err(error) => Err(launch_error(&error)),
+        }
+    }
+
+    /// Takes up a container that an earlier launch created.
+    async fn adopt(&self, name: &str, found: ContainerInspectResponse) -> Result<Started, LaunchError> {
+        if owner(&found) != Some(&self.owner) {
+            return Err(LaunchError::CannotCreate(format!(
+                "Conflict. The container name \"/{name}\" is already in use by a container of somebody else"
+            )));
+        }
+        let mut found = found;
+        // The request to start it may still be under way although its sender is gone: starting it once more, after it
+        // has ended, would run it twice.
+        let mut waited = Duration::ZERO;
+        while !was_started(&found) && failed_start(&found).is_none() && waited < SETTLING_TIME {
+            tokio::time::sleep(SETTLING_PAUSE).await;
+            waited += SETTLING_PAUSE;
+            let again = self.inspect(name).await.map_err(|error| launch_error(&error))?;
+            found = again.ok_or_else(|| LaunchError::Unavailable(format!("container {name} was removed")))?;
+        }
+        match failed_start(&found) {
+            Some(reason) => Err(cannot_start(reason)),
+            None if was_started(&found) => started(&found, true),
+            None => self.start(name, true).await,
+        }
+    }
+
+    async fn start(&self, name: &str, found: bool) -> Result<Started, LaunchError> {
+        if let Err(error) = self.docker.start_container(name, None).await {
+            return Err(match status(&error) {
+                Some(_) => cannot_start(&failure::message(&error)),
+                None => launch_error(&error),
+            });
+        }
+        let inspected = self.inspect(name).await.map_err(|error| launch_error(&error))?;
+        started(&inspected.unwrap_or_default(), found)
+    }
+
+    async fn inspect(&self, name: &str) -> Result<Option<ContainerInspectResponse>, bollard::errors::Error> {
+        match self.docker.inspect_container(name, None).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One of our containers.
+    async fn ours(&self, name: &str) -> Result<Option<ContainerInspectResponse>, DriverError> {
+        if !is_container_name(name) {
+            return Ok(None);
+        }
+        let found = self.inspect(name).await.map_err(|error| broken(&error))?;
+        Ok(found.filter(|found| owner(found) == Some(&self.owner)))
+    }
+
+    async fn exit(&self, name: &str) -> Result<Exit, DriverError> {
+        loop {
+            let found = self.ours(name).await?.ok_or_else(|| DriverError::Lost(name.to_owned()))?;
+            if let Some(exit) = exit(&found) {
+                return Ok(exit);
+            }
+            if failed_start(&found).is_some() {
+                return Err(DriverError::NotStarted(name.to_owned()));
+            }
+            if !is_alive(&found) {
+                return Err(DriverError::Lost(name.to_owned()));
+            }
+            // Its answer is not used: it says less than the inspection that follows, and some codes are errors here.
+            let mut wait = Box::pin(self.docker.wait_container(name, None::<WaitContainerOptions>));
+            match wait.next().await {
+                Some(Ok(_) | Err(bollard::errors::Error::DockerContainerWaitError { .. })) => {}
+                Some(Err(bollard::errors::Error::RequestTimeoutError)) | None => {}
+                Some(Err(error)) if status(&error) == Some(404) => {}
+                Some(Err(error)) => return Err(broken(&error)),
+            }
+        }
+    }
+
+    async fn end(&self, name: &str, timeout: Duration) -> Result<(), DriverError> {
+        let found = self.ours(name).await?.ok_or_else(|| DriverError::Lost(name.to_owned()))?;
+        let config = found.config.as_ref();
+        let signal =
+            config.and_then(|config| config.stop_signal.as_deref()).filter(|signal| !signal.is_empty());
+        if is_alive(&found) {
+            self.kill(name, signal.unwrap_or("SIGTERM")).await?;
+            if let Ok(ended) = tokio::time::timeout(timeout, self.exit(name)).await {
+                return ended.map(drop);
+            }
+            self.kill(name, "SIGKILL").await?;
+        }
+        match self.exit(name).await {
+            Ok(_) | Err(DriverError::NotStarted(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn kill(&self, name: &str, signal: &str) -> Result<(), DriverError> {
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        match self.docker.kill_container(name, Some(options)).await {
+            // It ended meanwhile.
+            Err(error) if matches!(status(&error), Some(404 | 409)) => Ok(()),
+            result => result.map_err(|error| broken(&error)),
+        }
+    }
+
+    async fn read(&self, name: &str, from: LogPosition) -> Result<LogChunk, DriverError> {
+        let kept = {
+            let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            readers.remove(name).filter(|(position, _)| *position == from)
+        };
+        let mut reader = match kept {
+            Some((_, reader)) => reader,
+            None => {
+                let found = self.ours(name).await?.ok_or_else(|| DriverError::Lost(name.to_owned()))?;
+                if !was_started(&found) && failed_start(&found).is_some() {
+                    return Ok(LogChunk { lines: Vec::new(), next: from, ended: true });
+                }
+                LogReader::open(&self.docker, name, &from)?
+            }
+        };
+        let chunk = reader.read().await?;
+        if !chunk.ended {
+            let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            readers.insert(name.to_owned(), (chunk.next.clone(), reader));
+        }
+        Ok(chunk)
+    }
+
+    async fn summaries(&self) -> Result<Vec<ContainerSummary>, DriverError> {
+        let filters = HashMap::from([("label", vec![format!("{OWNER_LABEL}={}", self.owner)])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let found = self.docker.list_containers(Some(options)).await.map_err(|error| broken(&error))?;
+        let mut summaries = Vec::new();
+        for container in found {
+            let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
+            let name = name.trim_start_matches('/').to_owned();
+            // The list does not say whether a created container failed to start.
+            let Some(found) = self.inspect(&name).await.map_err(|error| broken(&error))? else { continue };
+            let mut labels = container.labels.unwrap_or_default();
+            labels.remove(OWNER_LABEL);
+            let image = labels.remove(IMAGE_LABEL).or(container.image).unwrap_or_default();
+            let state = if is_alive(&found) {
+                ContainerState::Running
+            } else if exit(&found).is_some() || failed_start(&found).is_some() {
+                ContainerState::Ended
+            } else if was_started(&found) {
+                ContainerState::Lost
+            } else {
+                ContainerState::Created
+            };
+            summaries.push(ContainerSummary { name, image, labels: labels.into_iter().collect(), state });
+        }
+        Ok(summaries)
+    }
+
+    async fn forget(&self, name: &str) -> Result<(), DriverError> {
+        let Some(found) = self.ours(name).await? else { return Ok(()) };
+        if is_alive(&found) {
+            return Err(DriverError::StillRunning(name.to_owned()));
+        }
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        let options = RemoveContainerOptionsBuilder::new().v(true).build();
+        match self.docker.remove_container(name, Some(options)).await {
+            Err(error) if status(&error) == Some(404) => Ok(()),
+            result => result.map_err(|error| broken(&error)),
+        }
+    }
+
+    /// Loads a `docker save` archive into the engine.
+    ///
+    /// # Errors
+    /// [`ImageError`].
+    pub async fn load(&self, archive: Vec<u8>) -> Result<(), ImageError> {
+        let body = bollard::body_full(archive.into());
+        let options = bollard::query_parameters::ImportImageOptionsBuilder::new().quiet(true).build();
+        let steps = self.docker.import_image(options, body, None);
+        steps.try_collect::<Vec<_>>().await.map(drop).map_err(|error| image_error("archive", &error))
+    }
+}
+
+impl Driver for DockerDriver {
+    fn kind(&self) -> DriverKind {
+        DriverKind::Docker
+    }
+
+    fn prepare_image<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<Image, ImageError>> {
+        Box::pin(self.image(image))
+    }
+
+    fn launch(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<Started, LaunchError>> {
+        Box::pin(self.launch_once(spec))
+    }
+
+    fn wait<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Exit, DriverError>> {
+        Box::pin(self.exit(name))
+    }
+
+    fn stop<'a>(&'a self, name: &'a str, timeout: Duration) -> BoxFuture<'a, Result<(), DriverError>> {
+        Box::pin(self.end(name, timeout))
+    }
+
+    fn read_logs<'a>(
+        &'a self,
+        name: &'a str,
+        from: LogPosition,
+    ) -> BoxFuture<'a, Result<LogChunk, DriverError>> {
+        Box::pin(self.read(name, from))
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
+        Box::pin(self.summaries())
+    }
+
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
+        Box::pin(self.forget(name))
+    }
+}
+
+fn owner(found: &ContainerInspectResponse) -> Option<&String> {
+    found.config.as_ref()?.labels.as_ref()?.get(OWNER_LABEL)
+}
+
+fn engine_status(found: &ContainerInspectResponse) -> Option<Status> {
+    found.state.as_ref()?.status
+}
+
+fn is_alive(found: &ContainerInspectResponse) -> bool {
+    use Status::{PAUSED, RESTARTING, RUNNING, STOPPING};
+    matches!(engine_status(found), Some(RUNNING | PAUSED | RESTARTING | STOPPING))
+}
+
+fn was_started(found: &ContainerInspectResponse) -> bool {
+    started_at(found).is_some()
+}
+
+/// Go's zero time, in the year 1, is how the engine says that it never was.
+fn started_at(found: &ContainerInspectResponse) -> Option<Timestamp> {
+    time(found.state.as_ref()?.started_at.as_deref()?)
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    Timestamp::parse_rfc3339(text).ok().filter(|time| time.as_millis() > 0)
+}
+
+/// Why a container that was created could not be started, in the engine's words.
+fn failed_start(found: &ContainerInspectResponse) -> Option<&str> {
+    let state = found.state.as_ref()?;
+    let failed =
+        engine_status(found) == Some(Status::CREATED) && state.exit_code.is_some_and(|code| code != 0);
+    // Podman and old engines leave `started_at` set after a failed start, with `error` as the only sign.
+    let error = state.error.as_deref().filter(|error| !error.is_empty());
+    if failed { error.or(Some("container failed to start")) } else { None }
+}
+
+fn exit(found: &ContainerInspectResponse) -> Option<Exit> {
+    let state: &EngineState = found.state.as_ref()?;
+    if engine_status(found) != Some(Status::EXITED) {
+        return None;
+    }
+    Some(Exit {
+        code: i32::try_from(state.exit_code?).ok()?,
+        oom_killed: state.oom_killed.unwrap_or(false),
+        started_at: started_at(found)?,
+        finished_at: time(state.finished_at.as_deref()?)?,
+    })
+}
+
+fn started(found: &ContainerInspectResponse, earlier: bool) -> Result<Started, LaunchError> {
+    let started_at = started_at(found).ok_or_else(|| {
+        LaunchError::Unavailable(
+            "the engine says neither that the container runs nor that it does not".to_owned(),
+        )
+    })?;
+    Ok(Started {
+        runtime_id: found.id.clone().unwrap_or_default(),
+        image_digest: found.image.clone().unwrap_or_default(),
+        started_at,
+        found: earlier,
+    })
+}
