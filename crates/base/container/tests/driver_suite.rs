@@ -1,55 +1,42 @@
-//! One suite for every driver, run with real containers.
+//! One suite for every driver, run with real containers. The image is made of this machine's static busybox.
+//!
+//! Without root nothing can run here, and without `dockerd` the Docker half cannot: the suite says so and skips it.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test program")]
 
+mod cases;
 mod support;
 
 use std::process::ExitCode;
 
-use container::embedded::{EmbeddedConfig, EmbeddedDriver};
-use container::{ContainerSpec, Driver, LogPosition};
+use support::Target;
+use support::daemon::Daemon;
 
 fn main() -> ExitCode {
     container::embedded::run_supervisor_if_requested();
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        let home = tempfile::tempdir().unwrap();
-        let driver = EmbeddedDriver::open(EmbeddedConfig {
-            data_directory: home.path().join("data"),
-            executable: "/proc/self/exe".into(),
-            allow_host_image: true,
-            registry: Default::default(),
-        })
-        .unwrap();
-        let archive = home.path().join("busybox.tar");
-        support::image::write_busybox(&archive, "busybox:latest", serde_json::json!({"Cmd": ["sh"]}));
-        println!("{:?}", driver.images().load(&archive));
-        for (index, image) in ["busybox", "busybox", "host"].iter().enumerate() {
-            let begun = std::time::Instant::now();
-            let name = format!("c{index}");
-            let spec = ContainerSpec {
-                name: name.clone(),
-                image: image.to_string(),
-                command: Some(
-                    ["sh", "-c", "echo hello; id; cat /proc/self/status | grep Sec; ls / >&2; exit 3"]
-                        .map(str::to_owned)
-                        .to_vec(),
-                ),
-                ..Default::default()
-            };
-            println!("{:?} {:?}", driver.launch(spec).await, begun.elapsed());
-            println!("{:?} {:?}", driver.wait(&name).await, begun.elapsed());
-            let mut from = LogPosition::default();
-            loop {
-                let chunk = driver.read_logs(&name, from).await.unwrap();
-                for line in chunk.lines {
-                    println!("   {line:?}");
-                }
-                if chunk.ended {
-                    break;
-                }
-                from = chunk.next;
-            }
-            println!("{:?}", driver.remove(&name).await);
+    let arguments: Vec<String> = std::env::args().collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if let [_, word, target, name] = arguments.as_slice()
+        && word == "__launch_and_hang"
+    {
+        return runtime.block_on(cases::survival::launch_and_hang(&Target::from_argument(target), name));
+    }
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: containers need root");
+        return ExitCode::SUCCESS;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut targets = vec![Target::Embedded { data: home.path().join("data") }];
+    let daemon = Daemon::start(&home.path().join("docker"));
+    match &daemon {
+        Ok(daemon) => targets.push(Target::Docker { socket: daemon.socket.clone() }),
+        Err(reason) => println!("skipped: the suite on Docker ({reason})"),
+    }
+    runtime.block_on(async {
+        let mut tests = Vec::new();
+        for target in &targets {
+            target.load_images(home.path()).await;
+            tests.extend(cases::all(target));
         }
-    });
-    ExitCode::SUCCESS
+        support::runner::run(tests).await
+    })
 }
