@@ -110,3 +110,25 @@ fn a_new_secret_is_noticed() {
         assert_eq!(signed.verify(secret, "service", b"", now, &keys).is_ok(), good);
     }
 }
+
+/// Signed by botocore 1.44.5 with a frozen clock.
+#[test]
+fn presigned() {
+    let uri = "/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256\
+               &X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20150830T123600Z\
+               &X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Security-Token=a%20token%2F%2B%3D\
+               &X-Amz-Signature=888a07ba46074dbde66b95011d26c6d6b2f2091ba6e608f5fb71aa4bd5f1de92";
+    let parts = Request::get(uri).header("host", "sts.amazonaws.com").body(()).unwrap().into_parts().0;
+    let signed = SignedRequest::parse(&parts).unwrap();
+    assert_eq!(signed.token.as_deref(), Some("a token/+="));
+    for (time, good) in [
+        ("2015-08-30T12:30:59Z", false),
+        ("2015-08-30T12:31:00Z", true),
+        ("2015-08-30T12:51:00Z", true),
+        ("2015-08-30T12:51:01Z", false),
+    ] {
+        let now = Timestamp::parse_rfc3339(time).unwrap();
+        let verified = signed.verify(SECRET, "sts", b"", now, &SigningKeys::default());
+        assert_eq!(verified.is_ok(), good, "{time}");
+    }
+}
