@@ -82,3 +82,16 @@ fn escape(text: &str) -> String {
     }
     if escaped.starts_with(['-', '+']) { format!("\\{escaped}") } else { escaped }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_becomes_one_sentence() {
+        let html = "<p>The <code>name</code> of the &lt;role&gt;, e.g. <i>x_y</i>. See [1].</p><p>More.</p>";
+        assert_eq!(lines(Some(html), ""), "/// The name of the \\<role\\>, e.g. x\\_y.\n");
+        assert_eq!(lines(Some("<p/>"), "Tag."), "/// Tag.\n");
+        assert_eq!(lines(None, "Tag."), "/// Tag.\n");
+    }
+}

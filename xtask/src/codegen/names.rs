@@ -56,3 +56,26 @@ fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_words() {
+        for (name, wanted) in [
+            ("roleArn", "role_arn"),
+            ("ResourceARN", "resource_arn"),
+            ("ARN", "arn"),
+            ("DNSName", "dns_name"),
+            ("KmsKeyId", "kms_key_id"),
+            ("EC2InstanceId", "ec2_instance_id"),
+            ("tag_keys", "tag_keys"),
+        ] {
+            assert_eq!(snake(name), wanted);
+        }
+        assert_eq!(field("Type"), "r#type");
+        assert_eq!(serde_camel("role_arn"), "roleArn");
+        assert_eq!(serde_pascal("role_arn"), "RoleArn");
+    }
+}

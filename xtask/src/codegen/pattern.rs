@@ -95,3 +95,38 @@ fn closing(text: &str) -> Option<usize> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> Option<bool> {
+        let translated = translate(pattern)?;
+        let is_match = |expression: &str| Regex::new(expression).is_ok_and(|regex| regex.is_match(text));
+        let lookaheads = translated
+            .lookaheads
+            .iter()
+            .all(|(kind, expression)| is_match(expression) == (*kind == "Positive"));
+        Some(lookaheads && is_match(&translated.expression))
+    }
+
+    #[test]
+    fn patterns_match_as_in_java() {
+        for (pattern, text, wanted) in [
+            ("[a-z]+", "abc", true),
+            ("[a-z]+", "abc1", false),
+            ("a|b", "b", true),
+            ("^a|b$", "b", true),
+            (r"[\w+=,.@-]+", "é", false),
+            (r"[\d\s]+", "1 \t", true),
+            (r"^(?=.*[a-z])[a-z0-9]+$", "1a", true),
+            (r"^(?=.*[a-z])[a-z0-9]+$", "12", false),
+            (r"^(?!\s*$).+", "  ", false),
+            (r"^(?!\s*$).+", " x", true),
+            (r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*", "😀", true),
+        ] {
+            assert_eq!(matches(pattern, text), Some(wanted), "{pattern} {text:?}");
+        }
+        assert_eq!(matches(r"(a)\1", "aa"), None);
+    }
+}

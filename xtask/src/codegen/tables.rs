@@ -268,3 +268,26 @@ fn bounds(kind: &str, shape: &Shape) -> String {
 fn whole(bound: f64) -> i64 {
     bound as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The right-hand sides are quoted from messages of AWS.
+    #[test]
+    fn enumerations_are_listed_as_aws_lists_them() {
+        for (model, message) in [
+            (
+                "RUNNING SUCCEEDED FAILED TIMED_OUT ABORTED PENDING_REDRIVE",
+                "SUCCEEDED TIMED_OUT PENDING_REDRIVE ABORTED FAILED RUNNING",
+            ),
+            ("POST GET HEAD OPTIONS PUT PATCH DELETE", "HEAD POST PATCH DELETE PUT GET OPTIONS"),
+            ("BASIC OAUTH_CLIENT_CREDENTIALS API_KEY", "BASIC OAUTH_CLIENT_CREDENTIALS API_KEY"),
+            ("json plain w3c raw parquet", "w3c raw json plain parquet"),
+        ] {
+            let values: Vec<String> = model.split(' ').map(str::to_owned).collect();
+            let listed: Vec<&str> = java_order(&values).into_iter().map(String::as_str).collect();
+            assert_eq!(listed.join(" "), message);
+        }
+    }
+}

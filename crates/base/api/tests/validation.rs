@@ -2,8 +2,6 @@
 //!
 //! The shapes are those of AWS's models, reduced to what the cases need. `UPDATE=1` rewrites what is expected.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::Path;
 

@@ -61,7 +61,12 @@ impl Wire {
         };
         let caller = match self.authenticate(parts, body, model).await {
             Ok(caller) => caller,
-            Err(refusal) => return syntax.error(&syntax.refusal(&refusal), None, request_id),
+            Err(refusal) => {
+                let error = syntax.refusal(&refusal);
+                // Calls are audited behind the door; those that do not reach it, here. The text may be long.
+                tracing::info!(target: "audit", request = request_id, operation = operation.action, code = %error.code, "refused");
+                return syntax.error(&error, None, request_id);
+            }
         };
         match self.call(caller, model, operation, input.read(operation.input), request_id).await {
             Ok(output) => syntax.output(operation, &output, request_id),
