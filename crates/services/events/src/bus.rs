@@ -77,8 +77,13 @@ impl Inner {
         cx: &Context,
         input: model::CreateEventBusInput,
     ) -> Result<model::CreateEventBusOutput, Error> {
-        refuse_unserved(&input)?;
-        let name = BusName { account: cx.account.clone(), region: cx.region.clone(), name: input.name };
+        refuse_unserved(&[
+            ("EventSourceName", input.event_source_name.is_some()),
+            ("KmsKeyIdentifier", input.kms_key_identifier.is_some()),
+            ("DeadLetterConfig", input.dead_letter_config.is_some()),
+            ("LogConfig", input.log_config.is_some()),
+        ])?;
+        let name = BusName::here(cx, &input.name);
         if name.name.contains('/') {
             let text = format!(
                 "Parameter Name is not valid. Reason: {} is not a name of a custom event bus.",
@@ -86,6 +91,7 @@ impl Inner {
             );
             return Err(Error::Invalid(text));
         }
+        let _writing = self.writers.of(&name).await;
         if name.is_default() || self.buses.get(&name.key()).await?.is_some() {
             return Err(Error::BusExists(name.name));
         }
@@ -103,10 +109,7 @@ impl Inner {
         };
         let mut batch = Batch::new();
         self.buses.create(&mut batch, &name.key(), &bus);
-        match self.store.submit(batch).durable().await {
-            Err(store::Error::Conflict { .. }) => return Err(Error::BusExists(name.name)),
-            other => other?,
-        };
+        self.store.submit(batch).durable().await?;
         Ok(model::CreateEventBusOutput {
             event_bus_arn: Some(name.arn().to_string()),
             description: bus.description,
@@ -119,7 +122,7 @@ impl Inner {
         cx: &Context,
         input: model::DescribeEventBusInput,
     ) -> Result<model::DescribeEventBusOutput, Error> {
-        let name = BusName::of(cx, input.name.as_deref());
+        let name = BusName::of(cx, input.name.as_deref())?;
         let bus = self.bus(&name).await?.describe(&name);
         Ok(model::DescribeEventBusOutput {
             name: bus.name,
@@ -149,7 +152,7 @@ impl Inner {
         }
         let (buses, next_token) = page.cut(buses, |bus| &bus.name);
         let describe = |bus: Bus| {
-            let name = BusName::of(cx, Some(&bus.name));
+            let name = BusName::here(cx, &bus.name);
             bus.describe(&name)
         };
         Ok(model::ListEventBusesOutput {
@@ -163,7 +166,13 @@ impl Inner {
         cx: &Context,
         input: model::UpdateEventBusInput,
     ) -> Result<model::UpdateEventBusOutput, Error> {
-        let name = BusName::of(cx, input.name.as_deref());
+        refuse_unserved(&[
+            ("KmsKeyIdentifier", input.kms_key_identifier.is_some()),
+            ("DeadLetterConfig", input.dead_letter_config.is_some()),
+            ("LogConfig", input.log_config.is_some()),
+        ])?;
+        let name = BusName::of(cx, input.name.as_deref())?;
+        let _writing = self.writers.of(&name).await;
         let mut bus = self.bus(&name).await?;
         bus.description = input.description;
         bus.modified = cx.now;
@@ -177,10 +186,11 @@ impl Inner {
     }
 
     pub(crate) async fn delete_bus(&self, cx: &Context, name: &str) -> Result<(), Error> {
-        let name = BusName::of(cx, Some(name));
+        let name = BusName::of(cx, Some(name))?;
         if name.is_default() {
             return Err(Error::DefaultBus);
         }
+        let _writing = self.writers.of(&name).await;
         if !self.rules.list(Range { limit: 1, ..Range::prefix(&name.rules_prefix()) }).await?.is_empty() {
             return Err(Error::BusHasRules(name.name));
         }
@@ -191,13 +201,8 @@ impl Inner {
     }
 }
 
-fn refuse_unserved(input: &model::CreateEventBusInput) -> Result<(), Error> {
-    let unserved = [
-        ("EventSourceName", input.event_source_name.is_some()),
-        ("KmsKeyIdentifier", input.kms_key_identifier.is_some()),
-        ("DeadLetterConfig", input.dead_letter_config.is_some()),
-        ("LogConfig", input.log_config.is_some()),
-    ];
+/// Refuses the first of the parameters that were given, of those that are not served.
+fn refuse_unserved(unserved: &[(&str, bool)]) -> Result<(), Error> {
     match unserved.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(Error::Invalid(format!("Parameter {name} is not served by Runwright."))),
         None => Ok(()),

@@ -4,11 +4,13 @@
 //! as the target's `RetryPolicy` says. Its outcome can be asked for an hour long. Nothing here matches patterns or
 //! knows what a target wants (`targets`).
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::AwsError;
 use event_pattern::RuleVariables;
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Batch, Timer};
@@ -18,7 +20,7 @@ use types::{AccountId, Region, Timestamp};
 use crate::generated::types as model;
 use crate::limits::{
     DELIVERIES_CONCURRENT_MAX, EVENT_AGE_MAX, OUTCOME_KEPT, RETRY_ATTEMPTS_MAX, RETRY_PAUSE_FIRST,
-    RETRY_PAUSE_MAX,
+    RETRY_PAUSE_MAX, STORE_PAUSE,
 };
 use crate::names::BusName;
 use crate::registry::CompiledRule;
@@ -105,16 +107,7 @@ pub(crate) fn plan(
         let ingestion_time = now.to_iso_seconds();
         let variables =
             RuleVariables { rule_arn: &rule.arn, rule_name: &rule.name, ingestion_time: &ingestion_time };
-        let Some(input) = target.input.render(event, &variables) else {
-            tracing::warn!(
-                rule = rule.arn,
-                target = target.target.id,
-                event_id,
-                "the input is no JSON: not delivered"
-            );
-            continue;
-        };
-        let delivery = Delivery {
+        let mut delivery = Delivery {
             id: api::ids::uuid(),
             event_id: event_id.to_owned(),
             rule_name: rule.name.clone(),
@@ -122,12 +115,30 @@ pub(crate) fn plan(
             account: bus.account.clone(),
             region: bus.region.clone(),
             target: target.target.clone(),
-            input,
+            input: String::new(),
             accepted: now,
             failed_attempts: 0,
         };
-        delivery.set_timer(batch, now);
+        match target.input.render(event, &variables) {
+            Some(input) => {
+                delivery.input = input;
+                delivery.set_timer(batch, now);
+                put_outcome(batch, &delivery.key(), &delivery.outcome(Status::Pending));
+            }
+            None => settle(batch, &delivery.key(), &delivery.without_input(), now),
+        }
     }
+}
+
+fn put_outcome(batch: &mut Batch, key: &str, outcome: &Outcome) {
+    // Plain data with text keys: it cannot fail to be written.
+    batch.put("events/outcome", key, serde_json::to_vec(outcome).unwrap_or_default());
+}
+
+/// Ends a delivery: its outcome stays for a while, its timer goes.
+fn settle(batch: &mut Batch, key: &str, outcome: &Outcome, now: Timestamp) {
+    put_outcome(batch, key, outcome);
+    batch.clear_timer(QUEUE, key).set_timer(UPKEEP, key, now + OUTCOME_KEPT, Vec::new());
 }
 
 impl Delivery {
@@ -138,8 +149,6 @@ impl Delivery {
 
     fn set_timer(&self, batch: &mut Batch, due: Timestamp) {
         batch.set_timer(QUEUE, self.key(), due, serde_json::to_vec(self).unwrap_or_default());
-        let pending = serde_json::to_vec(&self.outcome(Status::Pending)).unwrap_or_default();
-        batch.put("events/outcome", self.key(), pending);
     }
 
     fn outcome(&self, status: Status) -> Outcome {
@@ -156,17 +165,73 @@ impl Delivery {
         }
     }
 
+    /// EventBridge does not deliver what a path to nothing or a template that becomes no JSON leaves.
+    fn without_input(&self) -> Outcome {
+        let (rule, target, event_id) = (&self.rule_arn, &self.target.id, &self.event_id);
+        tracing::warn!(
+            rule,
+            target,
+            event_id,
+            "the target's input cannot be made of the event: not delivered"
+        );
+        Outcome {
+            error_code: Some("InvalidInput".to_owned()),
+            error_message: Some("The target's input cannot be made of the event.".to_owned()),
+            ..self.outcome(Status::Failed)
+        }
+    }
+
+    fn too_old(&self) -> Outcome {
+        let (rule, target, event_id) = (&self.rule_arn, &self.target.id, &self.event_id);
+        tracing::warn!(rule, target, event_id, "the event has become too old: not delivered");
+        Outcome {
+            error_code: Some("EventAgeExceeded".to_owned()),
+            error_message: Some("The event is older than its MaximumEventAgeInSeconds.".to_owned()),
+            ..self.outcome(Status::Failed)
+        }
+    }
+
+    /// Adds what follows a failed attempt: another one, or the end.
+    fn fail(&self, batch: &mut Batch, key: &str, error: &AwsError, now: Timestamp, chance: u64) {
+        let next = self.next_attempt(error, now, chance);
+        let (rule, target) = (&self.rule_arn, &self.target.arn);
+        tracing::warn!(rule, target, %error, retried = next.is_some(), "a target did not take an event");
+        let outcome = |status| Outcome {
+            error_code: Some(error.code.to_string()),
+            error_message: Some(error.message.clone()),
+            ..self.outcome(status)
+        };
+        match next {
+            Some(due) => {
+                self.set_timer(batch, due);
+                put_outcome(batch, key, &outcome(Status::Pending));
+            }
+            None => settle(batch, key, &outcome(Status::Failed), now),
+        }
+    }
+
+    /// How old the event may become.
+    fn age_max(&self) -> Duration {
+        let policy = self.target.retry_policy.as_ref();
+        let seconds = policy.and_then(|policy| u64::try_from(policy.maximum_event_age_in_seconds?).ok());
+        seconds.map_or(EVENT_AGE_MAX, Duration::from_secs)
+    }
+
+    /// How many failures are followed by another attempt.
+    fn retries_max(&self) -> u32 {
+        let policy = self.target.retry_policy.as_ref();
+        policy
+            .and_then(|policy| u32::try_from(policy.maximum_retry_attempts?).ok())
+            .unwrap_or(RETRY_ATTEMPTS_MAX)
+    }
+
     /// When to try again after a failure, or `None` where it is to be given up.
     fn next_attempt(&self, error: &AwsError, now: Timestamp, chance: u64) -> Option<Timestamp> {
-        let policy = self.target.retry_policy.clone().unwrap_or_default();
-        let attempts = policy.maximum_retry_attempts.and_then(|attempts| u32::try_from(attempts).ok());
-        let age = policy.maximum_event_age_in_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        let age_max = age.map_or(EVENT_AGE_MAX, Duration::from_secs);
-        if !may_pass(error) || self.failed_attempts > attempts.unwrap_or(RETRY_ATTEMPTS_MAX) {
+        if !may_pass(error) || self.failed_attempts > self.retries_max() {
             return None;
         }
         let due = now + pause(self.failed_attempts, chance);
-        (due.since(self.accepted) <= age_max).then_some(due)
+        (due.since(self.accepted) <= self.age_max()).then_some(due)
     }
 }
 
@@ -197,9 +262,7 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let inner = Arc::clone(&delivering);
             tokio::spawn(async move {
-                if let Err(error) = inner.deliver(&timer).await {
-                    tracing::error!(delivery = timer.key, %error, "a delivery's outcome could not be kept");
-                }
+                inner.deliver(&timer).await;
                 drop(permit);
             });
         }
@@ -225,48 +288,52 @@ async fn start_upkeep(inner: &Arc<Inner>) -> Result<(), Error> {
 }
 
 impl Inner {
-    async fn deliver(&self, timer: &Timer) -> Result<(), Error> {
+    /// Makes one attempt, and keeps what came of it as often as the store has to be asked for that.
+    async fn deliver(&self, timer: &Timer) {
         let Ok(delivery) = serde_json::from_slice::<Delivery>(&timer.payload) else {
-            return Err(Error::Invalid(format!("the delivery {} cannot be read", timer.key)));
+            tracing::error!(delivery = timer.key, "a delivery cannot be read");
+            return;
         };
-        let answer = targets::invoke(&self.dispatcher, &delivery).await;
-        let now = self.dispatcher.clock().now();
+        let batch = self.attempt(&timer.key, delivery).await;
+        let clock = self.dispatcher.clock();
+        while let Err(error) = self.store.submit(batch.clone()).durable().await.map_err(Error::from) {
+            tracing::error!(delivery = timer.key, %error, "a delivery's outcome could not be kept");
+            if !error.may_pass() {
+                return;
+            }
+            clock.sleep_until(clock.now() + STORE_PAUSE).await;
+        }
+    }
+
+    /// Makes one attempt, unless the event has become too old while nobody was there; returns what is to be written.
+    async fn attempt(&self, key: &str, mut delivery: Delivery) -> Batch {
+        let clock = self.dispatcher.clock();
         let mut batch = Batch::new();
+        if clock.now().since(delivery.accepted) > delivery.age_max() {
+            settle(&mut batch, key, &delivery.too_old(), clock.now());
+            return batch;
+        }
+        let attempt = AssertUnwindSafe(targets::invoke(&self.dispatcher, &delivery)).catch_unwind().await;
+        let answer = attempt.unwrap_or_else(|_| {
+            Err(AwsError::internal("InternalException", &"a service panicked while it was given an event"))
+        });
         match answer {
             Ok(result) => {
                 let attempts = delivery.failed_attempts + 1;
-                let outcome =
-                    Outcome { result: Some(result), attempts, ..delivery.outcome(Status::Delivered) };
-                self.settle(&mut batch, &timer.key, &outcome, now);
+                let delivered = delivery.outcome(Status::Delivered);
+                settle(
+                    &mut batch,
+                    key,
+                    &Outcome { result: Some(result), attempts, ..delivered },
+                    clock.now(),
+                );
             }
-            Err(error) => self.fail(&mut batch, &timer.key, delivery, &error, now),
+            Err(error) => {
+                delivery.failed_attempts += 1;
+                delivery.fail(&mut batch, key, &error, clock.now(), api::ids::seed());
+            }
         }
-        self.store.submit(batch).durable().await?;
-        Ok(())
-    }
-
-    fn fail(&self, batch: &mut Batch, key: &str, mut delivery: Delivery, error: &AwsError, now: Timestamp) {
-        delivery.failed_attempts += 1;
-        let next = delivery.next_attempt(error, now, api::ids::seed());
-        if let Some(due) = next {
-            delivery.set_timer(batch, due);
-        }
-        let status = if next.is_some() { Status::Pending } else { Status::Failed };
-        let outcome = Outcome {
-            error_code: Some(error.code.to_string()),
-            error_message: Some(error.message.clone()),
-            ..delivery.outcome(status)
-        };
-        tracing::warn!(rule = delivery.rule_arn, target = delivery.target.arn, %error, retried = next.is_some(), "a target did not take an event");
-        match next {
-            Some(_) => self.outcomes.put(batch, key, &outcome),
-            None => self.settle(batch, key, &outcome, now),
-        }
-    }
-
-    fn settle(&self, batch: &mut Batch, key: &str, outcome: &Outcome, now: Timestamp) {
-        self.outcomes.put(batch, key, outcome);
-        batch.clear_timer(QUEUE, key).set_timer(UPKEEP, key, now + OUTCOME_KEPT, Vec::new());
+        batch
     }
 }
 

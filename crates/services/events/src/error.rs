@@ -66,6 +66,13 @@ pub enum Error {
     Store(store::Error),
 }
 
+impl Error {
+    /// Whether the store failed in a way that may pass: a full disk may be freed.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(store::Error::Unavailable(_)))
+    }
+}
+
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {

@@ -3,27 +3,41 @@
 //! The event's deliveries and the next timer are one batch: an occurrence fires once, whenever the process dies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use store::{Batch, Timer};
+use store::{Batch, Timer, Versioned};
+use tokio::sync::Semaphore;
 use types::Timestamp;
 
 use crate::delivery;
 use crate::event::scheduled;
-use crate::limits::FIRING_LATE_MAX;
+use crate::limits::{FIRING_LATE_MAX, FIRINGS_CONCURRENT_MAX, STORE_PAUSE};
 use crate::names::BusName;
+use crate::registry::CompiledRule;
 use crate::rule::Rule;
 use crate::{Error, Inner};
 
 const QUEUE: &str = "events/schedule";
 
-/// What the timer of a rule says.
+/// What the timer of a rule says: whose it is, and of which schedule.
 #[derive(Serialize, Deserialize)]
 struct Payload {
     account: types::AccountId,
     region: types::Region,
     bus: String,
     rule: String,
+    expression: String,
+    scheduled_from: Timestamp,
+}
+
+impl Payload {
+    /// Whether the rule still has the schedule that the timer was set for.
+    fn is_of(&self, rule: &Rule) -> bool {
+        rule.is_enabled()
+            && rule.schedule_expression.as_deref() == Some(&self.expression)
+            && rule.scheduled_from == self.scheduled_from
+    }
 }
 
 /// Adds the rule's next occurrence to a batch, or takes it away where there is none.
@@ -36,6 +50,8 @@ pub fn set_timer(batch: &mut Batch, bus: &BusName, rule: &Rule, after: Timestamp
                 region: bus.region.clone(),
                 bus: bus.name.clone(),
                 rule: rule.name.clone(),
+                expression: rule.schedule_expression.clone().unwrap_or_default(),
+                scheduled_from: rule.scheduled_from,
             };
             batch.set_timer(QUEUE, key, due, serde_json::to_vec(&payload).unwrap_or_default());
         }
@@ -50,58 +66,78 @@ pub fn clear_timer(batch: &mut Batch, bus: &BusName, rule: &str) {
     batch.clear_timer(QUEUE, bus.rule_key(rule));
 }
 
-/// Fires schedules from now on.
+/// Fires schedules from now on. What is due at the same time is written together.
 pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
     let mut timers = inner.store.timers(QUEUE).await?;
+    let permits = Arc::new(Semaphore::new(FIRINGS_CONCURRENT_MAX));
     let inner = Arc::clone(inner);
     tokio::spawn(async move {
         let clock = inner.dispatcher.clock().clone();
         while let Some(timer) = timers.next(&clock).await {
-            if let Err(error) = inner.fire_due(&timer, clock.now()).await {
-                // The timer stays in the store: it is given again at the next start.
-                tracing::error!(rule = timer.key, %error, "a schedule could not be fired");
-            }
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let inner = Arc::clone(&inner);
+            tokio::spawn(async move {
+                inner.fire(&timer).await;
+                drop(permit);
+            });
         }
     });
     Ok(())
 }
 
 impl Inner {
-    async fn fire_due(&self, timer: &Timer, now: Timestamp) -> Result<(), Error> {
-        let Ok(Payload { account, region, bus, rule }) = serde_json::from_slice(&timer.payload) else {
-            return Err(Error::Invalid(format!("the timer {} cannot be read", timer.key)));
-        };
-        let bus = BusName { account, region, name: bus };
-        let Some(seen) = self.rules.get(&timer.key).await? else { return Ok(()) };
-        let mut batch = Batch::new();
-        batch.require_version("events/rule", timer.key.as_str(), seen.version);
-        set_timer(&mut batch, &bus, &seen.value, now);
-        if now.since(timer.due) <= FIRING_LATE_MAX && seen.value.is_enabled() {
-            self.plan_occurrence(&mut batch, &bus, &rule, timer.due, now);
-        } else {
-            tracing::warn!(rule, due = %timer.due, "the schedule was due while nobody was there: skipped");
-        }
-        match self.store.submit(batch).durable().await {
-            // The rule was changed meanwhile, and its timer with it.
-            Err(store::Error::Conflict { .. }) => Ok(()),
-            other => other.map(drop).map_err(Error::from),
+    /// Fires a timer, as often as the store has to be asked for that.
+    async fn fire(&self, timer: &Timer) {
+        let clock = self.dispatcher.clock();
+        while let Err(error) = self.fire_due(timer, clock.now()).await {
+            tracing::error!(rule = timer.key, %error, "a schedule could not be fired");
+            if !error.may_pass() {
+                // The timer stays in the store: it is given again at the next start.
+                return;
+            }
+            clock.sleep_until(clock.now() + STORE_PAUSE).await;
         }
     }
 
-    /// Adds the deliveries of one occurrence to a batch; returns the id of its event.
-    pub(crate) fn plan_occurrence(
-        &self,
-        batch: &mut Batch,
-        bus: &BusName,
-        rule: &str,
-        due: Timestamp,
-        now: Timestamp,
-    ) -> String {
-        let id = api::ids::uuid();
-        if let Some(rule) = self.registry.rule(bus, rule) {
-            let event = scheduled(bus, &rule.arn, &id, due);
-            delivery::plan(batch, bus, &rule, &id, &event, now);
+    async fn fire_due(&self, timer: &Timer, now: Timestamp) -> Result<(), Error> {
+        let Ok(payload) = serde_json::from_slice::<Payload>(&timer.payload) else {
+            return Err(Error::Invalid(format!("the timer {} cannot be read", timer.key)));
+        };
+        let bus = BusName {
+            account: payload.account.clone(),
+            region: payload.region.clone(),
+            name: payload.bus.clone(),
+        };
+        loop {
+            // A rule that is gone or has another schedule has another timer, or none.
+            let Some(seen) = self.rules.get(&timer.key).await? else { return Ok(()) };
+            if !payload.is_of(&seen.value) {
+                return Ok(());
+            }
+            let batch = occurrence(&bus, &seen, timer, now);
+            match self.store.submit(batch).durable().await {
+                // Somebody changed the rule, perhaps only its targets: this occurrence is looked at again.
+                Err(store::Error::Conflict { .. }) => {}
+                other => return other.map(drop).map_err(Error::from),
+            }
         }
-        id
     }
+}
+
+/// The deliveries of one occurrence and the timer of the next one, if nobody changes the rule before.
+fn occurrence(bus: &BusName, seen: &Versioned<Rule>, timer: &Timer, now: Timestamp) -> Batch {
+    let mut batch = Batch::new();
+    batch.require_version("events/rule", seen.key.as_str(), seen.version);
+    // What fell due meanwhile and is not too late yet still fires.
+    let late = now - FIRING_LATE_MAX - Duration::from_millis(1);
+    set_timer(&mut batch, bus, &seen.value, timer.due.max(late));
+    if now.since(timer.due) <= FIRING_LATE_MAX {
+        let rule = CompiledRule::of(bus, seen.value.clone());
+        let id = api::ids::uuid();
+        let event = scheduled(bus, &rule.arn, &id, timer.due);
+        delivery::plan(&mut batch, bus, &rule, &id, &event, now);
+    } else {
+        tracing::warn!(rule = timer.key, due = %timer.due, "the schedule was due while nobody was there: skipped");
+    }
+    batch
 }

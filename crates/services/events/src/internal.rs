@@ -7,9 +7,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{Batch, Range};
 
+use crate::event::scheduled;
 use crate::generated::types as model;
 use crate::names::BusName;
 use crate::put_events::envelope;
+use crate::registry::CompiledRule;
 use crate::{Error, Inner, delivery};
 
 /// A rule that a service owns, with its targets.
@@ -48,80 +50,44 @@ impl Inner {
         input: Value,
     ) -> Result<Value, Error> {
         match operation {
-            "PutManagedRule" => self.put_managed_rule(cx, read(input)?).await,
+            "PutManagedRule" => self.put_managed(cx, read(input)?).await,
             "FireRule" => self.fire_rule(cx, read(input)?).await,
             "ListDeliveries" => self.list_deliveries(read(input)?).await,
             other => Err(Error::UnknownInternal(other.to_owned())),
         }
     }
 
-    async fn put_managed_rule(&self, cx: &Context, input: PutManagedRule) -> Result<Value, Error> {
+    async fn put_managed(&self, cx: &Context, input: PutManagedRule) -> Result<Value, Error> {
         let rule = model::PutRuleInput {
-            name: input.name.clone(),
+            name: input.name,
             description: input.description,
             event_pattern: Some(input.event_pattern),
             ..Default::default()
         };
-        let put = self.put_rule(cx, rule, Some(input.managed_by)).await?;
-        let bus = BusName::of(cx, None);
-        let seen = self.rule_of(&bus, &input.name).await?;
-        if seen.value.targets != input.targets {
-            let mut rule = seen.value.clone();
-            rule.targets = input.targets;
-            self.save_rule(&bus, Some(&seen), rule, Batch::new()).await?;
-        }
+        let put = self.put_managed_rule(cx, rule, input.managed_by, input.targets).await?;
         Ok(json!({"RuleArn": put.rule_arn}))
     }
 
+    /// Fires a rule for one event, whether it is enabled or not, and leaves its schedule as it is.
     async fn fire_rule(&self, cx: &Context, input: FireRule) -> Result<Value, Error> {
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
         let rule = self.rule_of(&bus, &input.name).await?.value;
-        let mut batch = Batch::new();
-        let event_id = match (input.entry, &rule.event_pattern) {
-            (None, _) if rule.schedule_expression.is_some() => {
-                self.plan_occurrence(&mut batch, &bus, &input.name, cx.now, cx.now)
-            }
-            (Some(entry), Some(pattern)) => {
-                self.plan_entry(cx, &mut batch, &bus, &input.name, pattern, entry)?
-            }
-            (None, _) => {
+        let id = api::ids::uuid();
+        let event = match (input.entry, &rule.event_pattern, &rule.schedule_expression) {
+            (None, _, Some(_)) => scheduled(&bus, &bus.rule_arn(&rule.name).to_string(), &id, cx.now),
+            (Some(entry), Some(pattern), _) => event_for(cx, &bus, &id, &input.name, pattern, entry)?,
+            (None, _, None) => {
                 return Err(Error::Invalid(format!("The rule {} matches events: give it one.", input.name)));
             }
-            (Some(_), None) => {
-                return Err(Error::Invalid(format!(
-                    "The rule {} has no event pattern: it takes no event.",
-                    input.name
-                )));
+            (Some(_), None, _) => {
+                let text = format!("The rule {} has no event pattern: it takes no event.", input.name);
+                return Err(Error::Invalid(text));
             }
         };
+        let mut batch = Batch::new();
+        delivery::plan(&mut batch, &bus, &CompiledRule::of(&bus, rule), &id, &event, cx.now);
         self.store.submit(batch).durable().await?;
-        Ok(json!({"EventId": event_id}))
-    }
-
-    fn plan_entry(
-        &self,
-        cx: &Context,
-        batch: &mut Batch,
-        bus: &BusName,
-        rule: &str,
-        pattern: &str,
-        mut entry: Value,
-    ) -> Result<String, Error> {
-        if entry["Detail"].is_object() {
-            entry["Detail"] = Value::String(entry["Detail"].to_string());
-        }
-        let entry: model::PutEventsRequestEntry = read(entry)?;
-        let id = api::ids::uuid();
-        let event = envelope(cx, bus, &id, &entry).map_err(|(_, message)| Error::Invalid(message))?;
-        let pattern =
-            EventPattern::parse(pattern).map_err(|error| Error::InvalidPattern(error.to_string()))?;
-        if !Event::parse(&event).is_ok_and(|event| pattern.matches(&event)) {
-            return Err(Error::Invalid(format!("The event does not match the pattern of the rule {rule}.")));
-        }
-        if let Some(rule) = self.registry.rule(bus, rule) {
-            delivery::plan(batch, bus, &rule, &id, &event, cx.now);
-        }
-        Ok(id)
+        Ok(json!({"EventId": id}))
     }
 
     async fn list_deliveries(&self, input: ListDeliveries) -> Result<Value, Error> {
@@ -130,6 +96,27 @@ impl Inner {
         let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.value).collect();
         Ok(json!({"Deliveries": outcomes}))
     }
+}
+
+/// The event that an entry of `PutEvents` makes, whose `Detail` may be an object here; the rule must want it.
+fn event_for(
+    cx: &Context,
+    bus: &BusName,
+    id: &str,
+    rule: &str,
+    pattern: &str,
+    mut entry: Value,
+) -> Result<String, Error> {
+    if let Some(detail) = entry.get_mut("Detail").filter(|detail| detail.is_object()) {
+        *detail = Value::String(detail.to_string());
+    }
+    let entry: model::PutEventsRequestEntry = read(entry)?;
+    let text = envelope(cx, bus, id, &entry).map_err(|(_, message)| Error::Invalid(message))?;
+    let pattern = EventPattern::parse(pattern).map_err(|error| Error::InvalidPattern(error.to_string()))?;
+    if !Event::parse(&text).is_ok_and(|event| pattern.matches(&event)) {
+        return Err(Error::Invalid(format!("The event does not match the pattern of the rule {rule}.")));
+    }
+    Ok(text)
 }
 
 fn read<T: DeserializeOwned>(input: Value) -> Result<T, Error> {

@@ -21,6 +21,7 @@ mod rule;
 mod rule_target;
 mod tag;
 mod targets;
+mod writers;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use store::{Collection, Store};
 
 pub use error::Error;
 use registry::Registry;
+use writers::Writers;
 
 /// The service `events`.
 #[derive(Clone)]
@@ -46,6 +48,7 @@ pub(crate) struct Inner {
     rules: Collection<rule::Rule>,
     outcomes: Collection<delivery::Outcome>,
     registry: Registry,
+    writers: Writers,
 }
 
 impl Events {
@@ -56,6 +59,7 @@ impl Events {
             rules: Collection::new(Arc::clone(&store), "events/rule"),
             outcomes: Collection::new(Arc::clone(&store), "events/outcome"),
             registry: Registry::default(),
+            writers: Writers::default(),
             store,
             dispatcher,
         };

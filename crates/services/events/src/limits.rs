@@ -26,9 +26,11 @@ pub const RETRY_PAUSE_FIRST: Duration = Duration::from_secs(1);
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Deliveries under way at once.
 pub const DELIVERIES_CONCURRENT_MAX: usize = 64;
+/// Schedules that are fired at once.
+pub const FIRINGS_CONCURRENT_MAX: usize = 256;
+/// The pause before a store that could not write is asked again.
+pub const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How long the outcome of a delivery can be asked for.
 pub const OUTCOME_KEPT: Duration = Duration::from_secs(60 * 60);
 /// How late a schedule still fires: AWS fires within the minute. What is later fell into a downtime and is skipped.
 pub const FIRING_LATE_MAX: Duration = Duration::from_secs(60);
-/// Characters of ECS's `startedBy`.
-pub const STARTED_BY_CHARACTERS_MAX: usize = 128;

@@ -3,6 +3,8 @@
 use api::Context;
 use types::{AccountId, Arn, Region};
 
+use crate::Error;
+
 /// The name of the bus that is always there.
 pub const DEFAULT_BUS: &str = "default";
 
@@ -19,13 +21,28 @@ pub struct BusName {
 
 impl BusName {
     /// The bus that a request names, by its name or its ARN; the default bus where it names none.
-    pub fn of(cx: &Context, name_or_arn: Option<&str>) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::BusNotFound`] for an ARN of something else, and for a bus of another account or region.
+    pub fn of(cx: &Context, name_or_arn: Option<&str>) -> Result<Self, Error> {
         let name = name_or_arn.unwrap_or(DEFAULT_BUS);
-        let name = match name.parse::<Arn>() {
-            Ok(arn) => arn.resource.strip_prefix("event-bus/").unwrap_or(&arn.resource).to_owned(),
-            Err(_) => name.to_owned(),
-        };
-        Self { account: cx.account.clone(), region: cx.region.clone(), name }
+        if !name.starts_with("arn:") {
+            return Ok(Self::here(cx, name));
+        }
+        match Resource::parse(name) {
+            Some(Resource::Bus(bus)) if bus.is_of(cx) => Ok(bus),
+            _ => Err(Error::BusNotFound(name.to_owned())),
+        }
+    }
+
+    /// The bus `name` of the account and the region that a request works in.
+    pub fn here(cx: &Context, name: &str) -> Self {
+        Self { account: cx.account.clone(), region: cx.region.clone(), name: name.to_owned() }
+    }
+
+    /// Whether the bus lies in the account and the region that a request works in.
+    pub fn is_of(&self, cx: &Context) -> bool {
+        self.account == cx.account && self.region == cx.region
     }
 
     /// Whether this is the default bus.
@@ -73,7 +90,7 @@ pub enum Resource {
 impl Resource {
     /// What `arn` names, or `None` where it is neither a bus nor a rule.
     pub fn parse(arn: &str) -> Option<Self> {
-        let arn: Arn = arn.parse().ok()?;
+        let arn: Arn = arn.parse().ok().filter(|arn: &Arn| arn.service == "events")?;
         let bus = |name: &str| BusName {
             account: AccountId::new(arn.account.as_str()),
             region: Region::new(arn.region.as_str()),

@@ -99,10 +99,10 @@ impl Api for Inner {
 
     async fn list_tags_for_resource(
         &self,
-        _cx: &Context,
+        cx: &Context,
         input: model::ListTagsForResourceInput,
     ) -> Result<model::ListTagsForResourceOutput, Error> {
-        let tags = self.tags_of(&input.resource_arn).await?;
+        let tags = self.tags_of(cx, &input.resource_arn).await?;
         Ok(model::ListTagsForResourceOutput { tags: Some(tags) })
     }
 
@@ -127,7 +127,7 @@ impl Api for Inner {
         cx: &Context,
         input: model::PutRuleInput,
     ) -> Result<model::PutRuleOutput, Error> {
-        Inner::put_rule(self, cx, input, None).await
+        Inner::put_rule(self, cx, input).await
     }
 
     async fn put_targets(
@@ -148,10 +148,10 @@ impl Api for Inner {
 
     async fn tag_resource(
         &self,
-        _cx: &Context,
+        cx: &Context,
         input: model::TagResourceInput,
     ) -> Result<model::TagResourceOutput, Error> {
-        self.add_tags(&input.resource_arn, input.tags).await?;
+        self.add_tags(cx, &input.resource_arn, input.tags).await?;
         Ok(model::TagResourceOutput {})
     }
 
@@ -165,10 +165,10 @@ impl Api for Inner {
 
     async fn untag_resource(
         &self,
-        _cx: &Context,
+        cx: &Context,
         input: model::UntagResourceInput,
     ) -> Result<model::UntagResourceOutput, Error> {
-        self.remove_tags(&input.resource_arn, &input.tag_keys).await?;
+        self.remove_tags(cx, &input.resource_arn, &input.tag_keys).await?;
         Ok(model::UntagResourceOutput {})
     }
 

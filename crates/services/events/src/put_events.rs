@@ -42,15 +42,8 @@ impl Inner {
         batch: &mut Batch,
     ) -> model::PutEventsResultEntry {
         let id = api::ids::uuid();
-        let bus = BusName::of(cx, entry.event_bus_name.as_deref());
-        match envelope(cx, &bus, &id, &entry) {
-            Ok(event) => {
-                // A bus that does not exist has no rules: the event is accepted and lost, as on AWS.
-                for matched in self.registry.matches(&bus, &event) {
-                    delivery::plan(batch, &bus, &matched, &id, &event, cx.now);
-                }
-                model::PutEventsResultEntry { event_id: Some(id), ..Default::default() }
-            }
+        match self.plan_entry(cx, &entry, &id, batch) {
+            Ok(()) => model::PutEventsResultEntry { event_id: Some(id), ..Default::default() },
             Err((code, message)) => model::PutEventsResultEntry {
                 error_code: Some(code.to_owned()),
                 error_message: Some(message),
@@ -58,9 +51,40 @@ impl Inner {
             },
         }
     }
+
+    fn plan_entry(
+        &self,
+        cx: &Context,
+        entry: &model::PutEventsRequestEntry,
+        id: &str,
+        batch: &mut Batch,
+    ) -> Result<(), EntryError> {
+        let bus = match BusName::of(cx, entry.event_bus_name.as_deref()) {
+            Ok(bus) => bus,
+            Err(error) => {
+                // What AWS says to it is not on record; to accept the event for another bus would lose it.
+                envelope(cx, &BusName::here(cx, ""), id, entry)?;
+                return Err(("AccessDeniedException", error.to_string()));
+            }
+        };
+        let text = envelope(cx, &bus, id, entry)?;
+        let event = Event::parse(&text).map_err(|_| malformed_detail())?;
+        // A bus that does not exist has no rules: the event is accepted and lost, as on AWS.
+        for matched in self.registry.matches(&bus, &event) {
+            delivery::plan(batch, &bus, &matched, id, &text, cx.now);
+        }
+        Ok(())
+    }
 }
 
-/// The event that an entry makes, or the code and the text of the entry's error.
+/// The code and the text of an entry's error.
+pub type EntryError = (&'static str, String);
+
+fn malformed_detail() -> EntryError {
+    ("MalformedDetail", "Detail is malformed.".to_owned())
+}
+
+/// The event that an entry makes.
 ///
 /// # Errors
 /// An entry that lacks something, whose detail is no object, or whose source is not the caller's.
@@ -69,24 +93,23 @@ pub fn envelope(
     bus: &BusName,
     id: &str,
     entry: &model::PutEventsRequestEntry,
-) -> Result<String, (&'static str, String)> {
+) -> Result<String, EntryError> {
     let source = required("Source", entry.source.as_deref())?;
     let detail_type = required("DetailType", entry.detail_type.as_deref())?;
     let detail = required("Detail", entry.detail.as_deref())?;
     if source.starts_with("aws.") && !matches!(cx.principal, Principal::Service { .. }) {
         return Err(("NotAuthorizedForSource", "Not authorized for the source.".to_owned()));
     }
-    let malformed = || ("MalformedDetail", "Detail is malformed.".to_owned());
-    let detail: &RawValue = serde_json::from_str(detail).map_err(|_| malformed())?;
+    let detail: &RawValue = serde_json::from_str(detail).map_err(|_| malformed_detail())?;
     if !detail.get().starts_with('{') {
-        return Err(malformed());
+        return Err(malformed_detail());
     }
     let resources = entry.resources.as_deref().unwrap_or_default();
     let time = entry.time.unwrap_or(cx.now);
     Ok(Envelope::new(bus, id, source, detail_type, time, resources, detail).to_json())
 }
 
-fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, (&'static str, String)> {
+fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, EntryError> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| {
         ("InvalidArgument", format!("Parameter {name} is not valid. Reason: {name} is a required argument."))
     })

@@ -96,7 +96,8 @@ impl TargetInput {
 }
 
 impl CompiledRule {
-    fn of(bus: &BusName, rule: Rule) -> Self {
+    /// The rule, compiled.
+    pub fn of(bus: &BusName, rule: Rule) -> Self {
         let arn = bus.rule_arn(&rule.name).to_string();
         let compiled = rule.targets.into_iter().filter_map(|target| match TargetInput::compile(&target) {
             Ok(input) => Some(CompiledTarget { target, input }),
@@ -113,14 +114,21 @@ impl CompiledRule {
 impl Registry {
     /// Lets a rule match from now on, or no more where it is disabled.
     pub fn put(&self, bus: &BusName, rule: Rule) {
+        let pattern = rule.event_pattern.as_deref().filter(|_| rule.is_enabled()).map(EventPattern::parse);
+        let compiled = Arc::new(CompiledRule::of(bus, rule));
+        let name = compiled.name.clone();
         let mut buses = self.buses.write().unwrap_or_else(PoisonError::into_inner);
         let rules = buses.entry(bus.clone()).or_default();
-        rules.matcher.remove(&rule.name);
-        let pattern = rule.event_pattern.as_deref().filter(|_| rule.is_enabled());
-        if let Some(Ok(pattern)) = pattern.map(EventPattern::parse) {
-            rules.matcher.insert(rule.name.clone(), pattern);
+        match pattern {
+            Some(Ok(pattern)) => rules.matcher.insert(name.clone(), pattern),
+            Some(Err(error)) => {
+                // It was checked when it was put: a release that reads it otherwise.
+                tracing::error!(rule = compiled.arn, %error, "an event pattern cannot be read");
+                rules.matcher.remove(&name);
+            }
+            None => drop(rules.matcher.remove(&name)),
         }
-        rules.rules.insert(rule.name.clone(), Arc::new(CompiledRule::of(bus, rule)));
+        rules.rules.insert(name, compiled);
     }
 
     /// Forgets a rule.
@@ -133,17 +141,10 @@ impl Registry {
     }
 
     /// The rules of `bus` that match `event`.
-    pub fn matches(&self, bus: &BusName, event: &str) -> Vec<Arc<CompiledRule>> {
+    pub fn matches(&self, bus: &BusName, event: &Event<'_>) -> Vec<Arc<CompiledRule>> {
         let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
         let Some(rules) = buses.get(bus) else { return Vec::new() };
-        let Ok(event) = Event::parse(event) else { return Vec::new() };
-        rules.matcher.matches(&event).into_iter().filter_map(|name| rules.rules.get(name).cloned()).collect()
-    }
-
-    /// A rule by its name.
-    pub fn rule(&self, bus: &BusName, rule: &str) -> Option<Arc<CompiledRule>> {
-        let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
-        buses.get(bus)?.rules.get(rule).cloned()
+        rules.matcher.matches(event).into_iter().filter_map(|name| rules.rules.get(name).cloned()).collect()
     }
 }
 

@@ -87,6 +87,13 @@ impl Rule {
         Schedule::parse_rule(expression).ok()?.next_due(after, self.scheduled_from, &jiff::tz::TimeZone::UTC)
     }
 
+    /// Whether the timer of the one is the timer of the other.
+    fn fires_like(&self, other: &Self) -> bool {
+        self.schedule_expression == other.schedule_expression
+            && self.is_enabled() == other.is_enabled()
+            && self.scheduled_from == other.scheduled_from
+    }
+
     fn describe(self, bus: &BusName) -> model::Rule {
         model::Rule {
             arn: Some(bus.rule_arn(&self.name).to_string()),
@@ -122,20 +129,23 @@ impl Inner {
         Ok(found)
     }
 
-    /// Writes a rule with what else is in `batch`, sets its timer, and lets it match from then on.
+    /// Writes a rule, sets its timer where its schedule is another, and lets it match from then on. Whoever calls this
+    /// is the bus's one writer.
     pub(crate) async fn save_rule(
         &self,
         bus: &BusName,
         seen: Option<&Versioned<Rule>>,
         rule: Rule,
-        mut batch: Batch,
     ) -> Result<(), Error> {
-        let key = bus.rule_key(&rule.name);
+        let mut batch = Batch::new();
         match seen {
             Some(seen) => self.rules.replace(&mut batch, seen, &rule),
-            None => self.rules.create(&mut batch, &key, &rule),
+            None => self.rules.create(&mut batch, &bus.rule_key(&rule.name), &rule),
         }
-        firing::set_timer(&mut batch, bus, &rule, self.dispatcher.clock().now());
+        // A timer that stands is left alone: an occurrence that is due at this moment must not be lost.
+        if !seen.is_some_and(|seen| seen.value.fires_like(&rule)) {
+            firing::set_timer(&mut batch, bus, &rule, self.dispatcher.clock().now());
+        }
         self.store.submit(batch).durable().await?;
         self.registry.put(bus, rule);
         Ok(())
@@ -145,29 +155,57 @@ impl Inner {
         &self,
         cx: &Context,
         input: model::PutRuleInput,
-        managed_by: Option<String>,
     ) -> Result<model::PutRuleOutput, Error> {
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
+        let input = without_empty_texts(input);
         check_rule(&bus, &input)?;
+        let _writing = self.writers.of(&bus).await;
         self.bus(&bus).await?;
-        let seen = self.rules.get(&bus.rule_key(&input.name)).await?;
-        if let Some(seen) = &seen
-            && managed_by.is_none()
-        {
-            refuse_managed(&seen.value, None)?;
-        }
-        let rule = match &seen {
-            Some(seen) => changed(&seen.value, input, managed_by, cx.now),
-            None => {
-                if self.rules.list(Range::prefix(&bus.rules_prefix())).await?.len() >= RULES_PER_BUS_MAX {
-                    return Err(Error::LimitExceeded);
-                }
-                new(input, managed_by, cx.now)?
+        let arn = bus.rule_arn(&input.name).to_string();
+        match self.rules.get(&bus.rule_key(&input.name)).await? {
+            Some(seen) => {
+                refuse_managed(&seen.value, None)?;
+                self.save_rule(&bus, Some(&seen), changed(&seen.value, input, cx.now)).await?;
             }
-        };
-        let arn = bus.rule_arn(&rule.name).to_string();
-        self.save_rule(&bus, seen.as_ref(), rule, Batch::new()).await?;
+            None => {
+                let rule = new(input, cx.now)?;
+                self.refuse_more_rules(&bus).await?;
+                self.save_rule(&bus, None, rule).await?;
+            }
+        }
         Ok(model::PutRuleOutput { rule_arn: Some(arn) })
+    }
+
+    /// Puts a rule that `managed_by` owns, with its targets; writes nothing where all that is there already.
+    pub(crate) async fn put_managed_rule(
+        &self,
+        cx: &Context,
+        input: model::PutRuleInput,
+        managed_by: String,
+        targets: Vec<model::Target>,
+    ) -> Result<model::PutRuleOutput, Error> {
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
+        check_rule(&bus, &input)?;
+        let _writing = self.writers.of(&bus).await;
+        let arn = bus.rule_arn(&input.name).to_string();
+        let seen = self.rules.get(&bus.rule_key(&input.name)).await?;
+        let mut rule = match &seen {
+            Some(seen) => changed(&seen.value, input, cx.now),
+            None => new(input, cx.now)?,
+        };
+        (rule.managed_by, rule.targets) = (Some(managed_by), targets);
+        if seen.as_ref().is_none_or(|seen| seen.value != rule) {
+            self.save_rule(&bus, seen.as_ref(), rule).await?;
+        }
+        Ok(model::PutRuleOutput { rule_arn: Some(arn) })
+    }
+
+    async fn refuse_more_rules(&self, bus: &BusName) -> Result<(), Error> {
+        let rules = self.rules.list(Range::prefix(&bus.rules_prefix())).await?;
+        if rules.len() >= RULES_PER_BUS_MAX {
+            return Err(Error::LimitExceeded);
+        }
+        Ok(())
     }
 
     pub(crate) async fn describe_rule(
@@ -175,7 +213,7 @@ impl Inner {
         cx: &Context,
         input: model::DescribeRuleInput,
     ) -> Result<model::DescribeRuleOutput, Error> {
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
         self.bus(&bus).await?;
         let rule = self.rule_of(&bus, &input.name).await?.value.describe(&bus);
         Ok(model::DescribeRuleOutput {
@@ -198,7 +236,7 @@ impl Inner {
         input: model::ListRulesInput,
     ) -> Result<model::ListRulesOutput, Error> {
         let page = Page::of(input.next_token.as_deref(), input.limit)?;
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
         self.bus(&bus).await?;
         let prefix = bus.rule_key(input.name_prefix.as_deref().unwrap_or_default());
         let rules = self.rules.list(Range::prefix(&prefix)).await?;
@@ -210,7 +248,8 @@ impl Inner {
 
     /// Deleting a rule that is not there succeeds.
     pub(crate) async fn delete_rule(&self, cx: &Context, input: model::DeleteRuleInput) -> Result<(), Error> {
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
+        let _writing = self.writers.of(&bus).await;
         self.bus(&bus).await?;
         let key = bus.rule_key(&input.name);
         let Some(seen) = self.rules.get(&key).await? else { return Ok(()) };
@@ -234,13 +273,14 @@ impl Inner {
         name: &str,
         state: State,
     ) -> Result<(), Error> {
-        let bus = BusName::of(cx, bus);
+        let bus = BusName::of(cx, bus)?;
+        let _writing = self.writers.of(&bus).await;
         let seen = self.users_rule(&bus, name, None).await?;
         if seen.value.state == state {
             return Ok(());
         }
         let rule = Rule { state, scheduled_from: cx.now, ..seen.value.clone() };
-        self.save_rule(&bus, Some(&seen), rule, Batch::new()).await
+        self.save_rule(&bus, Some(&seen), rule).await
     }
 }
 
@@ -251,19 +291,25 @@ fn refuse_managed(rule: &Rule, force: Option<bool>) -> Result<(), Error> {
     Ok(())
 }
 
+/// A pattern or a schedule without a character is none.
+fn without_empty_texts(mut input: model::PutRuleInput) -> model::PutRuleInput {
+    let is_none = |text: &mut String| text.is_empty();
+    input.event_pattern.take_if(is_none);
+    input.schedule_expression.take_if(is_none);
+    input
+}
+
 fn check_rule(bus: &BusName, input: &model::PutRuleInput) -> Result<(), Error> {
-    let pattern = input.event_pattern.as_deref().filter(|pattern| !pattern.is_empty());
-    let schedule = input.schedule_expression.as_deref().filter(|expression| !expression.is_empty());
-    if pattern.is_none() && schedule.is_none() {
+    if input.event_pattern.is_none() && input.schedule_expression.is_none() {
         return Err(Error::NothingToMatch);
     }
-    if let Some(expression) = schedule {
+    if let Some(expression) = &input.schedule_expression {
         if !bus.is_default() {
             return Err(Error::ScheduleOnCustomBus);
         }
         Schedule::parse_rule(expression).map_err(|_| Error::InvalidSchedule)?;
     }
-    if let Some(pattern) = pattern {
+    if let Some(pattern) = &input.event_pattern {
         if pattern.chars().count() > PATTERN_CHARACTERS_MAX {
             return Err(Error::LimitExceeded);
         }
@@ -272,7 +318,7 @@ fn check_rule(bus: &BusName, input: &model::PutRuleInput) -> Result<(), Error> {
     Ok(())
 }
 
-fn new(input: model::PutRuleInput, managed_by: Option<String>, now: Timestamp) -> Result<Rule, Error> {
+fn new(input: model::PutRuleInput, now: Timestamp) -> Result<Rule, Error> {
     Ok(Rule {
         state: State::parse(input.state.as_deref()),
         name: input.name,
@@ -280,15 +326,15 @@ fn new(input: model::PutRuleInput, managed_by: Option<String>, now: Timestamp) -
         schedule_expression: input.schedule_expression,
         description: input.description,
         role_arn: input.role_arn,
-        managed_by,
+        managed_by: None,
         tags: crate::tag::checked(BTreeMap::new(), input.tags.unwrap_or_default())?,
         targets: Vec::new(),
         scheduled_from: now,
     })
 }
 
-/// The rule after a second `PutRule`: all but tags and targets is replaced.
-fn changed(rule: &Rule, input: model::PutRuleInput, managed_by: Option<String>, now: Timestamp) -> Rule {
+/// The rule after a second `PutRule`: all but owner, tags and targets is replaced.
+fn changed(rule: &Rule, input: model::PutRuleInput, now: Timestamp) -> Rule {
     let state = State::parse(input.state.as_deref());
     let same_schedule = rule.schedule_expression == input.schedule_expression && rule.state == state;
     Rule {
@@ -298,7 +344,7 @@ fn changed(rule: &Rule, input: model::PutRuleInput, managed_by: Option<String>, 
         state,
         description: input.description,
         role_arn: input.role_arn,
-        managed_by: managed_by.or_else(|| rule.managed_by.clone()),
+        managed_by: rule.managed_by.clone(),
         tags: rule.tags.clone(),
         targets: rule.targets.clone(),
         scheduled_from: if same_schedule { rule.scheduled_from } else { now },

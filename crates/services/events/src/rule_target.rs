@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::Context;
-use store::{Batch, Range};
+use store::Range;
 use types::Arn;
 
 use crate::generated::types as model;
@@ -20,14 +20,15 @@ impl Inner {
         cx: &Context,
         input: model::PutTargetsInput,
     ) -> Result<model::PutTargetsOutput, Error> {
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
+        let _writing = self.writers.of(&bus).await;
         let seen = self.users_rule(&bus, &input.rule, None).await?;
         for target in &input.targets {
             check_target(target)?;
         }
         let mut rule = seen.value.clone();
         rule.targets = with(rule.targets, input.targets)?;
-        self.save_rule(&bus, Some(&seen), rule, Batch::new()).await?;
+        self.save_rule(&bus, Some(&seen), rule).await?;
         Ok(model::PutTargetsOutput { failed_entry_count: Some(0), failed_entries: Some(Vec::new()) })
     }
 
@@ -36,7 +37,8 @@ impl Inner {
         cx: &Context,
         input: model::RemoveTargetsInput,
     ) -> Result<model::RemoveTargetsOutput, Error> {
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
+        let _writing = self.writers.of(&bus).await;
         let seen = self.users_rule(&bus, &input.rule, input.force).await?;
         let mut rule = seen.value.clone();
         let known: BTreeSet<&str> = seen.value.targets.iter().map(|target| target.id.as_str()).collect();
@@ -44,7 +46,7 @@ impl Inner {
         let failed: Vec<_> = missing.map(|id| not_found(&input.rule, id)).collect();
         rule.targets.retain(|target| !input.ids.contains(&target.id));
         if rule.targets != seen.value.targets {
-            self.save_rule(&bus, Some(&seen), rule, Batch::new()).await?;
+            self.save_rule(&bus, Some(&seen), rule).await?;
         }
         Ok(model::RemoveTargetsOutput {
             failed_entry_count: i64::try_from(failed.len()).ok(),
@@ -58,7 +60,7 @@ impl Inner {
         input: model::ListTargetsByRuleInput,
     ) -> Result<model::ListTargetsByRuleOutput, Error> {
         let page = Page::of(input.next_token.as_deref(), input.limit)?;
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
         self.bus(&bus).await?;
         let targets = self.rule_of(&bus, &input.rule).await?.value.targets;
         let (targets, next_token) = page.cut(targets, |target| &target.id);
@@ -71,7 +73,7 @@ impl Inner {
         input: model::ListRuleNamesByTargetInput,
     ) -> Result<model::ListRuleNamesByTargetOutput, Error> {
         let page = Page::of(input.next_token.as_deref(), input.limit)?;
-        let bus = BusName::of(cx, input.event_bus_name.as_deref());
+        let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
         self.bus(&bus).await?;
         let rules =
             self.rules.list(Range::prefix(&bus.rules_prefix())).await?.into_iter().map(|rule| rule.value);

@@ -5,21 +5,21 @@ use serde_json::{Map, Value, json};
 
 use super::{call, role};
 use crate::delivery::Delivery;
-use crate::limits::STARTED_BY_CHARACTERS_MAX;
 
 /// Runs the tasks. The delivery's id is the `clientToken`: a second attempt finds the first one's tasks.
 pub async fn run_task(dispatcher: &Dispatcher, delivery: &Delivery) -> Result<Value, AwsError> {
     let input = request(delivery)?;
     let answer = call(dispatcher, delivery, role(delivery), "ecs", "RunTask", input).await?;
-    let failures = answer["failures"].as_array().filter(|failures| !failures.is_empty());
-    match failures {
-        None => Ok(answer),
+    let is_empty = |member: &str| answer[member].as_array().is_none_or(Vec::is_empty);
+    if is_empty("tasks") && !is_empty("failures") {
         // A task that found no place is tried again, as on AWS.
-        Some(failures) => {
-            let reason = failures[0]["reason"].as_str().unwrap_or("unknown");
-            Err(AwsError::new("InternalFailure", format!("Task failed to start: {reason}")).with_status(500))
-        }
+        let reason = answer["failures"][0]["reason"].as_str().unwrap_or("unknown");
+        return Err(
+            AwsError::new("InternalFailure", format!("Task failed to start: {reason}")).with_status(500)
+        );
     }
+    // Where only some found a place, another attempt with the same token would not start the others.
+    Ok(answer)
 }
 
 /// `EcsParameters` and the input, as RunTask's input.
@@ -28,13 +28,11 @@ fn request(delivery: &Delivery) -> Result<Value, AwsError> {
     let written = |value: Result<Value, serde_json::Error>| {
         value.map_err(|error| AwsError::internal("InternalException", &error))
     };
-    let started_by: String =
-        format!("events-rule/{}", delivery.rule_name).chars().take(STARTED_BY_CHARACTERS_MAX).collect();
     let mut request = json!({
         "cluster": delivery.target.arn,
         "taskDefinition": parameters.task_definition_arn,
         "count": parameters.task_count.unwrap_or(1),
-        "startedBy": started_by,
+        "startedBy": format!("events-rule/{}", delivery.rule_name),
         "clientToken": delivery.id,
     });
     let mut set = |name: &str, value: Value| {
