@@ -30,6 +30,11 @@ pub fn route<'a>(
     body: &'a [u8],
     models: impl Iterator<Item = &'static ServiceModel>,
 ) -> Routed<'a> {
+    if is_cross_origin(&parts.headers) {
+        let error =
+            AwsError::new("AccessDeniedException", "Cross-origin requests are not served.").with_status(403);
+        return Routed { syntax: Syntax::guess(&parts.headers), route: Err(error) };
+    }
     if let Some(target) = parts.headers.get("x-amz-target") {
         return by_target(target.to_str().unwrap_or_default(), &parts.headers, body, models);
     }
@@ -113,4 +118,17 @@ fn form<'a>(parts: &'a Parts, body: &'a [u8]) -> Option<Result<Form<'a>, AwsErro
 fn is_form(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
+}
+
+/// Whether a browser sends the request for a page of another origin. Such a page may know the well-known key of a
+/// developer's server, and a presigned form needs no permission to be sent.
+fn is_cross_origin(headers: &HeaderMap) -> bool {
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let is_foreign_site =
+        header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let is_foreign_origin = header("origin").is_some_and(|origin| {
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        authority.is_none() || authority != header("host")
+    });
+    is_foreign_site || is_foreign_origin
 }
