@@ -22,7 +22,7 @@ pub enum Effect {
         resource: Resource,
         /// `Parameters`, evaluated; the state's effective input where the field is absent.
         parameters: Payload,
-        /// The task token, for `.waitForTaskToken` tasks and activities.
+        /// The task token, of every task but those that only ask and are answered: `$$.Task.Token`.
         token: Option<String>,
         /// ARN of the role in `Credentials`, which is assumed instead of the state machine's own.
         credentials: Option<String>,

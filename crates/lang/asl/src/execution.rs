@@ -147,7 +147,7 @@ pub struct OpenTask {
     pub parameters: Payload,
     /// What the service answered to the request of a `.sync` or `.waitForTaskToken` task.
     pub submitted: Option<Payload>,
-    /// The task token, for `.waitForTaskToken` tasks and activities.
+    /// The task token, of every task but those that only ask and are answered: `$$.Task.Token`.
     pub token: Option<String>,
     /// ARN of the role in `Credentials`.
     pub credentials: Option<String>,

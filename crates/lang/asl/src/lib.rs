@@ -46,7 +46,7 @@ pub use history::{
 };
 pub use ids::{FrameId, TaskId, TimerId};
 pub use integrations::{INTEGRATIONS, Integration, Pattern, Resource, ResourceFamily, ResourceTarget};
-pub use parse::{parse, parse_for_type};
+pub use parse::{parse, parse_calling, parse_for_type};
 pub use payload::Payload;
 pub use step::step;
 pub use token::parse_token;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::definition::{MachineKind, QueryLanguage, State, StateId, StateMachine, Transition};
 use crate::diagnostic::Diagnostic;
+use crate::integrations::Resource;
 use crate::limits::{NAME_CHARACTERS, SECONDS_MAX};
 use crate::parse::fields::{Fields, Findings};
 use crate::validate;
@@ -31,9 +32,21 @@ pub fn parse(definition: &str) -> Result<StateMachine, Vec<Diagnostic>> {
 /// # Errors
 /// As [`parse()`]; what the type does not allow comes before what no machine may have.
 pub fn parse_for_type(definition: &str, kind: MachineKind) -> Result<StateMachine, Vec<Diagnostic>> {
+    parse_calling(definition, kind, Resource::is_supported)
+}
+
+/// Compiles a definition whose Task states may call what `is_served` says, rather than what is served.
+///
+/// # Errors
+/// As [`parse_for_type`].
+pub fn parse_calling(
+    definition: &str,
+    kind: MachineKind,
+    is_served: impl Fn(&Resource) -> bool,
+) -> Result<StateMachine, Vec<Diagnostic>> {
     let value: Value = serde_json::from_str(definition).map_err(|error| not_json(&error))?;
     let machine = read(&value)?;
-    for findings in [machine.validate_for_type(kind), validate::resources(&machine)] {
+    for findings in [machine.validate_for_type(kind), validate::resources(&machine, is_served)] {
         if !findings.is_empty() {
             return Err(findings);
         }

@@ -2,23 +2,29 @@
 
 use crate::definition::{State, StateMachine};
 use crate::diagnostic::Diagnostic;
-use crate::integrations::{Pattern, ResourceTarget};
+use crate::integrations::{Pattern, Resource, ResourceTarget};
 use crate::states::task::TaskState;
 
 /// Task states whose resource is not served, and parameters that it does not have.
-pub(crate) fn resources(machine: &StateMachine) -> Vec<Diagnostic> {
-    machine.tasks().flat_map(|(state, task)| resource(state, task)).collect()
+pub(crate) fn resources(machine: &StateMachine, is_served: impl Fn(&Resource) -> bool) -> Vec<Diagnostic> {
+    machine
+        .tasks()
+        .flat_map(|(state, task)| {
+            if is_served(&task.resource) { parameters(state, task) } else { vec![unknown(state, task)] }
+        })
+        .collect()
 }
 
-fn resource(state: &State, task: &TaskState) -> Vec<Diagnostic> {
-    if !task.resource.is_supported() {
-        let message = format!(
-            "The resource provided {} is not recognized. The value is not a valid resource ARN, or the resource is not \
-             available in this region.",
-            task.resource.arn()
-        );
-        return vec![Diagnostic::schema(message, format!("{}/Resource", state.location))];
-    }
+fn unknown(state: &State, task: &TaskState) -> Diagnostic {
+    let message = format!(
+        "The resource provided {} is not recognized. The value is not a valid resource ARN, or the resource is not \
+         available in this region.",
+        task.resource.arn()
+    );
+    Diagnostic::schema(message, format!("{}/Resource", state.location))
+}
+
+fn parameters(state: &State, task: &TaskState) -> Vec<Diagnostic> {
     let Some(integration) = task.resource.integration() else { return Vec::new() };
     let names = state.flow.parameters.iter().flat_map(|parameters| parameters.names());
     names

@@ -101,7 +101,7 @@ impl Run<'_> {
             return;
         };
         match parent {
-            Some(parent) => self.child_failed(parent, last_event, failure),
+            Some(parent) => self.child_failed(parent, frame, failure),
             None => self.fail_execution(last_event, failure),
         }
     }

@@ -58,11 +58,16 @@ impl Run<'_> {
         Payload::new(Value::Array(outputs.collect()))
     }
 
-    /// A branch or an iteration has failed, with `last_event` as its last: the others are given up.
-    pub(super) fn child_failed(&mut self, parent: Parent, last_event: u64, failure: Failure) {
+    /// A branch or an iteration has failed: the others are given up.
+    pub(super) fn child_failed(&mut self, parent: Parent, child: FrameId, failure: Failure) {
         let Some(state) = self.state(parent.frame) else { return };
+        let last_event = self.last_event(child);
         if let Body::Map(_) = state.body {
             self.record_iteration(IterationStage::Failed, state, parent.index, last_event);
+            // A task that fails its iteration counts as aborted, as those of the other iterations do.
+            if self.state(child).map(State::kind) == Some(StateKind::Task) {
+                self.record_aborted(StateKind::Task, last_event);
+            }
         }
         self.give_up_children(parent.frame, Some(parent.index), last_event);
         self.set_last_event(parent.frame, last_event);
@@ -85,23 +90,21 @@ impl Run<'_> {
 
     fn give_up_child(&mut self, child: FrameId, around: &State, last_event: u64) {
         let Some(frame) = self.execution.frames.get(child).cloned() else { return };
-        match &frame.activity {
-            Activity::Done { .. } => return,
-            Activity::Ready { .. } => {}
-            Activity::Inside(visit) => {
-                self.give_up_children(child, None, last_event);
-                if let Some(kind) = self.state(child).map(State::kind) {
-                    self.record_aborted(kind, last_event);
-                }
-                visit.timers().for_each(|timer| self.clear_timer(timer));
-                if let Some(calling) = visit.calling() {
-                    self.execution.frames.take_task(calling.task.task);
-                    self.effects.push(calling.task.cancellation());
-                }
-            }
+        if matches!(frame.activity, Activity::Done { .. }) {
+            return;
         }
         if let (Body::Map(_), Some(parent)) = (&around.body, frame.parent) {
             self.record_iteration(IterationStage::Aborted, around, parent.index, last_event);
+        }
+        let Some(visit) = frame.visit() else { return };
+        if let Some(kind) = self.state(child).map(State::kind) {
+            self.record_aborted(kind, last_event);
+        }
+        self.give_up_children(child, None, last_event);
+        visit.timers().for_each(|timer| self.clear_timer(timer));
+        if let Some(calling) = visit.calling() {
+            self.execution.frames.take_task(calling.task.task);
+            self.effects.push(calling.task.cancellation());
         }
     }
 

@@ -52,8 +52,9 @@ pub(crate) fn perform(
     let raw = run.raw_input(frame);
     let id = TaskId(run.execution.head.new_id());
     let spec = &run.execution.spec;
+    // Tasks of `.sync` have a token too.
     let token =
-        (task.resource.pattern() == Pattern::WaitForTaskToken).then(|| task_token(&spec.arn, id, spec.seed));
+        (task.resource.pattern() != Pattern::RequestResponse).then(|| task_token(&spec.arn, id, spec.seed));
     let parts = ContextParts { token: token.as_deref(), item: None };
     let mut open = run.evaluate(frame, &raw, parts, |scope| task.open(id, state, &raw, scope))?;
     run.check_size(&open.parameters, &state.name)?;

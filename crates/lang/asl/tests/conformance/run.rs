@@ -13,7 +13,7 @@ use types::Timestamp;
 use crate::compare::Comparer;
 
 /// When every execution starts: 2026-11-20T22:10:00Z, the day that dates in the recordings are counted from.
-const START: Timestamp = Timestamp::from_seconds(1_795_212_600);
+pub const START: Timestamp = Timestamp::from_seconds(1_795_212_600);
 
 /// Runs an execution to its end and compares status, output, error, cause and history.
 pub fn execution(case: &Value) -> Option<String> {
@@ -34,7 +34,22 @@ pub fn execution(case: &Value) -> Option<String> {
     compare_histories(case, &comparer, &history)
 }
 
-fn compare_histories(case: &Value, comparer: &Comparer, got: &[Value]) -> Option<String> {
+/// Puts what is into a case's `expect`.
+pub fn update(case: &mut Value) {
+    let expect = if case["kind"] == "validation" {
+        let diagnostics = parse_for_type(&definition(case), kind(case)).err().unwrap_or_default();
+        json!({"Error": {"Code": "InvalidDefinition", "Message": invalid_definition_message(&diagnostics)}})
+    } else {
+        let machine = parse_for_type(&definition(case), kind(case)).expect("a valid definition");
+        let (status, history) = run(Arc::new(machine), spec(case, START), START);
+        let mut expect = shown(&status);
+        expect["history"] = json!(history);
+        expect
+    };
+    case["expect"] = expect;
+}
+
+pub fn compare_histories(case: &Value, comparer: &Comparer, got: &[Value]) -> Option<String> {
     let want = case["expect"].get("history").filter(|_| case["type"] != "EXPRESS")?;
     match case["history_order"].as_str() {
         Some("parallel-sorted") => None,
@@ -79,7 +94,7 @@ fn run(machine: Arc<asl::StateMachine>, spec: ExecutionSpec, start: Timestamp) -
     }
 }
 
-fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
+pub fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
     let input = match case.get("input_omitted") {
         Some(Value::Bool(true)) => "{}".to_owned(),
         _ => case["input_raw"].as_str().map_or_else(|| case["input"].to_string(), str::to_owned),
@@ -102,7 +117,7 @@ fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
     }
 }
 
-fn shown(status: &Status) -> Value {
+pub fn shown(status: &Status) -> Value {
     match status {
         Status::Succeeded { output } => json!({"status": "SUCCEEDED", "output": output.value()}),
         Status::Failed(failure) | Status::Aborted(failure) => json!({
@@ -114,11 +129,11 @@ fn shown(status: &Status) -> Value {
     }
 }
 
-fn kind(case: &Value) -> MachineKind {
+pub fn kind(case: &Value) -> MachineKind {
     if case["type"] == "EXPRESS" { MachineKind::Express } else { MachineKind::Standard }
 }
 
-fn definition(case: &Value) -> String {
+pub fn definition(case: &Value) -> String {
     case["definition_raw"].as_str().map_or_else(|| case["definition"].to_string(), str::to_owned)
 }
 
