@@ -66,12 +66,19 @@ impl Events {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Loads the rules, and begins to fire schedules and to deliver events, those left from before among them.
+    /// Loads the rules. Before this, events match nothing: call it before anything can put one.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub async fn load(&self) -> Result<(), Error> {
+        self.inner.load_registry().await
+    }
+
+    /// Begins to fire schedules and to deliver events, those left from before among them. Targets must be served.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub async fn start(&self) -> Result<(), Error> {
-        self.inner.load_registry().await?;
         firing::start(&self.inner).await?;
         delivery::start(&self.inner).await
     }

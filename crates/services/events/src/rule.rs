@@ -35,7 +35,7 @@ pub struct Rule {
     pub managed_by: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Its targets, sorted by id.
+    /// Its targets, in the order in which they were put.
     pub targets: Vec<model::Target>,
     /// From when `rate(...)` counts: the time at which the schedule was given or enabled.
     pub scheduled_from: Timestamp,

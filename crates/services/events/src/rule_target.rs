@@ -63,7 +63,10 @@ impl Inner {
         let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
         self.bus(&bus).await?;
         let targets = self.rule_of(&bus, &input.rule).await?.value.targets;
-        let (targets, next_token) = page.cut(targets, |target| &target.id);
+        // AWS lists them as they were put, not by their ids: a page continues after a place.
+        let places = targets.into_iter().enumerate().map(|(at, target)| (format!("{at:03}"), target));
+        let (targets, next_token) = page.cut(places.collect(), |(place, _)| place);
+        let targets = targets.into_iter().map(|(_, target)| target).collect();
         Ok(model::ListTargetsByRuleOutput { targets: Some(targets), next_token })
     }
 
@@ -84,16 +87,17 @@ impl Inner {
     }
 }
 
-/// The targets there were with `added` in place of those with the same ids, sorted by id.
+/// The targets there were, with `added` in place of those with the same ids or behind them.
 fn with(mut targets: Vec<model::Target>, added: Vec<model::Target>) -> Result<Vec<model::Target>, Error> {
     for target in added {
-        targets.retain(|other| other.id != target.id);
-        targets.push(target);
+        match targets.iter_mut().find(|other| other.id == target.id) {
+            Some(other) => *other = target,
+            None => targets.push(target),
+        }
     }
     if targets.len() > TARGETS_PER_RULE_MAX {
         return Err(Error::LimitExceeded);
     }
-    targets.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(targets)
 }
 
