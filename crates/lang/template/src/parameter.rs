@@ -13,6 +13,8 @@ use crate::template::sections::text_member;
 pub struct Parameter {
     /// `Type`.
     pub parameter_type: ParameterType,
+    /// `Type` as it is written.
+    pub type_name: String,
     /// `Default`.
     pub default: Option<String>,
     /// `Description`.
@@ -251,6 +253,7 @@ impl Parameter {
         })?;
         Ok(Self {
             parameter_type,
+            type_name,
             default: default(members.get("Default"))?,
             description: text_member(members, "Description")?,
             no_echo: text_member(members, "NoEcho")?.is_some_and(|text| text.eq_ignore_ascii_case("true")),

@@ -12,6 +12,8 @@ use crate::{Graph, TemplateError, read};
 /// A template whose sections have the right form and whose references lead somewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
+    /// `AWSTemplateFormatVersion`.
+    pub format_version: Option<String>,
     /// `Description`, at most 1,024 bytes.
     pub description: Option<String>,
     /// `Metadata`, not evaluated.

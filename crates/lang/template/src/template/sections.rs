@@ -20,6 +20,7 @@ pub(super) fn template(node: &Node) -> Result<Template, TemplateError> {
         return Err(format_error("Template Description must not be longer than 1024 bytes."));
     }
     Ok(Template {
+        format_version: text_member(sections, "AWSTemplateFormatVersion")?,
         description,
         metadata: sections.get("Metadata").map(Node::to_json),
         transforms: transforms(sections.get("Transform"))?,

@@ -1,0 +1,55 @@
+//! The stack's way through the one door: calls to other services, made by the stack's principal.
+
+use api::{AwsError, Call, Dispatcher, Principal};
+use serde_json::Value;
+use types::{AccountId, Region};
+
+/// Calls in a stack's account and region.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// The door itself.
+    pub dispatcher: Dispatcher,
+    /// Who calls.
+    pub principal: Principal,
+    /// The stack's account.
+    pub account: AccountId,
+    /// The stack's region.
+    pub region: Region,
+}
+
+/// An error of a call, with the id by which the service logged it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallError {
+    /// What the service answered.
+    pub error: AwsError,
+    /// The call's request id.
+    pub request_id: String,
+}
+
+impl Door {
+    /// Calls `operation` of `service`.
+    ///
+    /// # Errors
+    /// Whatever the operation answers.
+    pub async fn call(&self, service: &str, operation: &str, input: Value) -> Result<Value, CallError> {
+        let request_id = api::ids::uuid();
+        let call = Call {
+            principal: self.principal.clone(),
+            account: self.account.clone(),
+            region: self.region.clone(),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            input,
+            request_id: request_id.clone(),
+        };
+        self.dispatcher.call(call).await.map_err(|error| CallError { error, request_id })
+    }
+}
+
+impl CallError {
+    /// Whether the service says that there is no such thing.
+    pub fn is_not_found(&self) -> bool {
+        let code = self.error.code.as_ref();
+        ["NotFound", "NoSuchEntity", "DoesNotExist"].iter().any(|word| code.contains(word))
+    }
+}

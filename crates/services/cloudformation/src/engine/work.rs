@@ -1,0 +1,53 @@
+//! One action on one resource, through the door. What has begun goes on here after a crash.
+
+use crate::door::Door;
+use crate::limits::STABILISE_TRIES_MAX;
+use crate::resources::{self, Deletion, Failure, HandlerErrorCode, Made, ResourceType};
+use crate::stack::{Resource, Sighting, Work};
+
+/// How a deletion's step ended.
+pub(super) enum Deleted {
+    /// It is gone.
+    Done,
+    /// It has to be looked at again.
+    Pending,
+}
+
+/// The resource's type.
+pub(super) fn type_of(resource: &Resource) -> Result<&'static dyn ResourceType, Failure> {
+    let unknown = || Failure::plain(format!("Unrecognized resource type: {}", resource.type_name));
+    resources::of(&resource.type_name).ok_or_else(unknown)
+}
+
+/// Looks at what is there before a resource is made.
+pub(super) async fn look(door: &Door, resource: &Resource, work: &Work) -> Result<Sighting, Failure> {
+    type_of(resource)?.look(door, &work.request).await
+}
+
+/// Makes a resource. `resumed`: another try came before.
+pub(super) async fn create(
+    door: &Door,
+    resource: &Resource,
+    work: &Work,
+    sighting: &Sighting,
+    resumed: bool,
+) -> Result<Made, Failure> {
+    type_of(resource)?.create(door, &work.request, sighting, resumed).await
+}
+
+/// Changes a resource.
+pub(super) async fn update(door: &Door, resource: &Resource, work: &Work) -> Result<Made, Failure> {
+    type_of(resource)?.update(door, &work.request, resource).await
+}
+
+/// Deletes a resource, or looks whether it is gone by now.
+pub(super) async fn delete(door: &Door, resource: &Resource, work: &Work) -> Result<Deleted, Failure> {
+    match type_of(resource)?.delete(door, resource).await? {
+        Deletion::Done => Ok(Deleted::Done),
+        Deletion::Pending if work.tries >= STABILISE_TRIES_MAX => {
+            let text = format!("Resource {} did not stabilize.", work.request.name);
+            Err(Failure::handler(text, HandlerErrorCode::NotStabilized))
+        }
+        Deletion::Pending => Ok(Deleted::Pending),
+    }
+}

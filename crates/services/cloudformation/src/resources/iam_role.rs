@@ -1,0 +1,205 @@
+//! `AWS::IAM::Role`: a role with its inline policies.
+
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value, json};
+
+use super::schema::TAGS;
+use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, attributes, input, tags, text};
+use crate::door::{CallError, Door};
+use crate::stack::{Request, Resource, Sighting};
+
+pub(super) struct Role;
+
+const PROPERTIES: &[Property] = &[
+    Property::new("AssumeRolePolicyDocument", Kind::Json).required(),
+    Property::new("Description", Kind::Text),
+    Property::refused("ManagedPolicyArns"),
+    Property::new("MaxSessionDuration", Kind::Integer),
+    Property::new("Path", Kind::Text).replaces(),
+    Property::refused("PermissionsBoundary"),
+    Property::new(
+        "Policies",
+        Kind::List(&Kind::Object(&[
+            Property::new("PolicyDocument", Kind::Json).required(),
+            Property::new("PolicyName", Kind::Text).required(),
+        ])),
+    ),
+    Property::new("RoleName", Kind::Text).replaces(),
+    Property::new("Tags", TAGS),
+];
+
+impl ResourceType for Role {
+    fn type_name(&self) -> &'static str {
+        "AWS::IAM::Role"
+    }
+
+    fn properties(&self) -> &'static [Property] {
+        PROPERTIES
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Arn", "RoleId"]
+    }
+
+    fn naming(&self) -> Naming {
+        Naming { property: Some("RoleName"), length_max: 64, with_stack: true, is_unique: true }
+    }
+
+    fn look<'a>(&'a self, door: &'a Door, request: &'a Request) -> BoxFuture<'a, Result<Sighting, Failure>> {
+        Box::pin(async {
+            match door.call("iam", "GetRole", json!({"RoleName": request.name})).await {
+                Ok(_) => Err(Failure::exists(self.type_name(), &request.name)),
+                Err(error) if error.is_not_found() => Ok(Sighting::default()),
+                Err(error) => Err(failure(&error)),
+            }
+        })
+    }
+
+    fn create<'a>(
+        &'a self,
+        door: &'a Door,
+        request: &'a Request,
+        _: &'a Sighting,
+        resumed: bool,
+    ) -> BoxFuture<'a, Result<Made, Failure>> {
+        Box::pin(async move {
+            let properties = &request.properties;
+            let role = input([
+                ("RoleName", Some(request.name.clone().into())),
+                ("Path", properties.get("Path").cloned()),
+                ("AssumeRolePolicyDocument", properties.get("AssumeRolePolicyDocument").map(document)),
+                ("Description", properties.get("Description").cloned()),
+                ("MaxSessionDuration", properties.get("MaxSessionDuration").cloned()),
+                ("Tags", tags::listed(&tags::merged(request), "Key", "Value")),
+            ]);
+            match door.call("iam", "CreateRole", role).await {
+                Ok(_) => {}
+                // The name was free when it was looked at: an earlier try of ours has taken it.
+                Err(error) if resumed && error.error.code.contains("AlreadyExists") => {}
+                Err(error) => return Err(failure(&error)),
+            }
+            let made = async {
+                put_policies(door, request).await?;
+                made(door, &request.name).await
+            };
+            made.await.map_err(|failure| failure.leaving(&request.name))
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        door: &'a Door,
+        request: &'a Request,
+        current: &'a Resource,
+    ) -> BoxFuture<'a, Result<Made, Failure>> {
+        Box::pin(async move {
+            let name = current.physical_id.as_deref().unwrap_or_default();
+            let properties = &request.properties;
+            let trust = json!({
+                "RoleName": name,
+                "PolicyDocument": properties.get("AssumeRolePolicyDocument").map(document),
+            });
+            call(door, "UpdateAssumeRolePolicy", trust).await?;
+            let role = input([
+                ("RoleName", Some(name.into())),
+                ("Description", Some(properties.get("Description").cloned().unwrap_or_else(|| "".into()))),
+                (
+                    "MaxSessionDuration",
+                    Some(properties.get("MaxSessionDuration").cloned().unwrap_or_else(|| 3600.into())),
+                ),
+            ]);
+            call(door, "UpdateRole", role).await?;
+            let request = Request { name: name.to_owned(), ..request.clone() };
+            put_policies(door, &request).await?;
+            let kept = policy_names(properties);
+            for policy in
+                policy_names(&current.properties).into_iter().filter(|policy| !kept.contains(policy))
+            {
+                delete_policy(door, name, &policy).await?;
+            }
+            retag(door, name, &request, current).await?;
+            made(door, name).await
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        door: &'a Door,
+        resource: &'a Resource,
+    ) -> BoxFuture<'a, Result<Deletion, Failure>> {
+        Box::pin(async {
+            let name = resource.physical_id.as_deref().unwrap_or_default();
+            for policy in policy_names(&resource.properties) {
+                delete_policy(door, name, &policy).await?;
+            }
+            match door.call("iam", "DeleteRole", json!({"RoleName": name})).await {
+                Ok(_) => Ok(Deletion::Done),
+                Err(error) if error.is_not_found() => Ok(Deletion::Done),
+                Err(error) => Err(failure(&error)),
+            }
+        })
+    }
+}
+
+fn failure(error: &CallError) -> Failure {
+    Failure::of_call("Iam", error)
+}
+
+async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
+    door.call("iam", operation, input).await.map_err(|error| failure(&error))
+}
+
+async fn made(door: &Door, name: &str) -> Result<Made, Failure> {
+    let answer = call(door, "GetRole", json!({"RoleName": name})).await?;
+    let role = |member: &str| text(&answer, &["Role", member]);
+    Ok(Made {
+        physical_id: name.to_owned(),
+        attributes: attributes([("Arn", role("Arn")), ("RoleId", role("RoleId"))]),
+    })
+}
+
+/// A policy as IAM takes it: text stays text.
+fn document(value: &Value) -> Value {
+    match value {
+        Value::String(_) => value.clone(),
+        other => other.to_string().into(),
+    }
+}
+
+fn policies(properties: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
+    let policies = properties.get("Policies").and_then(Value::as_array).into_iter().flatten();
+    policies.filter_map(|policy| Some((policy.get("PolicyName")?.as_str()?, policy.get("PolicyDocument")?)))
+}
+
+fn policy_names(properties: &Map<String, Value>) -> Vec<String> {
+    policies(properties).map(|(name, _)| name.to_owned()).collect()
+}
+
+async fn put_policies(door: &Door, request: &Request) -> Result<(), Failure> {
+    for (policy, written) in policies(&request.properties) {
+        let input =
+            json!({"RoleName": request.name, "PolicyName": policy, "PolicyDocument": document(written)});
+        call(door, "PutRolePolicy", input).await?;
+    }
+    Ok(())
+}
+
+async fn delete_policy(door: &Door, role: &str, policy: &str) -> Result<(), Failure> {
+    match door.call("iam", "DeleteRolePolicy", json!({"RoleName": role, "PolicyName": policy})).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+async fn retag(door: &Door, name: &str, request: &Request, current: &Resource) -> Result<(), Failure> {
+    let before = tags::of(&current.properties, &current.tags);
+    let (set, gone) = tags::difference(&before, &tags::merged(request));
+    if let Some(set) = tags::listed(&set, "Key", "Value") {
+        call(door, "TagRole", json!({"RoleName": name, "Tags": set})).await?;
+    }
+    if !gone.is_empty() {
+        call(door, "UntagRole", json!({"RoleName": name, "TagKeys": gone})).await?;
+    }
+    Ok(())
+}

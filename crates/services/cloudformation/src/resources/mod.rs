@@ -1,0 +1,151 @@
+//! The types of resources that a stack can have: one file each.
+//!
+//! A type says which properties it has, and how it is made, changed and deleted through the door. Nothing here knows
+//! stacks, events or rollback.
+
+mod cdk_metadata;
+mod ecs_cluster;
+mod ecs_task_definition;
+mod events_rule;
+mod failure;
+mod iam_role;
+mod logs_log_group;
+mod schema;
+mod states_state_machine;
+mod tags;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+
+pub use failure::{Failure, HandlerErrorCode};
+pub use schema::{Kind, Property, conform};
+
+use crate::door::Door;
+use crate::stack::{Request, Resource, Sighting};
+
+/// A type of resources.
+///
+/// Whatever it does is done twice where a crash came between the deed and its record: every method ends as one time
+/// would have.
+pub trait ResourceType: Send + Sync {
+    /// Such as `AWS::IAM::Role`.
+    fn type_name(&self) -> &'static str;
+
+    /// The properties that AWS knows of it. Those that are not served are refused by name.
+    fn properties(&self) -> &'static [Property];
+
+    /// What `Fn::GetAtt` can be asked for.
+    fn attributes(&self) -> &'static [&'static str];
+
+    /// How a resource is called that is not given a name.
+    fn naming(&self) -> Naming;
+
+    /// Whether it carries the stack's tags.
+    fn takes_tags(&self) -> bool {
+        true
+    }
+
+    /// Looks, before anything is made, at what is there under the name.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the name is taken.
+    fn look<'a>(&'a self, door: &'a Door, request: &'a Request) -> BoxFuture<'a, Result<Sighting, Failure>>;
+
+    /// Makes it. `resumed`: an earlier try that saw `sighting` may have made some or all of it.
+    ///
+    /// # Errors
+    /// Why it could not be made, with a physical id where something is left that has to be deleted.
+    fn create<'a>(
+        &'a self,
+        door: &'a Door,
+        request: &'a Request,
+        sighting: &'a Sighting,
+        resumed: bool,
+    ) -> BoxFuture<'a, Result<Made, Failure>>;
+
+    /// Changes it from what `current` says to what `request` says, in place.
+    ///
+    /// # Errors
+    /// Why it could not be changed. Some of it may have been.
+    fn update<'a>(
+        &'a self,
+        door: &'a Door,
+        request: &'a Request,
+        current: &'a Resource,
+    ) -> BoxFuture<'a, Result<Made, Failure>>;
+
+    /// Deletes it. What is not there is deleted.
+    ///
+    /// # Errors
+    /// Why it could not be deleted.
+    fn delete<'a>(
+        &'a self,
+        door: &'a Door,
+        resource: &'a Resource,
+    ) -> BoxFuture<'a, Result<Deletion, Failure>>;
+}
+
+/// A resource that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// What `Ref` gives.
+    pub physical_id: String,
+    /// What `Fn::GetAtt` gives.
+    pub attributes: Map<String, Value>,
+}
+
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// There is nothing left.
+    Done,
+    /// The service is still at it: look again later.
+    Pending,
+}
+
+/// How a resource is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming {
+    /// The property that gives the name.
+    pub property: Option<&'static str>,
+    /// Greatest length of a name that is made up.
+    pub length_max: usize,
+    /// Whether a name that is made up begins with the stack's name.
+    pub with_stack: bool,
+    /// Whether a name stands for one resource only, so that a replacement needs another one.
+    pub is_unique: bool,
+}
+
+/// The type of that name.
+pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
+    let types: [&'static dyn ResourceType; 7] = [
+        &iam_role::Role,
+        &logs_log_group::LogGroup,
+        &states_state_machine::StateMachine,
+        &events_rule::Rule,
+        &ecs_cluster::Cluster,
+        &ecs_task_definition::TaskDefinition,
+        &cdk_metadata::Metadata,
+    ];
+    types.into_iter().find(|resource_type| resource_type.type_name() == type_name)
+}
+
+/// The members of an answer that are texts, under the names by which `Fn::GetAtt` asks for them.
+fn attributes<const N: usize>(values: [(&str, &str); N]) -> Map<String, Value> {
+    values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+}
+
+/// A text in an answer; empty where it has none.
+fn text<'v>(value: &'v Value, path: &[&str]) -> &'v str {
+    let found = path.iter().try_fold(value, |value, name| value.get(name));
+    found.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// An input of those members that are there.
+fn input<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect::<Map<_, _>>()
+        .into()
+}
