@@ -1,1 +1,71 @@
-fn main() {}
+//! `runwright`: AWS's event-driven batch stack on your own machines.
+
+mod commands;
+mod config;
+mod credentials;
+mod driver;
+mod operator;
+mod run;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use config::Settings;
+
+/// EventBridge, Step Functions, ECS, IAM, CloudWatch Logs and CloudFormation on your own machines.
+#[derive(Parser)]
+#[command(name = "runwright", version, about, long_about = None, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the AWS APIs until interrupted.
+    Serve(Settings),
+    /// Deploy a template, fire a rule or start a machine, and show what happens.
+    Run(Box<run::RunArgs>),
+    /// Print the settings that point AWS clients here, for a shell to evaluate.
+    Env(Settings),
+    /// Say what can run containers here, which driver is used, and why.
+    Doctor(Settings),
+    /// Load, pull, list and remove images of the embedded driver.
+    Image(commands::image::ImageArgs),
+}
+
+fn main() -> ExitCode {
+    // A container's shim is this same program. It must not have threads: look for it before anything starts one.
+    container::embedded::run_supervisor_if_requested();
+    let command = Cli::parse().command;
+    start_logging();
+    match start(command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("runwright: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(settings) => commands::serve::serve(settings.decide()?).await,
+            Command::Run(args) => run::run(*args).await,
+            Command::Env(settings) => commands::env::print(&settings.decide()?).await,
+            Command::Doctor(settings) => commands::doctor::examine(&settings.decide()?).await,
+            Command::Image(args) => commands::image::manage(args).await,
+        }
+    })
+}
+
+/// Logs go to standard error; `RUNWRIGHT_LOG` says which (`info`, `debug`, `audit=debug`, ...).
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RUNWRIGHT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
+}

@@ -1,0 +1,244 @@
+//! What the program is told: flags, then the environment, then `runwright.toml`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use types::{AccountId, Region};
+
+/// Where the configuration file is looked for when nobody says where it is.
+const FILE_NAME: &str = "runwright.toml";
+
+/// Options that several commands share. What is absent here may be in the file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Read this configuration file [default: runwright.toml, if there is one].
+    #[arg(long, env = "RUNWRIGHT_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Listen here [default: 127.0.0.1:4566; for `run`: a free port].
+    #[arg(long, env = "RUNWRIGHT_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    /// Keep data here [default: the platform's data directory; for `run`: nothing is kept].
+    #[arg(long, env = "RUNWRIGHT_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Accept the key "test" with the secret "test" as root, and allow the image "host". Only on loopback.
+    #[arg(long, env = "RUNWRIGHT_DEV", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub dev: Option<bool>,
+
+    /// What runs containers.
+    #[arg(long, env = "RUNWRIGHT_DRIVER", value_name = "DRIVER")]
+    pub driver: Option<DriverChoice>,
+
+    /// Docker Engine's or Podman's socket [default: DOCKER_HOST, then where they usually are].
+    #[arg(long, env = "RUNWRIGHT_DOCKER_HOST", value_name = "unix://PATH")]
+    pub docker_host: Option<String>,
+
+    /// Allow the image "host": this machine's file system, read-only under a private writable layer.
+    #[arg(long, env = "RUNWRIGHT_HOST_IMAGE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub host_image: Option<bool>,
+
+    /// The account [default: 000000000000].
+    #[arg(long, env = "RUNWRIGHT_ACCOUNT", value_name = "12 DIGITS", value_parser = account)]
+    pub account: Option<String>,
+
+    /// The region of what this program does by itself [default: us-east-1]. Clients name theirs.
+    #[arg(long, env = "RUNWRIGHT_REGION", value_name = "REGION")]
+    pub region: Option<String>,
+}
+
+/// Which driver to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DriverChoice {
+    /// The embedded one where it can run, else Docker Engine or Podman.
+    #[default]
+    Auto,
+    /// Linux namespaces and control groups, without a daemon.
+    Embedded,
+    /// Docker Engine or Podman.
+    Docker,
+}
+
+/// Everything decided.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// Where data is kept.
+    pub data_dir: PathBuf,
+    /// Whether `test`/`test` is root.
+    pub dev: bool,
+    /// Which driver to use.
+    pub driver: DriverChoice,
+    /// Docker's socket, if somebody named it.
+    pub docker_host: Option<String>,
+    /// Whether the image `host` is allowed.
+    pub host_image: bool,
+    /// The account.
+    pub account: AccountId,
+    /// The region of what the program does by itself.
+    pub region: Region,
+}
+
+/// A data directory that is gone when this is dropped.
+pub struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "the temporary data directory stays");
+        }
+    }
+}
+
+impl Settings {
+    /// What `serve`, `env`, `doctor` and `image` work with.
+    ///
+    /// # Errors
+    /// A file that cannot be read or says what nobody understands; `--dev` on an address that others can reach.
+    pub fn decide(self) -> anyhow::Result<Config> {
+        let settings = self.with_file()?;
+        let listen = settings.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4566));
+        settings.with_defaults(listen, default_data_dir)
+    }
+
+    /// What `run` works with: a free port, the image `host` allowed, and data that are gone at the end unless a
+    /// directory was named.
+    ///
+    /// # Errors
+    /// As for [`Settings::decide`].
+    pub fn for_run(self) -> anyhow::Result<(Config, Option<Temporary>)> {
+        let mut settings = self.with_file()?;
+        settings.host_image.get_or_insert(true);
+        let listen = settings.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+        let temporary = settings.data_dir.is_none();
+        let config = settings.with_defaults(listen, temporary_data_dir)?;
+        let temporary = temporary.then(|| Temporary(config.data_dir.clone()));
+        Ok((config, temporary))
+    }
+
+    fn with_file(self) -> anyhow::Result<Self> {
+        let file = match &self.config {
+            Some(path) => read(path)?,
+            None if Path::new(FILE_NAME).exists() => read(Path::new(FILE_NAME))?,
+            None => Self::default(),
+        };
+        Ok(Self {
+            config: self.config,
+            listen: self.listen.or(file.listen),
+            data_dir: self.data_dir.or(file.data_dir),
+            dev: self.dev.or(file.dev),
+            driver: self.driver.or(file.driver),
+            docker_host: self.docker_host.or(file.docker_host),
+            host_image: self.host_image.or(file.host_image),
+            account: self.account.or(file.account),
+            region: self.region.or(file.region),
+        })
+    }
+
+    fn with_defaults(
+        self,
+        listen: SocketAddr,
+        data_dir: fn() -> anyhow::Result<PathBuf>,
+    ) -> anyhow::Result<Config> {
+        let dev = self.dev.unwrap_or(false);
+        if dev && !listen.ip().is_loopback() {
+            bail!(
+                "--dev accepts the key test/test: it is refused on {listen}, which other machines may reach. Listen \
+                 on 127.0.0.1, or leave --dev out and use the keys that `runwright env` prints."
+            );
+        }
+        let account = self.account.unwrap_or_else(|| "000000000000".to_owned());
+        Ok(Config {
+            listen,
+            data_dir: self.data_dir.map_or_else(data_dir, Ok)?,
+            dev,
+            driver: self.driver.unwrap_or_default(),
+            docker_host: self.docker_host.or_else(|| std::env::var("DOCKER_HOST").ok()),
+            host_image: self.host_image.unwrap_or(dev),
+            account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
+            region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Settings> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is not an account: twelve digits"))
+    }
+}
+
+/// `/var/lib/runwright` for root; else `$XDG_DATA_HOME/runwright`, `~/.local/share/runwright`.
+fn default_data_dir() -> anyhow::Result<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    if let Some(folder) = std::env::var_os("XDG_DATA_HOME").filter(|folder| !folder.is_empty()) {
+        return Ok(PathBuf::from(folder).join("runwright"));
+    }
+    match home {
+        Some(home) if home == Path::new("/root") => Ok(PathBuf::from("/var/lib/runwright")),
+        Some(home) => Ok(home.join(".local/share/runwright")),
+        None => bail!("there is no HOME: say where to keep data with --data-dir"),
+    }
+}
+
+fn temporary_data_dir() -> anyhow::Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("runwright-{}", api::ids::alphanumeric(10)));
+    std::fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_come_before_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("runwright.toml");
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\nregion = \"eu-central-1\"\ndata-dir = \"/d\"\n")
+            .unwrap();
+        let flags = Settings {
+            config: Some(file),
+            listen: Some("127.0.0.1:2".parse().unwrap()),
+            ..Settings::default()
+        };
+        let config = flags.decide().unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.region.as_str(), "eu-central-1");
+        assert_eq!(config.data_dir, Path::new("/d"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("runwright.toml");
+        std::fs::write(&file, "lisen = \"127.0.0.1:1\"\n").unwrap();
+        let error = Settings { config: Some(file), ..Settings::default() }.decide().unwrap_err();
+        assert!(format!("{error:#}").contains("unknown field `lisen`"), "{error:#}");
+    }
+
+    #[test]
+    fn dev_stays_on_loopback() {
+        let settings = Settings {
+            listen: Some("0.0.0.0:4566".parse().unwrap()),
+            dev: Some(true),
+            data_dir: Some(PathBuf::from("/d")),
+            ..Settings::default()
+        };
+        assert!(settings.decide().unwrap_err().to_string().starts_with("--dev accepts the key test/test"));
+    }
+}

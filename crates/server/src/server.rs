@@ -1,0 +1,111 @@
+//! The whole stack in one process: what `serve` and `run` start. The wiring is on this screen.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use api::{Dispatcher, Service};
+use clock::Clock;
+use container::DriverKind;
+use store::{SqliteStore, Store};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use wire::Wire;
+
+use crate::config::Config;
+use crate::credentials::{self, Credentials};
+use crate::operator::Operator;
+
+/// A running stack.
+pub struct Server {
+    operator: Operator,
+    endpoint: String,
+    driver: Option<DriverKind>,
+    shutdown: oneshot::Sender<()>,
+    http: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Opens the store, takes up what was left from before, and listens.
+    ///
+    /// # Errors
+    /// A data directory that cannot be used, an address that cannot be listened on.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("cannot create {}", config.data_dir.display()))?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data_dir.join("store"))?);
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let (driver, refusal) = crate::driver::choose(&config).await;
+        if let Some(refusal) = &refusal {
+            tracing::warn!("{refusal}");
+        }
+
+        let dispatcher = Dispatcher::new(Clock::Wall);
+        let identities = iam::Configuration { test_key_account: config.dev.then(|| config.account.clone()) };
+        let iam = iam::Iam::new(Arc::clone(&store), &dispatcher, identities);
+        let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
+        let events = events::Events::new(Arc::clone(&store), dispatcher.clone());
+        let executions = states::Config::default();
+        let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
+        let tasks = ecs::Config { endpoint_url: Some(endpoint.clone()) };
+        let ecs = Arc::new(ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks));
+        let cloudformation = Arc::new(cloudformation::CloudFormation::new(store, dispatcher.clone()));
+        let services: [Arc<dyn Service>; 7] = [
+            Arc::new(iam.clone()),
+            Arc::new(iam.sts()),
+            Arc::new(logs.clone()),
+            Arc::new(events.clone()),
+            Arc::clone(&states) as _,
+            Arc::clone(&ecs) as _,
+            Arc::clone(&cloudformation) as _,
+        ];
+        dispatcher.install(services);
+
+        // Rules are known before anybody puts an event; executions are open before an event can reach one.
+        iam.start();
+        logs.start();
+        events.load().await?;
+        states.start().await?;
+        ecs.start().await?;
+        events.start().await?;
+        cloudformation.start().await?;
+
+        let key = iam.ensure_root_key(&config.account).await?;
+        credentials::write(&config, &endpoint, &key)?;
+        let (shutdown, stopped) = oneshot::channel();
+        let wire = Wire::new(dispatcher.clone(), Arc::new(Credentials(iam)), Clock::Wall);
+        let http = tokio::spawn(wire.serve(listener, async {
+            // A sender that is gone means the same as one that has sent.
+            let _ = stopped.await;
+        }));
+        let operator = Operator::new(dispatcher, config.account, config.region);
+        let driver = refusal.is_none().then(|| driver.kind());
+        Ok(Self { operator, endpoint, driver, shutdown, http })
+    }
+
+    /// Calls made as the account's root principal.
+    pub fn operator(&self) -> Operator {
+        self.operator.clone()
+    }
+
+    /// `http://ADDRESS:PORT`.
+    pub fn endpoint(&self) -> String {
+        self.endpoint.clone()
+    }
+
+    /// What runs containers; `None` where nothing can.
+    pub fn driver_kind(&self) -> Option<DriverKind> {
+        self.driver
+    }
+
+    /// Listens no more and lets open requests finish. Containers go on; the next start takes them over.
+    pub async fn stop(self) {
+        let _ = self.shutdown.send(());
+        if let Ok(Err(error)) = self.http.await {
+            tracing::warn!(%error, "the HTTP server did not end well");
+        }
+    }
+}
