@@ -66,8 +66,6 @@ pub(crate) enum Origin {
 pub(crate) struct PathFailure {
     /// Jayway's words.
     pub(crate) reason: String,
-    /// What was searched.
-    pub(crate) searched: Value,
 }
 
 impl Expression {
@@ -82,7 +80,7 @@ impl Expression {
     /// The value, for the field `field` of a payload template.
     pub(crate) fn evaluate<'a>(&self, field: &str, scope: &Scope<'a>) -> Result<Cow<'a, Value>, Failure> {
         match self {
-            Self::Path(path) => path.find(scope).map_err(|failure| failure.in_field(path, field)),
+            Self::Path(path) => path.find(scope).map_err(|_| path.missing_in(field, scope)),
             Self::Call(call) => call.evaluate(scope).map(Cow::Owned),
         }
     }
@@ -130,19 +128,14 @@ impl QueryPath {
             Origin::Input => self.find_in(scope.input),
             Origin::Context => self.find_in_context(scope),
             Origin::Variable(name) => {
-                let value = scope.variables.get(name).ok_or_else(|| PathFailure {
-                    reason: format!("The variable '{name}' is not assigned"),
-                    searched: scope.input.clone(),
-                })?;
-                self.find_in(&value).map(|found| Cow::Owned(found.into_owned()))
+                let unassigned = || PathFailure { reason: format!("The variable '{name}' is not assigned") };
+                self.find_in(scope.variables.get(name).ok_or_else(unassigned)?)
             }
         }
     }
 
     fn find_in<'a>(&self, document: &'a Value) -> Result<Cow<'a, Value>, PathFailure> {
-        self.path
-            .find(document)
-            .map_err(|error| PathFailure { reason: error.to_string(), searched: document.clone() })
+        self.path.find(document).map_err(|error| PathFailure { reason: error.to_string() })
     }
 
     /// Only the part of the context object that the path leads into is built: the execution's input and the items of a
@@ -151,9 +144,7 @@ impl QueryPath {
         let part = scope.context.part(self.path.property(0), self.path.property(1));
         match self.path.find(&part) {
             Ok(found) => Ok(Cow::Owned(found.into_owned())),
-            Err(error) => {
-                Err(PathFailure { reason: error.to_string(), searched: scope.context.part(None, None) })
-            }
+            Err(error) => Err(PathFailure { reason: error.to_string() }),
         }
     }
 
@@ -164,24 +155,24 @@ impl QueryPath {
             Failure::new(ErrorName::Runtime, cause)
         })
     }
-}
 
-impl PathFailure {
+    /// What was searched, as error texts show it.
+    pub(crate) fn searched<'a>(&self, scope: &Scope<'a>) -> Cow<'a, Value> {
+        match self.origin {
+            Origin::Context => Cow::Owned(scope.context.part(None, None)),
+            Origin::Input | Origin::Variable(_) => Cow::Borrowed(scope.input),
+        }
+    }
+
     /// The failure of a payload template's field.
-    fn in_field(self, path: &QueryPath, field: &str) -> Failure {
-        let cause = match (&path.origin, &self.searched) {
+    fn missing_in(&self, field: &str, scope: &Scope<'_>) -> Failure {
+        let (text, searched) = (&self.text, self.searched(scope));
+        let cause = match (&self.origin, searched.as_ref()) {
             (Origin::Input, Value::Null) => {
                 "Unable to apply Path transformation to null or empty input.".to_owned()
             }
-            (Origin::Variable(_), searched) => {
-                format!(
-                    "The Variable path '{}' referenced in '{field}' could not be found in the input '{searched}'",
-                    path.text
-                )
-            }
-            (_, searched) => format!(
-                "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{searched}'",
-                path.text
+            _ => format!(
+                "The JSONPath '{text}' specified for the field '{field}' could not be found in the input '{searched}'"
             ),
         };
         Failure::new(ErrorName::Runtime, cause)

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::error_name::{ErrorName, Failure};
-use crate::expression::{PathFailure, QueryPath, Scope};
+use crate::expression::{QueryPath, Scope};
 
 /// A call with its arguments.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl Call {
         match argument {
             Argument::Literal(value) => Ok(Cow::Borrowed(value)),
             Argument::Text(text) => Ok(Cow::Borrowed(&text.value)),
-            Argument::Path(path) => path.find(scope).map_err(|failure| self.missing(path, &failure)),
+            Argument::Path(path) => path.find(scope).map_err(|_| self.missing(path, scope)),
             Argument::Call(call) => call.evaluate(scope).map(Cow::Owned),
         }
     }
@@ -130,13 +130,13 @@ impl Call {
     }
 
     /// A path that leads nowhere is no fault of the function.
-    fn missing(&self, path: &QueryPath, failure: &PathFailure) -> Failure {
+    fn missing(&self, path: &QueryPath, scope: &Scope<'_>) -> Failure {
         let cause = format!(
             "The function '{}' had the following error: The JsonPath argument for the field '{}' could not be found in \
              the input '{}'",
             self.text,
             path.text(),
-            failure.searched
+            path.searched(scope)
         );
         Failure::new(ErrorName::Runtime, cause)
     }

@@ -344,11 +344,13 @@ impl<'a> Run<'a> {
                 format!("The variable '{name}' is assigned in an outer scope and cannot be assigned here.");
             return Err(Failure::new(ErrorName::Runtime, cause));
         }
+        let assigned: Vec<(Arc<str>, Payload)> =
+            assigned.into_iter().map(|(name, value)| (name, Payload::new(value))).collect();
         let shown =
-            assigned.iter().map(|(name, value)| (Arc::clone(name), value.to_string().into())).collect();
+            assigned.iter().map(|(name, value)| (Arc::clone(name), Arc::clone(value.text()))).collect();
         if let Some(frame) = self.execution.frames.change(frame) {
             let variables: &mut Variables = Arc::make_mut(&mut frame.variables);
-            variables.extend(assigned.into_iter().map(|(name, value)| (name, Arc::new(value))));
+            variables.extend(assigned);
         }
         if self.visible(frame).bytes() > VARIABLES_BYTES {
             let cause = format!("The variables exceed the limit of {VARIABLES_BYTES} bytes.");

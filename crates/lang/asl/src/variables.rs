@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::payload::Payload;
+
 /// The variables of one scope.
-pub(crate) type Variables = BTreeMap<Arc<str>, Arc<Value>>;
+pub(crate) type Variables = BTreeMap<Arc<str>, Payload>;
 
 /// What `Assign` gives: names with new values.
 pub(crate) type Assigned = Vec<(Arc<str>, Value)>;
@@ -30,8 +32,8 @@ impl Visible {
     }
 
     /// The variable's value, from the innermost scope that has it.
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<Value>> {
-        self.0.iter().find_map(|scope| scope.get(name).map(Arc::clone))
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find_map(|scope| scope.get(name).map(Payload::value))
     }
 
     /// Whether a scope around the innermost has the variable.
@@ -41,7 +43,10 @@ impl Visible {
 
     /// Bytes of all values as JSON, roughly what AWS counts against the limit of an execution.
     pub(crate) fn bytes(&self) -> usize {
-        let text = |value: &Arc<Value>| value.to_string().len();
-        self.0.iter().flat_map(|scope| scope.iter()).map(|(name, value)| name.len() + text(value)).sum()
+        self.0
+            .iter()
+            .flat_map(|scope| scope.iter())
+            .map(|(name, value)| name.len() + value.text().len())
+            .sum()
     }
 }

@@ -14,9 +14,39 @@ pub(crate) fn find<'a>(path: &Path, document: &'a Value) -> Result<Cow<'a, Value
     if path.is_definite() {
         return follow(path, &path.segments, document).map(Cow::Borrowed);
     }
-    let mut found = Vec::new();
-    select(&path.segments, document, document, &mut found);
-    Ok(Cow::Owned(Value::Array(found.into_iter().map(Cow::into_owned).collect())))
+    let mut selection = Selection::new(STEPS);
+    select(&path.segments, document, document, &mut selection);
+    if selection.is_exhausted() {
+        return Err(NotFound(format!("Too many values to search for path: {path}")));
+    }
+    Ok(Cow::Owned(selection.into_array()))
+}
+
+/// Values that one path looks at, at most: `$..*..*..*` would look at the document's size to the third power.
+const STEPS: usize = 10_000_000;
+
+/// The same, for a path in a filter, which is applied to every element.
+pub(crate) const FILTER_STEPS: usize = 10_000;
+
+/// What has been found, and how much may still be looked at.
+pub(crate) struct Selection<'a> {
+    pub(crate) found: Vec<Cow<'a, Value>>,
+    steps_left: usize,
+}
+
+impl Selection<'_> {
+    pub(crate) fn new(steps: usize) -> Self {
+        Self { found: Vec::new(), steps_left: steps }
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.steps_left == 0
+    }
+
+    /// The values found, as the array that an indefinite path gives.
+    pub(crate) fn into_array(self) -> Value {
+        self.found.into_iter().map(Cow::into_owned).collect()
+    }
 }
 
 /// Everything that `segments` select below `value`, in the order of the document. What is not there selects nothing.
@@ -24,41 +54,47 @@ pub(crate) fn select<'a>(
     segments: &[Segment],
     value: &'a Value,
     root: &'a Value,
-    found: &mut Vec<Cow<'a, Value>>,
+    selection: &mut Selection<'a>,
 ) {
+    selection.steps_left = selection.steps_left.saturating_sub(1);
+    if selection.is_exhausted() {
+        return;
+    }
     let Some((segment, rest)) = segments.split_first() else {
-        found.push(Cow::Borrowed(value));
+        selection.found.push(Cow::Borrowed(value));
         return;
     };
     match segment {
         Segment::Property(name) => {
-            value.get(name).into_iter().for_each(|child| select(rest, child, root, found));
+            value.get(name).into_iter().for_each(|child| select(rest, child, root, selection));
         }
-        Segment::Properties(names) if rest.is_empty() => found.extend(subset(names, value).map(Cow::Owned)),
+        Segment::Properties(names) if rest.is_empty() => {
+            selection.found.extend(subset(names, value).map(Cow::Owned))
+        }
         Segment::Properties(names) => {
             names
                 .iter()
                 .filter_map(|name| value.get(name))
-                .for_each(|child| select(rest, child, root, found));
+                .for_each(|child| select(rest, child, root, selection));
         }
         Segment::Index(index) => {
-            element(value, *index).into_iter().for_each(|child| select(rest, child, root, found));
+            element(value, *index).into_iter().for_each(|child| select(rest, child, root, selection));
         }
         Segment::Indices(indices) => {
             let children = indices.iter().filter_map(|index| element(value, *index));
-            children.for_each(|child| select(rest, child, root, found));
+            children.for_each(|child| select(rest, child, root, selection));
         }
         Segment::Slice { from, to } => {
-            slice(value, *from, *to).for_each(|child| select(rest, child, root, found));
+            slice(value, *from, *to).for_each(|child| select(rest, child, root, selection));
         }
-        Segment::Wildcard => children(value).for_each(|child| select(rest, child, root, found)),
-        Segment::Descend => descend(rest, value, root, found),
+        Segment::Wildcard => children(value).for_each(|child| select(rest, child, root, selection)),
+        Segment::Descend => descend(rest, value, root, selection),
         // An object is tested itself; of an array, each element is.
         Segment::Filter(filter) => match value {
-            Value::Object(_) if filter.accepts(value, root) => select(rest, value, root, found),
+            Value::Object(_) if filter.accepts(value, root) => select(rest, value, root, selection),
             Value::Array(elements) => {
                 let accepted = elements.iter().filter(|element| filter.accepts(element, root));
-                accepted.for_each(|element| select(rest, element, root, found));
+                accepted.for_each(|element| select(rest, element, root, selection));
             }
             _ => {}
         },
@@ -66,9 +102,9 @@ pub(crate) fn select<'a>(
     }
 }
 
-fn descend<'a>(rest: &[Segment], value: &'a Value, root: &'a Value, found: &mut Vec<Cow<'a, Value>>) {
-    select(rest, value, root, found);
-    children(value).for_each(|child| descend(rest, child, root, found));
+fn descend<'a>(rest: &[Segment], value: &'a Value, root: &'a Value, selection: &mut Selection<'a>) {
+    select(rest, value, root, selection);
+    children(value).for_each(|child| descend(rest, child, root, selection));
 }
 
 fn children(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {

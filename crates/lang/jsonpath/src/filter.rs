@@ -1,11 +1,12 @@
 //! Filters: `[?(@.price < 10 && @.category in ['a','b'])]`.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use regex::Regex;
 use serde_json::Value;
 
-use crate::evaluate::select;
+use crate::evaluate::{FILTER_STEPS, Selection, select};
 use crate::parse::{Cursor, quoted, segments};
 use crate::{ParseError, Segment};
 
@@ -226,12 +227,12 @@ impl Operand {
 fn path_value(segments: &[Segment], from: &Value, root: &Value) -> Option<Value> {
     let last = segments.len().saturating_sub(1);
     let definite = segments.iter().enumerate().all(|(at, segment)| segment.is_definite(at == last));
-    let mut found = Vec::new();
-    select(segments, from, root, &mut found);
+    let mut selection = Selection::new(FILTER_STEPS);
+    select(segments, from, root, &mut selection);
     if definite {
-        return found.pop().map(std::borrow::Cow::into_owned);
+        return selection.found.pop().map(Cow::into_owned);
     }
-    Some(Value::Array(found.into_iter().map(std::borrow::Cow::into_owned).collect()))
+    Some(selection.into_array())
 }
 
 impl Operator {
