@@ -1,1 +1,125 @@
-//! Later.
+//! `cases/`: one behaviour a file, as calls and what comes of them.
+//!
+//! A case is `source` and `steps`. A step is a `call` with its `input` and either its `answer` or its `error` (code and
+//! text), or `advance` (seconds that the clock moves), or `given`: all that targets were given since the last such step,
+//! sorted by operation. `fails` before that lists errors with which targets answer first, as `[operation, code, status]`.
+//! `<any>` stands for whatever is made up. `UPDATE=1` writes what came of it into the file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use api::AwsError;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn cases_come_out_as_written() {
+    let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"));
+    assert!(files.len() >= 60, "only {} cases", files.len());
+    let mut failures = Vec::new();
+    for file in files {
+        let mut case: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let before = case.clone();
+        failures
+            .extend(run(&mut case).await.into_iter().map(|failure| format!("{}: {failure}", file.display())));
+        if before != case && std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&case).unwrap())).unwrap();
+        }
+    }
+    assert!(failures.is_empty(), "\n{}\n{} failed", failures.join("\n"), failures.len());
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Runs a case and writes what came of it over what was expected.
+async fn run(case: &mut Value) -> Vec<String> {
+    let world = World::new().await;
+    let (mut failures, mut seen) = (Vec::new(), 0);
+    for step in case["steps"].as_array_mut().unwrap() {
+        let (key, got) = if let Some(operation) = step["call"].as_str() {
+            match world.call(operation, step["input"].clone()).await {
+                Ok(answer) => ("answer", answer),
+                Err(error) => ("error", json!([error.code, error.message])),
+            }
+        } else if let Some(seconds) = step["advance"].as_u64() {
+            world.clock.advance(Duration::from_secs(seconds));
+            continue;
+        } else if let Some(fails) = step["fails"].as_array() {
+            for one in fails {
+                let status = u16::try_from(one[2].as_u64().unwrap()).unwrap();
+                let error = AwsError::new(one[1].as_str().unwrap().to_owned(), "as the case says")
+                    .with_status(status);
+                world.targets.fail(one[0].as_str().unwrap(), [error]);
+            }
+            continue;
+        } else {
+            ("given", given(&world, step["given"].as_array().unwrap(), &mut seen).await)
+        };
+        if !matches(&step[key], &got) {
+            failures.push(format!("{}: want {}, got {got} as {key}", step["call"], expected(step)));
+            let step = step.as_object_mut().unwrap();
+            step.remove("answer");
+            step.remove("error");
+            step.insert(key.to_owned(), got);
+        }
+    }
+    failures
+}
+
+fn expected(step: &Value) -> &Value {
+    ["answer", "error", "given"].iter().find_map(|key| step.get(key)).unwrap_or(&Value::Null)
+}
+
+/// What targets were given since `seen`, once it is as much as was wanted.
+async fn given(world: &World, wanted: &[Value], seen: &mut usize) -> Value {
+    let operations: std::collections::BTreeSet<&str> =
+        wanted.iter().filter_map(|one| one["operation"].as_str()).collect();
+    for operation in operations {
+        let before =
+            world.targets.given().iter().take(*seen).filter(|one| one.operation == operation).count();
+        let now = wanted.iter().filter(|one| one["operation"] == operation).count();
+        world.targets.given_of(operation, before + now).await;
+    }
+    let all = world.targets.given();
+    let mut new: Vec<_> = all.iter().skip(*seen).collect();
+    new.sort_by_key(|one| one.operation.clone());
+    *seen = all.len();
+    let shown = |one: &crate::world::Given| {
+        json!({
+            "service": one.service, "operation": one.operation, "as": one.principal.arn(), "input": one.input,
+        })
+    };
+    new.into_iter().map(shown).collect()
+}
+
+fn matches(want: &Value, got: &Value) -> bool {
+    match (want, got) {
+        (Value::String(want), _) if want == "<any>" => !got.is_null(),
+        (Value::String(want), Value::String(got)) if want.contains("<any>") => {
+            let pattern = regex::escape(want).replace("<any>", ".+");
+            regex::Regex::new(&format!("(?s)^{pattern}$")).unwrap().is_match(got)
+        }
+        (Value::Array(want), Value::Array(got)) => {
+            want.len() == got.len() && want.iter().zip(got).all(|(want, got)| matches(want, got))
+        }
+        (Value::Object(want), Value::Object(got)) => {
+            want.len() == got.len()
+                && want.iter().all(|(name, want)| got.get(name).is_some_and(|got| matches(want, got)))
+        }
+        _ => want == got,
+    }
+}

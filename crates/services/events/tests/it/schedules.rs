@@ -1,1 +1,199 @@
-//! Later.
+//! Schedules on the virtual clock: when they fire, and when they do not.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use types::Timestamp;
+
+use crate::world::{LOG_GROUP, MACHINE, ROLE, World, in_time, start};
+
+async fn scheduled(world: &World, name: &str, expression: &str) {
+    world.ok("PutRule", json!({"Name": name, "ScheduleExpression": expression})).await;
+    let target = json!({"Id": "1", "Arn": MACHINE, "RoleArn": ROLE});
+    world.ok("PutTargets", json!({"Rule": name, "Targets": [target]})).await;
+}
+
+/// The times and rules of the occurrences that started something, sorted.
+fn fired(world: &World) -> Vec<(String, String)> {
+    let of = |one: &crate::world::Given| {
+        let event: Value = serde_json::from_str(one.input["input"].as_str().unwrap()).unwrap();
+        let rule = event["resources"][0].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        (event["time"].as_str().unwrap().to_owned(), rule)
+    };
+    let given = world.targets.given();
+    let mut fired: Vec<_> = given.iter().filter(|one| one.operation == "StartExecution").map(of).collect();
+    fired.sort();
+    fired
+}
+
+fn at(seconds: i64, rule: &str) -> (String, String) {
+    (Timestamp::from_seconds(start().as_seconds() + seconds).to_iso_seconds(), rule.to_owned())
+}
+
+/// Moves the clock second by second, and waits each time until whatever is due has been done: a rule of its own that is
+/// fired by hand, and every delivery there is.
+async fn pass(world: &World, seconds: u64) {
+    for _ in 0..seconds {
+        world.clock.advance(Duration::from_secs(1));
+        settle(world).await;
+    }
+}
+
+async fn settle(world: &World) {
+    let due_later = async {
+        loop {
+            let outcomes = world.store.list("events/outcome", store::Range::prefix("")).await.unwrap();
+            let pending = outcomes.iter().any(|one| String::from_utf8_lossy(&one.value).contains("PENDING"));
+            if !pending {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    // Firing takes a read, a commit and a few turns; a commit of our own goes through the same thread behind it.
+    for _ in 0..3 {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let mut batch = store::Batch::new();
+        batch.put("test", "turn", Vec::new());
+        world.store.submit(batch).durable().await.unwrap();
+    }
+    in_time(due_later).await;
+}
+
+#[tokio::test]
+async fn a_rate_counts_from_when_the_rule_was_put() {
+    let world = World::new().await;
+    scheduled(&world, "r", "rate(1 minute)").await;
+    pass(&world, 59).await;
+    assert_eq!(fired(&world), []);
+    pass(&world, 1).await;
+    assert_eq!(fired(&world), [at(60, "r")]);
+    pass(&world, 120).await;
+    assert_eq!(fired(&world), [at(60, "r"), at(120, "r"), at(180, "r")]);
+}
+
+#[tokio::test]
+async fn cron_fires_at_its_minute() {
+    // It is 22:13:20.
+    let world = World::new().await;
+    scheduled(&world, "r", "cron(14 22 * * ? *)").await;
+    pass(&world, 39).await;
+    assert_eq!(fired(&world), []);
+    pass(&world, 60).await;
+    assert_eq!(fired(&world), [at(40, "r")]);
+    world.clock.advance_to(start() + Duration::from_secs(24 * 3600 + 40));
+    settle(&world).await;
+    assert_eq!(fired(&world), [at(40, "r"), at(24 * 3600 + 40, "r")]);
+}
+
+#[tokio::test]
+async fn many_rules_fire_at_the_same_time_each_once() {
+    let world = World::new().await;
+    for rule in ["a", "b", "c", "d", "e", "f"] {
+        scheduled(&world, rule, "cron(* * * * ? *)").await;
+    }
+    pass(&world, 100).await;
+    let rules = ["a", "b", "c", "d", "e", "f"];
+    let expected: Vec<_> =
+        [40, 100].into_iter().flat_map(|seconds| rules.map(|rule| at(seconds, rule))).collect();
+    assert_eq!(fired(&world), expected);
+}
+
+#[tokio::test]
+async fn a_disabled_rule_is_silent_and_counts_anew_when_enabled() {
+    let world = World::new().await;
+    scheduled(&world, "r", "rate(1 minute)").await;
+    pass(&world, 30).await;
+    world.ok("DisableRule", json!({"Name": "r"})).await;
+    pass(&world, 60).await;
+    assert_eq!(fired(&world), []);
+    world.ok("EnableRule", json!({"Name": "r"})).await;
+    pass(&world, 59).await;
+    assert_eq!(fired(&world), []);
+    pass(&world, 1).await;
+    assert_eq!(fired(&world), [at(150, "r")]);
+}
+
+#[tokio::test]
+async fn what_was_due_more_than_a_minute_ago_is_skipped() {
+    let world = World::new().await;
+    scheduled(&world, "late", "cron(14 22 * * ? *)").await;
+    world.clock.advance(Duration::from_secs(40 + 60));
+    settle(&world).await;
+    assert_eq!(fired(&world), [at(40, "late")]);
+
+    let world = World::new().await;
+    scheduled(&world, "too-late", "cron(14 22 * * ? *)").await;
+    world.clock.advance(Duration::from_secs(40 + 61));
+    settle(&world).await;
+    assert_eq!(fired(&world), []);
+    // The next day's comes.
+    world.clock.advance_to(start() + Duration::from_secs(24 * 3600 + 40));
+    settle(&world).await;
+    assert_eq!(fired(&world), [at(24 * 3600 + 40, "too-late")]);
+}
+
+#[tokio::test]
+async fn of_several_missed_occurrences_the_recent_ones_fire() {
+    let world = World::new().await;
+    scheduled(&world, "r", "rate(1 minute)").await;
+    world.clock.advance(Duration::from_secs(600));
+    // One after the other: each sets the timer of the next.
+    for _ in 0..4 {
+        settle(&world).await;
+    }
+    assert_eq!(fired(&world), [at(540, "r"), at(600, "r")]);
+    pass(&world, 60).await;
+    assert_eq!(fired(&world), [at(540, "r"), at(600, "r"), at(660, "r")]);
+}
+
+#[tokio::test]
+async fn the_same_rule_again_keeps_its_rhythm_and_another_schedule_starts_one() {
+    let world = World::new().await;
+    scheduled(&world, "r", "rate(1 minute)").await;
+    pass(&world, 30).await;
+    scheduled(&world, "r", "rate(1 minute)").await;
+    world.ok("TagResource", json!({
+        "ResourceARN": "arn:aws:events:us-east-1:000000000000:rule/r", "Tags": [{"Key": "k", "Value": "v"}],
+    })).await;
+    pass(&world, 30).await;
+    assert_eq!(fired(&world), [at(60, "r")]);
+    scheduled(&world, "r", "rate(2 minutes)").await;
+    pass(&world, 119).await;
+    assert_eq!(fired(&world), [at(60, "r")]);
+    pass(&world, 1).await;
+    assert_eq!(fired(&world), [at(60, "r"), at(180, "r")]);
+}
+
+#[tokio::test]
+async fn a_rule_whose_targets_change_while_it_is_due_still_fires() {
+    let world = World::new().await;
+    scheduled(&world, "r", "rate(1 minute)").await;
+    world.clock.advance(Duration::from_secs(60));
+    // Nobody has looked at the timer yet.
+    let log = json!({"Id": "2", "Arn": LOG_GROUP});
+    world.ok("PutTargets", json!({"Rule": "r", "Targets": [log]})).await;
+    settle(&world).await;
+    assert_eq!(fired(&world), [at(60, "r")]);
+}
+
+#[tokio::test]
+async fn a_rule_that_is_disabled_deleted_or_changed_while_due_does_not_fire_the_old_schedule() {
+    let world = World::new().await;
+    for rule in ["disabled", "changed", "new"] {
+        scheduled(&world, rule, "rate(2 minutes)").await;
+    }
+    world.clock.advance(Duration::from_secs(119));
+    settle(&world).await;
+    world.ok("DisableRule", json!({"Name": "disabled"})).await;
+    world.ok("PutRule", json!({"Name": "changed", "ScheduleExpression": "rate(3 minutes)"})).await;
+    world.ok("RemoveTargets", json!({"Rule": "new", "Ids": ["1"]})).await;
+    world.ok("DeleteRule", json!({"Name": "new"})).await;
+    scheduled(&world, "new", "rate(2 minutes)").await;
+    pass(&world, 120).await;
+    assert_eq!(fired(&world), [at(239, "new")]);
+    pass(&world, 60).await;
+    assert_eq!(fired(&world), [at(239, "new"), at(299, "changed")]);
+}
