@@ -107,8 +107,9 @@ impl Reader<'_> {
         match fields.text("QueryLanguage") {
             None | Some("JSONPath") => Some(QueryLanguage::JsonPath),
             Some("JSONata") => {
-                self.refuse_mixed_languages(fields);
-                fields.refuse("QueryLanguage", "The query language 'JSONata' is not supported");
+                if !self.refuse_mixed_languages(fields) {
+                    fields.refuse("QueryLanguage", "The query language 'JSONata' is not supported");
+                }
                 None
             }
             Some(_) => {
@@ -121,15 +122,19 @@ impl Reader<'_> {
         }
     }
 
-    fn refuse_mixed_languages(&self, fields: &Fields<'_>) {
+    /// Whether a state of a JSONata machine would be in JSONPath.
+    fn refuse_mixed_languages(&self, fields: &Fields<'_>) -> bool {
+        let mut mixed = false;
         for (name, state) in fields.object("States").into_iter().flatten() {
             if state.get("QueryLanguage").and_then(Value::as_str) == Some("JSONPath") {
                 let message =
                     "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
                 self.findings
                     .add(Diagnostic::schema(message, format!("{}/{name}", fields.pointer("States"))));
+                mixed = true;
             }
         }
+        mixed
     }
 
     /// `StartAt` and `States` of the machine, a branch or an item processor: gives the first state.

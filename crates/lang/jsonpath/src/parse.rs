@@ -8,7 +8,7 @@ const DEPTH: usize = 32;
 
 /// Compiles a whole text.
 pub(crate) fn path(text: &str) -> Result<Path, ParseError> {
-    let mut cursor = Cursor { text, position: 0, depth: 0 };
+    let mut cursor = Cursor { text, position: 0, depth: 0, in_filter: false };
     cursor.expect("$", "A path begins with $")?;
     let segments = segments(&mut cursor)?;
     if cursor.rest().is_empty() {
@@ -23,6 +23,8 @@ pub(crate) struct Cursor<'a> {
     text: &'a str,
     position: usize,
     depth: usize,
+    /// Whether operators may follow a name.
+    in_filter: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -118,7 +120,8 @@ fn dotted(cursor: &mut Cursor<'_>) -> Result<Segment, ParseError> {
     if cursor.eat("*") {
         return Ok(Segment::Wildcard);
     }
-    let name = cursor.take_while(is_name);
+    let in_filter = cursor.in_filter;
+    let name = cursor.take_while(|c| is_name(c) && !(in_filter && is_operator(c)));
     if name.is_empty() {
         return Err(cursor.error("A property's name is missing"));
     }
@@ -130,9 +133,14 @@ fn dotted(cursor: &mut Cursor<'_>) -> Result<Segment, ParseError> {
     Ok(Segment::Property(name.to_owned()))
 }
 
-/// A name without brackets ends where a filter or the next segment may go on.
+/// What a name without brackets may have in it.
 fn is_name(c: char) -> bool {
-    !c.is_whitespace() && !c.is_control() && !".[](),:?*@'\"$=<>!&|~{}".contains(c)
+    !c.is_whitespace() && !c.is_control() && !".[](),?*'\"".contains(c)
+}
+
+/// What ends a name where a comparison may follow.
+fn is_operator(c: char) -> bool {
+    "=<>!&|~".contains(c)
 }
 
 fn bracketed(cursor: &mut Cursor<'_>) -> Result<Segment, ParseError> {
@@ -207,7 +215,9 @@ fn filter(cursor: &mut Cursor<'_>) -> Result<Segment, ParseError> {
     cursor.expect("?", "A filter is missing")?;
     cursor.blanks();
     cursor.expect("(", "A filter begins with (")?;
+    let outer = std::mem::replace(&mut cursor.in_filter, true);
     let filter = Filter::parse(cursor)?;
+    cursor.in_filter = outer;
     cursor.blanks();
     cursor.expect(")", "A filter is not closed")?;
     Ok(Segment::Filter(filter))
