@@ -175,7 +175,12 @@ impl EmbeddedDriver {
             None => (PathBuf::from("/"), vec![PathBuf::from("/")]),
             Some(image) => {
                 let paths = self.images.layer_paths(image);
-                let names = paths.iter().filter_map(|path| path.file_name()).map(PathBuf::from).collect();
+                let mut names: Vec<PathBuf> = Vec::new();
+                // overlayfs takes no directory twice; where an image has a layer twice, the upper one hides the lower.
+                for name in paths.iter().filter_map(|path| path.file_name()).map(PathBuf::from) {
+                    names.retain(|known| *known != name);
+                    names.push(name);
+                }
                 (self.config.data_directory.join("images/layers"), names)
             }
         };

@@ -5,6 +5,7 @@
 //! overlayfs's own, and no other `trusted.*` attribute is ever set.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -102,7 +103,10 @@ impl Unpacking {
                 at(&clean, fs::mknodat(parent, &name, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0))?;
             }
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                self.file(entry, &clean, &name)?;
+                let file = self.file(entry, &clean, &name)?;
+                self.attributes(entry, path, &clean)?;
+                // Last, because a change of owner takes file capabilities away.
+                return extended_attributes(entry, &file);
             }
             other => return Err(refused(path, &format!("unknown type of entry: {:?}", other.as_byte()))),
         }
@@ -114,19 +118,18 @@ impl Unpacking {
         entry: &mut Entry<'_, impl Read>,
         path: &Path,
         name: &OsStr,
-    ) -> Result<(), LayerError> {
+    ) -> Result<File, LayerError> {
         self.make_room(path, name)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let parent = self.parent(path)?;
-        let mut file =
-            std::fs::File::from(at(path, fs::openat(parent, name, flags, Mode::RUSR | Mode::WUSR))?);
+        let mut file = File::from(at(path, fs::openat(parent, name, flags, Mode::RUSR | Mode::WUSR))?);
         let left = LAYER_BYTES_MAX.saturating_sub(self.size);
         let written = io::copy(&mut entry.by_ref().take(left.saturating_add(1)), &mut file)?;
         if written > left {
             return Err(refused(path, "the layer is too large"));
         }
         self.size += written;
-        extended_attributes(entry, &file)
+        Ok(file)
     }
 
     fn directory(&mut self, path: &Path, name: &OsStr) -> Result<(), LayerError> {

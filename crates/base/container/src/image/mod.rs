@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod digest;
 pub mod document;
+mod http;
 pub mod layer;
 pub mod limits;
 pub mod reference;

@@ -89,8 +89,9 @@ impl fmt::Display for Reference {
 }
 
 fn is_host(host: &str) -> bool {
-    !host.is_empty()
+    host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
         && host.len() <= 261
+        && !host.contains("..")
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
 }
 

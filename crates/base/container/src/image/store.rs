@@ -9,12 +9,13 @@
 //! tmp/<random>      what is being made; whoever makes it holds a lock on it
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -25,16 +26,16 @@ use super::document::{Configuration, StoredImage};
 use super::layer;
 use super::limits::DOCUMENT_BYTES_MAX;
 use super::reference::Reference;
-use super::registry::{Client, RegistryOptions};
+use super::registry::{self, RegistryOptions};
 use crate::driver::ImageError;
 
-/// The images of one data directory. Several processes may use it at once.
-#[derive(Debug)]
+/// The images of one data directory. Several processes may use it at once. Clones are the same store.
+#[derive(Clone, Debug)]
 pub struct ImageStore {
     root: PathBuf,
-    registry: Client,
-    /// One pull at a time: the second one of the same image then finds the first one's result.
-    pulling: tokio::sync::Mutex<()>,
+    registries: RegistryOptions,
+    /// Pulls by name: the second one of the same image waits, and then finds the first one's result.
+    pulling: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 /// A name that images are found by.
@@ -55,11 +56,7 @@ impl ImageStore {
         for directory in ["layers", "images", "names", "pins", "tmp"] {
             fs::create_dir_all(root.join(directory)).map_err(store)?;
         }
-        let opened = Self {
-            root: root.to_owned(),
-            registry: Client::new(options),
-            pulling: tokio::sync::Mutex::default(),
-        };
+        let opened = Self { root: root.to_owned(), registries: options, pulling: Arc::default() };
         opened.remove_abandoned().map_err(store)?;
         Ok(opened)
     }
@@ -77,7 +74,7 @@ impl ImageStore {
     /// # Errors
     /// Any [`ImageError`].
     pub async fn pull(&self, reference: &Reference) -> Result<StoredImage, ImageError> {
-        self.registry.pull(self, reference).await
+        registry::pull(self, &self.registries, reference).await
     }
 
     /// The image of that name, pulled if it is not here.
@@ -88,7 +85,12 @@ impl ImageStore {
         if let Some(found) = self.resolve(name)? {
             return Ok(found);
         }
-        let _one = self.pulling.lock().await;
+        let lock = {
+            let mut locks = self.pulling.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            locks.entry(name.to_owned()).or_default().clone()
+        };
+        let _one = lock.lock().await;
         match self.resolve(name)? {
             Some(found) => Ok(found),
             None => self.pull(&Reference::parse(name)?).await,

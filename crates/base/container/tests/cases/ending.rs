@@ -23,7 +23,7 @@ async fn exit_codes(target: &Target) {
         assert_eq!(complete(&*driver, shell("codes", script)).await.0, expected, "{script}");
     }
     // Process 1 ignores what it does not handle; a child's signal is reported by the shell.
-    assert_eq!(complete(&*driver, shell("codes", "sh -c 'kill -TERM $$'")).await.0, 143);
+    assert_eq!(complete(&*driver, shell("codes", "sh -c 'kill -TERM $$'; exit $?")).await.0, 143);
     let begun = driver.launch(shell("codes", "true")).await.unwrap();
     let exit = driver.wait("codes").await.unwrap();
     assert_eq!(exit.started_at, begun.started_at);
@@ -85,8 +85,8 @@ async fn the_image_chooses_the_signal(target: &Target) {
 
 async fn init_reaps_and_forwards(target: &Target) {
     let driver = target.open().await;
-    let mut spec =
-        shell("init", "echo $$; sh -c 'sleep 0.01 &'; sleep 0.2; ps | grep -c '[Z]ombie\\|[s]leep'; exit 9");
+    let script = "echo $$; sh -c 'sleep 0.01 &'; sleep 0.2; cat /proc/[0-9]*/status | grep -c zombie; exit 9";
+    let mut spec = shell("init", script);
     spec.init = true;
     let (code, lines) = complete(&*driver, spec).await;
     assert_eq!(code, 9);
