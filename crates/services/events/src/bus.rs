@@ -192,7 +192,7 @@ impl Inner {
         }
         let _writing = self.writers.of(&name).await;
         if !self.rules.list(Range { limit: 1, ..Range::prefix(&name.rules_prefix()) }).await?.is_empty() {
-            return Err(Error::BusHasRules(name.name));
+            return Err(Error::BusHasRules);
         }
         let mut batch = Batch::new();
         self.buses.delete(&mut batch, &name.key());

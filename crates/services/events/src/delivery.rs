@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::AwsError;
-use event_pattern::RuleVariables;
+use event_pattern::{Event, RuleVariables};
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,7 +22,7 @@ use crate::limits::{
     DELIVERIES_CONCURRENT_MAX, EVENT_AGE_MAX, OUTCOME_KEPT, RETRY_ATTEMPTS_MAX, RETRY_PAUSE_FIRST,
     RETRY_PAUSE_MAX, STORE_PAUSE,
 };
-use crate::names::BusName;
+use crate::names::{BusName, Resource};
 use crate::registry::CompiledRule;
 use crate::targets;
 use crate::{Error, Inner};
@@ -53,6 +53,9 @@ pub struct Delivery {
     pub accepted: Timestamp,
     /// Attempts that have failed.
     pub failed_attempts: u32,
+    /// The event came to the bus from another bus: it goes to no third one.
+    #[serde(default)]
+    pub forwarded: bool,
 }
 
 /// What became of a delivery.
@@ -94,13 +97,22 @@ pub enum Status {
     Failed,
 }
 
+/// An event that has come to a bus.
+pub(crate) struct Arrival<'a> {
+    /// The event's id.
+    pub id: &'a str,
+    /// The event, as JSON.
+    pub event: &'a str,
+    /// Whether it came from another bus.
+    pub forwarded: bool,
+}
+
 /// Adds the deliveries of an event to a rule's targets to a batch.
 pub(crate) fn plan(
     batch: &mut Batch,
     bus: &BusName,
     rule: &CompiledRule,
-    event_id: &str,
-    event: &str,
+    arrival: &Arrival<'_>,
     now: Timestamp,
 ) {
     for target in &rule.targets {
@@ -109,7 +121,7 @@ pub(crate) fn plan(
             RuleVariables { rule_arn: &rule.arn, rule_name: &rule.name, ingestion_time: &ingestion_time };
         let mut delivery = Delivery {
             id: api::ids::uuid(),
-            event_id: event_id.to_owned(),
+            event_id: arrival.id.to_owned(),
             rule_name: rule.name.clone(),
             rule_arn: rule.arn.clone(),
             account: bus.account.clone(),
@@ -118,8 +130,9 @@ pub(crate) fn plan(
             input: String::new(),
             accepted: now,
             failed_attempts: 0,
+            forwarded: arrival.forwarded,
         };
-        match target.input.render(event, &variables) {
+        match target.input.render(arrival.event, &variables) {
             Some(input) => {
                 delivery.input = input;
                 delivery.set_timer(batch, now);
@@ -162,6 +175,27 @@ impl Delivery {
             error_code: None,
             error_message: None,
             result: None,
+        }
+    }
+
+    /// The bus that the event goes to, where the target is one.
+    fn next_bus(&self) -> Option<BusName> {
+        match Resource::parse(&self.target.arn)? {
+            Resource::Bus(bus) => Some(bus),
+            Resource::Rule(..) => None,
+        }
+    }
+
+    /// An event that came from one bus over a second goes to no third one.
+    ///
+    /// Source: EventBridge User Guide, "Sending events between event buses in the same account and Region".
+    fn at_its_second_bus(&self) -> Outcome {
+        Outcome {
+            error_code: Some("ForwardedBefore".to_owned()),
+            error_message: Some(
+                "The event came from another event bus: it is sent to no third one.".to_owned(),
+            ),
+            ..self.outcome(Status::Failed)
         }
     }
 
@@ -309,6 +343,10 @@ impl Inner {
     async fn attempt(&self, key: &str, mut delivery: Delivery) -> Batch {
         let clock = self.dispatcher.clock();
         let mut batch = Batch::new();
+        if let Some(bus) = delivery.next_bus() {
+            self.forward(&mut batch, key, &bus, &delivery, clock.now());
+            return batch;
+        }
         if clock.now().since(delivery.accepted) > delivery.age_max() {
             settle(&mut batch, key, &delivery.too_old(), clock.now());
             return batch;
@@ -335,6 +373,21 @@ impl Inner {
         }
         batch
     }
+
+    /// Hands an event over to another bus: what follows there and the end of this delivery are one batch.
+    fn forward(&self, batch: &mut Batch, key: &str, bus: &BusName, delivery: &Delivery, now: Timestamp) {
+        if delivery.forwarded {
+            settle(batch, key, &delivery.at_its_second_bus(), now);
+            return;
+        }
+        if let Ok(event) = Event::parse(&delivery.input) {
+            let arrival = Arrival { id: &delivery.event_id, event: &delivery.input, forwarded: true };
+            for matched in self.registry.matches(bus, &event) {
+                plan(batch, bus, &matched, &arrival, now);
+            }
+        }
+        settle(batch, key, &Outcome { attempts: 1, ..delivery.outcome(Status::Delivered) }, now);
+    }
 }
 
 #[cfg(test)]
@@ -353,6 +406,7 @@ mod tests {
             input: String::new(),
             accepted: Timestamp::from_seconds(0),
             failed_attempts,
+            forwarded: false,
         }
     }
 

@@ -15,8 +15,8 @@ pub enum Error {
     #[error("Cannot delete event bus default.")]
     DefaultBus,
     /// The bus still has rules.
-    #[error("Cannot delete event bus {0} since it has rules.")]
-    BusHasRules(String),
+    #[error("EventBus can't be deleted since it has rules.")]
+    BusHasRules,
     /// No such rule.
     #[error("Rule {rule} does not exist on EventBus {bus}.")]
     RuleNotFound {
@@ -26,8 +26,11 @@ pub enum Error {
         bus: String,
     },
     /// A rule that a service owns.
-    #[error("Rule {0} is a managed rule.")]
+    #[error("{0} is a managed rule.")]
     ManagedRule(String),
+    /// A rule that a service owns, where `Force` would do.
+    #[error("{0} is a managed rule. Set 'force' parameter to true to override.")]
+    ManagedRuleUnforced(String),
     /// Targets come first.
     #[error("Rule can't be deleted since it has targets.")]
     RuleHasTargets,
@@ -87,14 +90,14 @@ impl From<Error> for AwsError {
         let code = match &error {
             Error::BusNotFound(_) | Error::RuleNotFound { .. } => "ResourceNotFoundException",
             Error::BusExists(_) => "ResourceAlreadyExistsException",
-            Error::ManagedRule(_) => "ManagedRuleException",
+            Error::ManagedRule(_) | Error::ManagedRuleUnforced(_) => "ManagedRuleException",
             Error::InvalidPattern(_) => "InvalidEventPatternException",
             Error::LimitExceeded => "LimitExceededException",
             Error::Concurrent(_) => "ConcurrentModificationException",
             Error::UnknownInternal(_) => "UnknownOperationException",
             Error::Store(cause) => return Self::internal("InternalException", cause),
             Error::DefaultBus
-            | Error::BusHasRules(_)
+            | Error::BusHasRules
             | Error::RuleHasTargets
             | Error::NothingToMatch
             | Error::ScheduleOnCustomBus

@@ -10,7 +10,7 @@ use store::{Batch, Timer, Versioned};
 use tokio::sync::Semaphore;
 use types::Timestamp;
 
-use crate::delivery;
+use crate::delivery::{self, Arrival};
 use crate::event::scheduled;
 use crate::limits::{FIRING_LATE_MAX, FIRINGS_CONCURRENT_MAX, STORE_PAUSE};
 use crate::names::BusName;
@@ -135,7 +135,7 @@ fn occurrence(bus: &BusName, seen: &Versioned<Rule>, timer: &Timer, now: Timesta
         let rule = CompiledRule::of(bus, seen.value.clone());
         let id = api::ids::uuid();
         let event = scheduled(bus, &rule.arn, &id, timer.due);
-        delivery::plan(&mut batch, bus, &rule, &id, &event, now);
+        delivery::plan(&mut batch, bus, &rule, &Arrival { id: &id, event: &event, forwarded: false }, now);
     } else {
         tracing::warn!(rule = timer.key, due = %timer.due, "the schedule was due while nobody was there: skipped");
     }

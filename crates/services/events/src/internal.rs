@@ -7,12 +7,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{Batch, Range};
 
+use crate::delivery::{self, Arrival};
 use crate::event::scheduled;
 use crate::generated::types as model;
 use crate::names::BusName;
 use crate::put_events::envelope;
 use crate::registry::CompiledRule;
-use crate::{Error, Inner, delivery};
+use crate::{Error, Inner};
 
 /// A rule that a service owns, with its targets.
 #[derive(Deserialize)]
@@ -85,7 +86,8 @@ impl Inner {
             }
         };
         let mut batch = Batch::new();
-        delivery::plan(&mut batch, &bus, &CompiledRule::of(&bus, rule), &id, &event, cx.now);
+        let arrival = Arrival { id: &id, event: &event, forwarded: false };
+        delivery::plan(&mut batch, &bus, &CompiledRule::of(&bus, rule), &arrival, cx.now);
         self.store.submit(batch).durable().await?;
         Ok(json!({"EventId": id}))
     }

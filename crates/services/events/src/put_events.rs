@@ -5,7 +5,7 @@ use event_pattern::{Event, EventPattern};
 use serde_json::value::RawValue;
 use store::Batch;
 
-use crate::delivery;
+use crate::delivery::{self, Arrival};
 use crate::event::Envelope;
 use crate::generated::types as model;
 use crate::limits::ENTRIES_BYTES_MAX;
@@ -70,8 +70,9 @@ impl Inner {
         let text = envelope(cx, &bus, id, entry)?;
         let event = Event::parse(&text).map_err(|_| malformed_detail())?;
         // A bus that does not exist has no rules: the event is accepted and lost, as on AWS.
+        let arrival = Arrival { id, event: &text, forwarded: false };
         for matched in self.registry.matches(&bus, &event) {
-            delivery::plan(batch, &bus, &matched, id, &text, cx.now);
+            delivery::plan(batch, &bus, &matched, &arrival, cx.now);
         }
         Ok(())
     }

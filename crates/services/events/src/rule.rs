@@ -117,15 +117,10 @@ impl Inner {
     }
 
     /// The rule, which exists and is the user's own.
-    pub(crate) async fn users_rule(
-        &self,
-        bus: &BusName,
-        rule: &str,
-        force: Option<bool>,
-    ) -> Result<Versioned<Rule>, Error> {
+    pub(crate) async fn users_rule(&self, bus: &BusName, rule: &str) -> Result<Versioned<Rule>, Error> {
         self.bus(bus).await?;
         let found = self.rule_of(bus, rule).await?;
-        refuse_managed(&found.value, force)?;
+        refuse_managed(&found.value)?;
         Ok(found)
     }
 
@@ -164,7 +159,7 @@ impl Inner {
         let arn = bus.rule_arn(&input.name).to_string();
         match self.rules.get(&bus.rule_key(&input.name)).await? {
             Some(seen) => {
-                refuse_managed(&seen.value, None)?;
+                refuse_managed(&seen.value)?;
                 self.save_rule(&bus, Some(&seen), changed(&seen.value, input, cx.now)).await?;
             }
             None => {
@@ -253,7 +248,7 @@ impl Inner {
         self.bus(&bus).await?;
         let key = bus.rule_key(&input.name);
         let Some(seen) = self.rules.get(&key).await? else { return Ok(()) };
-        refuse_managed(&seen.value, input.force)?;
+        refuse_unforced(&seen.value, input.force)?;
         if !seen.value.targets.is_empty() {
             return Err(Error::RuleHasTargets);
         }
@@ -275,7 +270,7 @@ impl Inner {
     ) -> Result<(), Error> {
         let bus = BusName::of(cx, bus)?;
         let _writing = self.writers.of(&bus).await;
-        let seen = self.users_rule(&bus, name, None).await?;
+        let seen = self.users_rule(&bus, name).await?;
         if seen.value.state == state {
             return Ok(());
         }
@@ -284,11 +279,19 @@ impl Inner {
     }
 }
 
-fn refuse_managed(rule: &Rule, force: Option<bool>) -> Result<(), Error> {
-    if rule.managed_by.is_some() && force != Some(true) {
-        return Err(Error::ManagedRule(rule.name.clone()));
+fn refuse_managed(rule: &Rule) -> Result<(), Error> {
+    match rule.managed_by {
+        Some(_) => Err(Error::ManagedRule(rule.name.clone())),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Refuses a managed rule where the request does not insist.
+pub fn refuse_unforced(rule: &Rule, force: Option<bool>) -> Result<(), Error> {
+    match rule.managed_by {
+        Some(_) if force != Some(true) => Err(Error::ManagedRuleUnforced(rule.name.clone())),
+        _ => Ok(()),
+    }
 }
 
 /// A pattern or a schedule without a character is none.

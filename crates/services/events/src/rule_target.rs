@@ -8,9 +8,10 @@ use types::Arn;
 
 use crate::generated::types as model;
 use crate::limits::TARGETS_PER_RULE_MAX;
-use crate::names::BusName;
+use crate::names::{BusName, Resource};
 use crate::page::Page;
 use crate::registry::TargetInput;
+use crate::rule::refuse_unforced;
 use crate::targets::TargetKind;
 use crate::{Error, Inner};
 
@@ -22,9 +23,9 @@ impl Inner {
     ) -> Result<model::PutTargetsOutput, Error> {
         let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
         let _writing = self.writers.of(&bus).await;
-        let seen = self.users_rule(&bus, &input.rule, None).await?;
+        let seen = self.users_rule(&bus, &input.rule).await?;
         for target in &input.targets {
-            check_target(target)?;
+            check_target(&bus, target)?;
         }
         let mut rule = seen.value.clone();
         rule.targets = with(rule.targets, input.targets)?;
@@ -39,7 +40,9 @@ impl Inner {
     ) -> Result<model::RemoveTargetsOutput, Error> {
         let bus = BusName::of(cx, input.event_bus_name.as_deref())?;
         let _writing = self.writers.of(&bus).await;
-        let seen = self.users_rule(&bus, &input.rule, input.force).await?;
+        self.bus(&bus).await?;
+        let seen = self.rule_of(&bus, &input.rule).await?;
+        refuse_unforced(&seen.value, input.force)?;
         let mut rule = seen.value.clone();
         let known: BTreeSet<&str> = seen.value.targets.iter().map(|target| target.id.as_str()).collect();
         let missing = input.ids.iter().filter(|id| !known.contains(id.as_str()));
@@ -113,7 +116,7 @@ fn not_found(rule: &str, id: &str) -> model::RemoveTargetsResultEntry {
 ///
 /// # Errors
 /// [`Error::Invalid`] with AWS's text; parameters of targets that are not served are refused by name.
-pub fn check_target(target: &model::Target) -> Result<(), Error> {
+pub fn check_target(bus: &BusName, target: &model::Target) -> Result<(), Error> {
     let id = &target.id;
     let inputs = [target.input.is_some(), target.input_path.is_some(), target.input_transformer.is_some()];
     if inputs.iter().filter(|given| **given).count() > 1 {
@@ -124,11 +127,37 @@ pub fn check_target(target: &model::Target) -> Result<(), Error> {
     let arn: Arn = target.arn.parse().map_err(|_| wrong_arn(&target.arn))?;
     let kind = TargetKind::of(&arn).filter(|kind| *kind != TargetKind::StepFunctions);
     let kind = kind.ok_or_else(|| unserved_kind(&arn))?;
+    if kind == TargetKind::EventBus {
+        check_bus(bus, target)?;
+    }
     check_parameters(target, kind)?;
     if kind.needs_role() && target.role_arn.is_none() {
         return Err(Error::Invalid(format!("RoleArn is required for target {}.", target.arn)));
     }
     TargetInput::compile(target).map(drop)
+}
+
+/// Events go on to a bus of the same account and region, and as they are.
+fn check_bus(bus: &BusName, target: &model::Target) -> Result<(), Error> {
+    let reason = match Resource::parse(&target.arn) {
+        Some(Resource::Bus(other)) if other == *bus => {
+            "Runwright does not send events to the bus they are on"
+        }
+        Some(Resource::Bus(other)) if other.account == bus.account && other.region == bus.region => {
+            return match target.input.is_some()
+                || target.input_path.is_some()
+                || target.input_transformer.is_some()
+            {
+                true => Err(Error::Invalid(format!(
+                    "Input, InputPath and InputTransformer are not served by Runwright for target {}: it is an event bus.",
+                    target.id
+                ))),
+                false => Ok(()),
+            };
+        }
+        _ => "Runwright does not serve event buses of other accounts and regions yet",
+    };
+    Err(Error::Invalid(format!("Parameter {} is not valid. Reason: {reason}.", target.arn)))
 }
 
 fn check_parameters(target: &model::Target, kind: TargetKind) -> Result<(), Error> {

@@ -19,6 +19,8 @@ pub enum TargetKind {
     Ecs,
     /// A log group.
     LogGroup,
+    /// Another event bus of the account and the region. `delivery` hands events over: no call is made.
+    EventBus,
     /// Step Functions itself: `arn:P:states:R:::`, which only managed rules have.
     StepFunctions,
 }
@@ -30,6 +32,7 @@ impl TargetKind {
             "states" if arn.resource.starts_with("stateMachine:") => Some(Self::StateMachine),
             "states" if arn.resource == ":" => Some(Self::StepFunctions),
             "ecs" if arn.resource.starts_with("cluster/") => Some(Self::Ecs),
+            "events" if arn.resource.starts_with("event-bus/") => Some(Self::EventBus),
             "logs" if arn.resource.starts_with("log-group:") => Some(Self::LogGroup),
             _ => None,
         }
@@ -52,7 +55,7 @@ pub async fn invoke(dispatcher: &Dispatcher, delivery: &Delivery) -> Result<Valu
         Some((_, TargetKind::Ecs)) => ecs::run_task(dispatcher, delivery).await,
         Some((arn, TargetKind::LogGroup)) => logs::put_log_event(dispatcher, delivery, arn).await,
         Some((_, TargetKind::StepFunctions)) => deliver_event(dispatcher, delivery).await,
-        None => {
+        Some((_, TargetKind::EventBus)) | None => {
             let text = format!("Runwright does not serve the target {}.", delivery.target.arn);
             Err(AwsError::new("InvalidTarget", text))
         }

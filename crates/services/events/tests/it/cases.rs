@@ -16,7 +16,7 @@ use crate::world::World;
 #[tokio::test]
 async fn cases_come_out_as_written() {
     let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"));
-    assert!(files.len() >= 60, "only {} cases", files.len());
+    assert!(files.len() >= 75, "only {} cases", files.len());
     let mut failures = Vec::new();
     for file in files {
         let mut case: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap())
