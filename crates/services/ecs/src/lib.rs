@@ -1,3 +1,134 @@
-//! Amazon EC2 Container Service.
+//! Amazon Elastic Container Service: clusters, task definitions, and tasks that really run.
+//!
+//! RunTask records a task; the agent starts its containers through a [`container::Driver`], ships their output to
+//! CloudWatch Logs and tells EventBridge of each change. Everything that is to be done is a timer in the store, so that
+//! a server that is killed goes on where it was, and no container is started twice.
+//!
+//! Not here: services, container instances, capacity providers of one's own, task sets. `FARGATE` and `EC2` tasks alike
+//! run on this machine.
 
+mod agent;
+mod cluster;
+mod container_spec;
+mod describe;
+mod error;
+mod expiry;
 pub mod generated;
+mod lifecycle;
+pub mod limits;
+mod log_batches;
+mod log_shipping;
+mod names;
+mod operations;
+mod overrides;
+mod page;
+mod retry;
+mod run_task;
+mod state_change_events;
+mod tables;
+mod tag;
+mod task;
+mod task_definition;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use api::model::ServiceModel;
+use api::{AwsError, Context, Dispatcher, Service};
+use container::Driver;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use store::{Batch, Store};
+use tokio::task::JoinSet;
+
+use crate::agent::Agent;
+use crate::error::Error;
+use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
+
+/// What the server decides for the service.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where containers find AWS's services: their `AWS_ENDPOINT_URL`. They get none when absent.
+    pub endpoint_url: Option<String>,
+}
+
+/// The service.
+pub struct Ecs {
+    tables: Tables,
+    agent: Arc<Agent>,
+    config: Config,
+    background: Mutex<JoinSet<()>>,
+}
+
+impl Ecs {
+    /// The service on `store`, calling other services through `dispatcher` and running containers with `driver`.
+    pub fn new(
+        store: Arc<dyn Store>,
+        dispatcher: Dispatcher,
+        driver: Arc<dyn Driver>,
+        config: Config,
+    ) -> Self {
+        let tables = Tables::new(store);
+        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver));
+        Self { tables, agent, config, background: Mutex::default() }
+    }
+
+    /// Starts the background work: tasks that have not stopped are taken up again, containers that still run are found.
+    ///
+    /// Returns when what is to be done has been read; doing it goes on behind.
+    ///
+    /// # Errors
+    /// [`store::Error::Unavailable`] where the store cannot be read.
+    pub async fn start(&self) -> Result<(), store::Error> {
+        let store = &self.tables.store;
+        let tasks = store.timers(TASK_QUEUE).await?;
+        let events = store.timers(EVENT_QUEUE).await?;
+        let expired = store.timers(EXPIRY_QUEUE).await?;
+        let tokens = store.timers(TOKEN_QUEUE).await?;
+        let (tables, dispatcher) = (&self.tables, &self.agent.dispatcher);
+        let mut background = self.background();
+        background.spawn(Arc::clone(&self.agent).run(tasks));
+        background.spawn(state_change_events::run(tables.clone(), dispatcher.clone(), events));
+        background.spawn(expiry::forget_tasks(tables.clone(), dispatcher.clock().clone(), expired));
+        background.spawn(expiry::forget_tokens(tables.clone(), dispatcher.clock().clone(), tokens));
+        Ok(())
+    }
+
+    /// Ends the background work at once, as killing the process does: containers run on, and [`Ecs::start`] of another
+    /// service on the same store goes on with them.
+    pub fn abort(&self) {
+        self.background().abort_all();
+    }
+
+    fn background(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.background.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits a batch durably; `false` where somebody else was faster, and the caller must look again.
+    async fn commit(&self, batch: Batch) -> Result<bool, Error> {
+        match self.tables.store.submit(batch).durable().await {
+            Ok(_) => Ok(true),
+            Err(store::Error::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Service for Ecs {
+    fn name(&self) -> &'static str {
+        "ecs"
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        &generated::model::MODEL
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        generated::operations::dispatch(self, cx, operation, input).boxed()
+    }
+}

@@ -1,0 +1,154 @@
+//! From a container of a task definition to what a container engine is told to run.
+
+use std::collections::BTreeMap;
+
+use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit};
+
+use crate::generated::types::{ContainerDefinition, LinuxParameters};
+use crate::task::LaunchType;
+
+const MIB: u64 = 1024 * 1024;
+
+/// The task around a container, as far as the container's surroundings depend on it.
+#[derive(Clone, Debug)]
+pub struct Surroundings<'a> {
+    /// The task's id.
+    pub task_id: &'a str,
+    /// The task's ARN.
+    pub task_arn: &'a str,
+    /// The cluster's name.
+    pub cluster: &'a str,
+    /// The task's region.
+    pub region: &'a str,
+    /// The family and the revision of the task definition.
+    pub definition: (&'a str, i64),
+    /// The launch type.
+    pub launch_type: LaunchType,
+    /// The network mode of the task definition.
+    pub network_mode: Option<&'a str>,
+    /// CPU units of the whole task.
+    pub cpu: Option<i64>,
+    /// MiB of the whole task.
+    pub memory: Option<i64>,
+    /// Where containers find AWS's services, if they are told.
+    pub endpoint_url: Option<&'a str>,
+}
+
+/// What to run for `container`, the `place`th of its task. Overrides have been applied.
+pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<'_>) -> ContainerSpec {
+    let default = LinuxParameters::default();
+    let linux = container.linux_parameters.as_ref().unwrap_or(&default);
+    let capabilities = linux.capabilities.clone().unwrap_or_default();
+    ContainerSpec {
+        name: engine_name(task.task_id, place, container.name.as_deref().unwrap_or_default()),
+        image: container.image.clone().unwrap_or_default(),
+        entry_point: filled(container.entry_point.as_ref()),
+        command: filled(container.command.as_ref()),
+        environment: environment(container, task),
+        working_directory: container.working_directory.clone(),
+        user: container.user.clone(),
+        cpu_units: container.cpu.filter(|cpu| *cpu > 0).and_then(|cpu| u32::try_from(cpu).ok()),
+        cpu_limit_units: task.cpu.and_then(|cpu| u32::try_from(cpu).ok()),
+        memory_bytes: container.memory.or(task.memory).map(mib),
+        memory_reservation_bytes: container.memory_reservation.map(mib),
+        shared_memory_bytes: linux.shared_memory_size.map(mib),
+        read_only_root: container.readonly_root_filesystem.unwrap_or(false),
+        init: linux.init_process_enabled.unwrap_or(false),
+        capabilities_add: capabilities.add.unwrap_or_default(),
+        capabilities_drop: capabilities.drop.unwrap_or_default(),
+        resource_limits: resource_limits(container, task.launch_type),
+        mounts: linux
+            .tmpfs
+            .iter()
+            .flatten()
+            .map(|mount| Mount::Tmpfs { target: mount.container_path.clone(), size_bytes: mib(mount.size) })
+            .collect(),
+        network: network(container, task.network_mode),
+        extra_hosts: container
+            .extra_hosts
+            .iter()
+            .flatten()
+            .map(|host| HostEntry { hostname: host.hostname.clone(), ip_address: host.ip_address.clone() })
+            .collect(),
+        labels: labels(container, task),
+        ..ContainerSpec::default()
+    }
+}
+
+/// The name by which the engine knows a container: the same for each attempt to start it.
+///
+/// The place makes it unique where the container's name has to be cut.
+fn engine_name(task_id: &str, place: usize, name: &str) -> String {
+    let cut: String = name.chars().take(64).collect();
+    format!("{task_id}-{place}-{cut}")
+}
+
+fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<(String, String)> {
+    let execution_environment = match task.launch_type {
+        LaunchType::Fargate => "AWS_ECS_FARGATE",
+        LaunchType::Ec2 => "AWS_ECS_EC2",
+    };
+    let ours = [
+        ("AWS_REGION", Some(task.region)),
+        ("AWS_DEFAULT_REGION", Some(task.region)),
+        ("AWS_EXECUTION_ENV", Some(execution_environment)),
+        ("AWS_ENDPOINT_URL", task.endpoint_url),
+    ];
+    let ours = ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    // The task definition's own variables come last, and win.
+    let own = container.environment.iter().flatten();
+    ours.chain(
+        own.map(|pair| (pair.name.clone().unwrap_or_default(), pair.value.clone().unwrap_or_default())),
+    )
+    .collect()
+}
+
+fn resource_limits(container: &ContainerDefinition, launch_type: LaunchType) -> Vec<ResourceLimit> {
+    let limit = |limit: i64| u64::try_from(limit).unwrap_or(u64::MAX);
+    let mut limits: Vec<_> = container
+        .ulimits
+        .iter()
+        .flatten()
+        .map(|one| ResourceLimit {
+            name: one.name.clone(),
+            soft: limit(one.soft_limit),
+            hard: limit(one.hard_limit),
+        })
+        .collect();
+    if launch_type == LaunchType::Fargate && limits.is_empty() {
+        limits.push(ResourceLimit { name: "nofile".to_owned(), soft: 65535, hard: 65535 });
+    }
+    limits
+}
+
+/// Containers share this machine's network, as the containers of an `awsvpc` task share theirs; `none` has none.
+fn network(container: &ContainerDefinition, network_mode: Option<&str>) -> NetworkMode {
+    if network_mode == Some("none") || container.disable_networking == Some(true) {
+        NetworkMode::Private
+    } else {
+        NetworkMode::Host
+    }
+}
+
+fn labels(container: &ContainerDefinition, task: &Surroundings<'_>) -> BTreeMap<String, String> {
+    let mut labels = container.docker_labels.clone().unwrap_or_default();
+    let (family, revision) = task.definition;
+    let ours = [
+        ("cluster", task.cluster.to_owned()),
+        ("container-name", container.name.clone().unwrap_or_default()),
+        ("task-arn", task.task_arn.to_owned()),
+        ("task-definition-family", family.to_owned()),
+        ("task-definition-version", revision.to_string()),
+    ];
+    labels.extend(ours.map(|(name, value)| (format!("com.amazonaws.ecs.{name}"), value)));
+    labels
+}
+
+/// An empty list is none, as it is for Docker.
+fn filled(list: Option<&Vec<String>>) -> Option<Vec<String>> {
+    list.filter(|list| !list.is_empty()).cloned()
+}
+
+fn mib(mib: i64) -> u64 {
+    u64::try_from(mib).unwrap_or_default().saturating_mul(MIB)
+}

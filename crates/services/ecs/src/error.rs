@@ -1,0 +1,120 @@
+//! What ECS answers when it cannot serve a request.
+
+use api::AwsError;
+
+/// Why a request is refused. The text is AWS's wherever AWS's text is known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such cluster, or an inactive one where it must be active.
+    #[error("Cluster not found.")]
+    ClusterNotFound,
+    /// A text that should name a cluster cannot.
+    #[error("Invalid identifier: Identifier is for {0}. Your accountId is {1}")]
+    ForeignIdentifier(String, String),
+    /// The cluster still runs tasks.
+    #[error("The Cluster cannot be deleted while Tasks are active.")]
+    ClusterContainsTasks,
+    /// DescribeTasks or DescribeClusters of nothing.
+    #[error("Tasks cannot be empty.")]
+    NoTasks,
+    /// No such task.
+    #[error("The referenced task was not found.")]
+    TaskNotFound,
+    /// A task's id is of another length.
+    #[error("taskId length should be one of [32,36]")]
+    TaskIdLength,
+    /// DescribeTaskDefinition of an unknown one.
+    #[error("Unable to describe task definition.")]
+    UnableToDescribeTaskDefinition,
+    /// RunTask of an unknown task definition.
+    #[error("TaskDefinition not found.")]
+    TaskDefinitionNotFound,
+    /// RunTask of a deregistered task definition.
+    #[error("TaskDefinition is inactive")]
+    TaskDefinitionInactive,
+    /// DeregisterTaskDefinition of a family.
+    #[error("Revision is missing.")]
+    RevisionMissing,
+    /// What follows the colon is no revision.
+    #[error("Invalid revision number. Number: {0}")]
+    InvalidRevision(String),
+    /// DeregisterTaskDefinition of an unknown or already inactive one.
+    #[error(
+        "The specified task definition does not exist. Specify a valid account, family, revision and try again."
+    )]
+    TaskDefinitionDoesNotExist,
+    /// The resource to tag does not exist.
+    #[error("The specified resource ARN does not exist. Check your ARN and try again.")]
+    ResourceNotFound,
+    /// The token was used by a request that asked for something else.
+    #[error(
+        "The provided client token was used by an earlier RunTask request with different parameters: use another token, or the earlier parameters."
+    )]
+    ClientTokenReused {
+        /// ARNs of the tasks that the earlier request started.
+        resource_ids: Vec<String>,
+    },
+    /// The request as such makes no sense.
+    #[error("{0}")]
+    InvalidParameter(String),
+    /// The request asks for something that cannot be.
+    #[error("{0}")]
+    Client(String),
+    /// The platform version is unknown.
+    #[error("The specified platform does not exist.")]
+    PlatformUnknown,
+    /// The store failed.
+    #[error("internal error")]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// An [`Error::InvalidParameter`].
+    pub fn invalid(text: impl Into<String>) -> Self {
+        Self::InvalidParameter(text.into())
+    }
+
+    /// An [`Error::Client`].
+    pub fn client(text: impl Into<String>) -> Self {
+        Self::Client(text.into())
+    }
+
+    /// A feature that Runwright does not serve, by the name of its field in the request.
+    pub fn unsupported(field: impl std::fmt::Display) -> Self {
+        Self::Client(format!("{field} is not supported by Runwright."))
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::ClusterNotFound => "ClusterNotFoundException",
+            Self::ClusterContainsTasks => "ClusterContainsTasksException",
+            Self::ForeignIdentifier(..)
+            | Self::NoTasks
+            | Self::TaskNotFound
+            | Self::TaskIdLength
+            | Self::ResourceNotFound
+            | Self::InvalidParameter(_) => "InvalidParameterException",
+            Self::UnableToDescribeTaskDefinition
+            | Self::TaskDefinitionNotFound
+            | Self::TaskDefinitionInactive
+            | Self::RevisionMissing
+            | Self::InvalidRevision(_)
+            | Self::TaskDefinitionDoesNotExist
+            | Self::Client(_) => "ClientException",
+            Self::ClientTokenReused { .. } => "ConflictException",
+            Self::PlatformUnknown => "PlatformUnknownException",
+            Self::Store(_) => "ServerException",
+        }
+    }
+}
+
+impl From<Error> for AwsError {
+    fn from(error: Error) -> Self {
+        let answer = AwsError::new(error.code(), error.to_string());
+        match error {
+            Error::ClientTokenReused { resource_ids } => answer.with_member("resourceIds", resource_ids),
+            Error::Store(cause) => AwsError::internal("ServerException", &cause),
+            _ => answer,
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The life of a task as pure steps: what happened in, the new state and what is to be announced out.
+//!
+//! [`advance`] decides, [`work`] says what is to be done next. Work is derived from the state alone and is safe to do
+//! twice, so a server that was killed goes on from what is recorded. Doing it is `agent`'s.
+
+use types::Timestamp;
+
+use crate::describe;
+use crate::task::{Container, ContainerState, Status, Stop, StopCode, Task};
+
+/// Something that happened to a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskEvent {
+    /// Its network interface is attached.
+    NetworkProvided,
+    /// Its images are there and its log streams can be written.
+    ImagesPulled {
+        /// When the first image was asked for.
+        started_at: Timestamp,
+        /// The images' digests, in the order of the containers.
+        digests: Vec<String>,
+    },
+    /// Something that it needs before its containers is not to be had.
+    FailedToStart {
+        /// The reason, as a sentence.
+        reason: String,
+    },
+    /// A container was started.
+    ContainerStarted {
+        /// Its place in the task definition.
+        container: usize,
+        /// The engine's identifier.
+        runtime_id: String,
+    },
+    /// A container could not be started.
+    ContainerFailedToStart {
+        /// Its place in the task definition.
+        container: usize,
+        /// The reason, as a sentence.
+        reason: String,
+    },
+    /// A container ended.
+    ContainerExited {
+        /// Its place in the task definition.
+        container: usize,
+        /// How.
+        ending: Ending,
+    },
+    /// Somebody asks for the task to stop.
+    StopRequested {
+        /// Why.
+        reason: String,
+    },
+    /// The logs of all containers have been delivered, and nothing is left of them.
+    ContainersRemoved,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With an exit code.
+    Exited {
+        /// The code, or 128 plus the number of the signal.
+        code: i32,
+        /// Whether the kernel killed it for lack of memory.
+        out_of_memory: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// It is gone, and nobody knows how it ended.
+    Lost {
+        /// What is known.
+        reason: String,
+    },
+    /// It never ran.
+    NeverStarted,
+}
+
+/// A change that is announced as an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateChange {
+    /// The version that it led to.
+    pub version: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The event's detail.
+    pub detail: serde_json::Value,
+}
+
+/// What is to be done for a task next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Attach its network interface.
+    ProvideNetwork,
+    /// Pull its images and make its log streams.
+    PullImages,
+    /// Start the container at this place.
+    Launch(usize),
+    /// Wait for a container to end.
+    Watch,
+    /// Stop the containers that have not ended.
+    StopContainers,
+    /// Deliver the rest of the logs, and remove what is left of the containers.
+    RemoveContainers,
+    /// Nothing, ever.
+    Nothing,
+}
+
+/// What is to be done for a task in its state.
+pub fn work(task: &Task) -> Work {
+    match task.status {
+        Status::Provisioning => Work::ProvideNetwork,
+        Status::Pending => Work::PullImages,
+        Status::Activating => match first_pending(task) {
+            Some(container) => Work::Launch(container),
+            None => Work::Watch,
+        },
+        Status::Running => Work::Watch,
+        Status::Stopping => Work::StopContainers,
+        Status::Deprovisioning => Work::RemoveContainers,
+        Status::Stopped => Work::Nothing,
+    }
+}
+
+/// The announcement of a task that has just been made.
+pub fn created(task: &Task) -> StateChange {
+    announce(task, task.timeline.created_at)
+}
+
+/// Advances one task. Deterministic: equal arguments give equal results.
+///
+/// An event that does not fit the state came late, or twice after a crash: it changes nothing.
+pub fn advance(task: &mut Task, event: TaskEvent, now: Timestamp) -> Vec<StateChange> {
+    // A clock that was set back does not make a task's changes overtake each other.
+    let now = now.max(task.timeline.updated_at);
+    let version = task.version;
+    let mut changes = Vec::new();
+    match event {
+        TaskEvent::NetworkProvided => network_provided(task, now),
+        TaskEvent::ImagesPulled { started_at, digests } => images_pulled(task, started_at, digests, now),
+        TaskEvent::FailedToStart { reason } => {
+            failed_to_start(task, reason, now);
+        }
+        TaskEvent::ContainerStarted { container, runtime_id } => {
+            container_started(task, container, runtime_id, now);
+        }
+        TaskEvent::ContainerFailedToStart { container, reason } => {
+            container_failed_to_start(task, container, reason, now);
+        }
+        TaskEvent::ContainerExited { container, ending } => container_exited(task, container, ending, now),
+        TaskEvent::StopRequested { reason } => stop_requested(task, reason, now),
+        TaskEvent::ContainersRemoved => containers_removed(task, now),
+    }
+    if task.version != version {
+        changes.push(announce(task, now));
+    }
+    changes
+}
+
+fn network_provided(task: &mut Task, now: Timestamp) {
+    if task.status == Status::Provisioning {
+        task.timeline.connectivity_at = Some(now);
+        enter(task, Status::Pending, now);
+    }
+}
+
+fn images_pulled(task: &mut Task, started_at: Timestamp, digests: Vec<String>, now: Timestamp) {
+    if task.status != Status::Pending {
+        return;
+    }
+    for (container, digest) in task.containers.iter_mut().zip(digests) {
+        container.image_digest = Some(digest);
+    }
+    task.timeline.pull_started_at = Some(started_at.min(now));
+    task.timeline.pull_stopped_at = Some(now);
+    // AWS counts and announces no version for this passage.
+    task.status = Status::Activating;
+    task.timeline.updated_at = now;
+}
+
+fn failed_to_start(task: &mut Task, reason: String, now: Timestamp) {
+    if matches!(task.status, Status::Provisioning | Status::Pending | Status::Activating) {
+        stop(task, StopCode::TaskFailedToStart, reason, now);
+        finish_when_all_ended(task, now, now);
+    }
+}
+
+fn container_started(task: &mut Task, place: usize, runtime_id: String, now: Timestamp) {
+    let Some(container) = pending(task, place) else { return };
+    container.state = ContainerState::Running;
+    container.runtime_id = Some(runtime_id);
+    task.timeline.updated_at = now;
+    run_when_complete(task, now);
+}
+
+fn container_failed_to_start(task: &mut Task, place: usize, reason: String, now: Timestamp) {
+    let Some(container) = pending(task, place) else { return };
+    container.state = ContainerState::Stopped { exit_code: None, reason: Some(reason) };
+    let essential = container.essential;
+    task.timeline.updated_at = now;
+    if essential && task.stop.is_none() {
+        stop(task, StopCode::TaskFailedToStart, "Task failed to start".to_owned(), now);
+    }
+    run_when_complete(task, now);
+    finish_when_all_ended(task, now, now);
+}
+
+fn container_exited(task: &mut Task, place: usize, ending: Ending, now: Timestamp) {
+    let Some(container) = task.containers.get_mut(place) else { return };
+    if matches!(container.state, ContainerState::Stopped { .. }) {
+        return;
+    }
+    let at = match &ending {
+        Ending::Exited { at, .. } => *at,
+        Ending::Lost { .. } | Ending::NeverStarted => now,
+    };
+    container.state = stopped(ending);
+    let essential = container.essential;
+    task.timeline.updated_at = now;
+    if essential && task.stop.is_none() {
+        let reason = "Essential container in task exited".to_owned();
+        stop(task, StopCode::EssentialContainerExited, reason, now);
+    }
+    finish_when_all_ended(task, at, now);
+}
+
+fn stop_requested(task: &mut Task, reason: String, now: Timestamp) {
+    if task.stop.is_some() {
+        return;
+    }
+    stop(task, StopCode::UserInitiated, reason, now);
+    finish_when_all_ended(task, now, now);
+    if task.status == Status::Stopping {
+        // The wish to stop is announced by itself: the containers may take their time.
+        task.version += 1;
+    }
+}
+
+fn containers_removed(task: &mut Task, now: Timestamp) {
+    if task.status == Status::Deprovisioning {
+        task.timeline.stopped_at = Some(now);
+        enter(task, Status::Stopped, now);
+    }
+}
+
+/// Decides that the task stops. Where nobody has tried to start containers yet, nobody will.
+fn stop(task: &mut Task, code: StopCode, reason: String, now: Timestamp) {
+    task.stop = Some(Stop { code, reason });
+    task.timeline.stopping_at = Some(now);
+    task.timeline.updated_at = now;
+    match task.status {
+        Status::Provisioning | Status::Pending => task.containers.iter_mut().for_each(give_up),
+        Status::Activating | Status::Running => task.status = Status::Stopping,
+        Status::Stopping | Status::Deprovisioning | Status::Stopped => {}
+    }
+}
+
+fn give_up(container: &mut Container) {
+    if container.state == ContainerState::Pending {
+        container.state = stopped(Ending::NeverStarted);
+    }
+}
+
+fn stopped(ending: Ending) -> ContainerState {
+    match ending {
+        Ending::Exited { code, out_of_memory, .. } => ContainerState::Stopped {
+            exit_code: Some(code),
+            reason: out_of_memory
+                .then(|| "OutOfMemoryError: Container killed due to memory usage".to_owned()),
+        },
+        Ending::Lost { reason } => ContainerState::Stopped { exit_code: None, reason: Some(reason) },
+        Ending::NeverStarted => ContainerState::Stopped { exit_code: None, reason: None },
+    }
+}
+
+/// Running begins when no container waits to be started any more.
+fn run_when_complete(task: &mut Task, now: Timestamp) {
+    if task.status == Status::Activating && first_pending(task).is_none() {
+        task.timeline.started_at = Some(now);
+        enter(task, Status::Running, now);
+    }
+}
+
+/// Clearing away begins when a task that stops has no container left that runs, or may run.
+fn finish_when_all_ended(task: &mut Task, at: Timestamp, now: Timestamp) {
+    let ended = task.containers.iter().all(|one| matches!(one.state, ContainerState::Stopped { .. }));
+    let over = matches!(task.status, Status::Deprovisioning | Status::Stopped);
+    if task.stop.is_some() && ended && !over {
+        let not_before = task.timeline.started_at.unwrap_or(task.timeline.created_at);
+        task.timeline.execution_stopped_at = Some(at.max(not_before).min(now));
+        enter(task, Status::Deprovisioning, now);
+    }
+}
+
+fn enter(task: &mut Task, status: Status, now: Timestamp) {
+    task.status = status;
+    task.version += 1;
+    task.timeline.updated_at = now;
+}
+
+fn announce(task: &Task, at: Timestamp) -> StateChange {
+    StateChange { version: task.version, at, detail: describe::event_detail(task) }
+}
+
+fn first_pending(task: &Task) -> Option<usize> {
+    task.containers.iter().position(|container| container.state == ContainerState::Pending)
+}
+
+fn pending(task: &mut Task, place: usize) -> Option<&mut Container> {
+    task.containers.get_mut(place).filter(|container| container.state == ContainerState::Pending)
+}

@@ -1,0 +1,67 @@
+//! Every limit of the service, with AWS's quota as its value.
+
+use std::time::Duration;
+
+/// Containers in a task definition.
+pub const CONTAINERS_PER_TASK_DEFINITION: usize = 10;
+/// Bytes of a task definition as JSON.
+pub const TASK_DEFINITION_BYTES: usize = 64 * 1024;
+/// Characters of a name: cluster, family, container, volume.
+pub const NAME_CHARACTERS: usize = 255;
+/// Tasks that one RunTask may start.
+pub const TASKS_PER_RUN: i64 = 10;
+/// Characters of a request's overrides as JSON.
+pub const OVERRIDES_CHARACTERS: usize = 8192;
+/// Characters of `startedBy`.
+pub const STARTED_BY_CHARACTERS: usize = 128;
+/// Characters of `clientToken`.
+pub const CLIENT_TOKEN_CHARACTERS: usize = 64;
+/// Characters of the reason given to StopTask.
+pub const STOP_REASON_CHARACTERS: usize = 1024;
+/// Subnets of a network configuration.
+pub const SUBNETS: usize = 16;
+/// Security groups of a network configuration.
+pub const SECURITY_GROUPS: usize = 5;
+/// Tags of a resource.
+pub const TAGS_PER_RESOURCE: usize = 50;
+/// Clusters or tasks that one Describe call may ask for.
+pub const DESCRIBED_AT_ONCE: usize = 100;
+/// Results on a page.
+pub const PAGE: usize = 100;
+/// GiB of ephemeral storage that a task definition may ask for.
+pub const EPHEMERAL_STORAGE_GIB: std::ops::RangeInclusive<i64> = 21..=200;
+/// GiB of ephemeral storage of a Fargate task that does not ask.
+pub const EPHEMERAL_STORAGE_GIB_DEFAULT: i64 = 20;
+
+/// From the request to stop a container until it is killed, where its definition says nothing.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest `stopTimeout` of a container on Fargate, in seconds.
+pub const STOP_TIMEOUT_SECONDS_FARGATE: i64 = 120;
+/// How long a stopped task can be described.
+pub const STOPPED_TASK_RETENTION: Duration = Duration::from_secs(3600);
+/// How long a client token is remembered after the tasks that it started have stopped.
+pub const CLIENT_TOKEN_RETENTION: Duration = Duration::from_secs(24 * 3600);
+
+/// Containers that are being started, or whose images are being pulled, at the same time.
+pub const CONCURRENT_LAUNCHES: usize = 16;
+/// From one attempt to reach something that fails to the next: the first wait, doubled each time.
+pub const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// The longest such wait.
+pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
+/// Attempts to hand a batch of log lines to CloudWatch Logs before they are dropped.
+pub const LOG_ATTEMPTS: u32 = 10;
+/// Attempts to hand state change events to EventBridge before they are dropped.
+pub const EVENT_ATTEMPTS: u32 = 60;
+/// Entries of one PutEvents request.
+pub const EVENTS_PER_REQUEST: usize = 10;
+
+/// Bytes of one log event's message; a longer line is split.
+pub const LOG_EVENT_BYTES: usize = 256 * 1024 - LOG_EVENT_OVERHEAD_BYTES;
+/// Bytes that each log event counts beside its message.
+pub const LOG_EVENT_OVERHEAD_BYTES: usize = 26;
+/// Bytes of one PutLogEvents request.
+pub const LOG_REQUEST_BYTES: usize = 1_048_576;
+/// Events of one PutLogEvents request.
+pub const LOG_REQUEST_EVENTS: usize = 10_000;
+/// The longest time between the first and the last event of one PutLogEvents request.
+pub const LOG_REQUEST_SPAN: Duration = Duration::from_secs(24 * 3600);

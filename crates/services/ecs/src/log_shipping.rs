@@ -1,0 +1,256 @@
+//! The `awslogs` driver: brings what containers write to CloudWatch Logs.
+//!
+//! The driver keeps a container's output until the container is removed, which waits for its delivery. The position up
+//! to which output was delivered is stored after the delivery: a server that is killed in between delivers the last
+//! lines again, and loses none.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use api::{AwsError, Call, Dispatcher, Fault, Principal, ids};
+use clock::Clock;
+use container::{Driver, DriverError, LogChunk, LogPosition};
+use serde_json::{Value, json};
+use store::Batch;
+use tokio::task::JoinSet;
+use types::{AccountId, Region, Timestamp};
+
+use crate::limits;
+use crate::log_batches::{Lines, LogEvent, batches};
+use crate::retry::Delays;
+use crate::tables::{Tables, log_position_key};
+use crate::task::{Container, ContainerState, LaunchType, LogStream, Task};
+
+/// The delivery of the output of one task's containers. Dropping it ends the delivery where it is.
+pub struct LogShipping {
+    driver: Arc<dyn Driver>,
+    dispatcher: Dispatcher,
+    tables: Tables,
+    followed: BTreeSet<usize>,
+    deliveries: JoinSet<()>,
+}
+
+impl LogShipping {
+    /// Nothing is delivered yet.
+    pub fn new(driver: Arc<dyn Driver>, dispatcher: Dispatcher, tables: &Tables) -> Self {
+        let tables = tables.clone();
+        Self { driver, dispatcher, tables, followed: BTreeSet::new(), deliveries: JoinSet::new() }
+    }
+
+    /// Begins to deliver the output of the containers that have been started since the last call.
+    pub fn follow(&mut self, task: &Task) {
+        for (place, container) in task.containers.iter().enumerate() {
+            let started = match container.state {
+                ContainerState::Pending => false,
+                ContainerState::Running => true,
+                ContainerState::Stopped { .. } => container.runtime_id.is_some(),
+            };
+            let Some(stream) = container.log_stream.as_ref().filter(|_| started) else { continue };
+            if self.followed.insert(place) {
+                let delivery = Delivery {
+                    driver: Arc::clone(&self.driver),
+                    door: Door::new(&self.dispatcher, task, stream),
+                    tables: self.tables.clone(),
+                    container: container.spec.name.clone(),
+                    position_key: log_position_key(&task.key(), place),
+                };
+                self.deliveries.spawn(delivery.run());
+            }
+        }
+    }
+
+    /// Waits until everything that the containers wrote is delivered. They have ended.
+    pub async fn finish(&mut self) {
+        while let Some(ended) = self.deliveries.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the delivery of a container's output ended early");
+            }
+        }
+    }
+}
+
+/// Makes the streams of a task's containers, and their groups where the task definition says so.
+///
+/// # Errors
+/// The reason for which the task does not start.
+pub async fn prepare_streams(dispatcher: &Dispatcher, task: &Task) -> Result<(), String> {
+    for container in &task.containers {
+        if let Some(stream) = &container.log_stream {
+            let door = Door::new(dispatcher, task, stream);
+            let mut delays = Delays::new(limits::LOG_ATTEMPTS);
+            while let Err(error) = door.create_stream().await {
+                if error.fault() == Fault::Sender || !delays.wait(dispatcher.clock()).await {
+                    return Err(initialization_error(task, container, &error));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn initialization_error(task: &Task, container: &Container, error: &AwsError) -> String {
+    let AwsError { code, message, .. } = error;
+    match task.launch_type {
+        LaunchType::Fargate => format!(
+            "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: {code}: {message} : exit status 1"
+        ),
+        LaunchType::Ec2 => format!(
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver of container {}: failed to create Cloudwatch log stream: {code}: {message}",
+            container.name
+        ),
+    }
+}
+
+/// The delivery of one container's output.
+struct Delivery {
+    driver: Arc<dyn Driver>,
+    door: Door,
+    tables: Tables,
+    container: String,
+    position_key: String,
+}
+
+impl Delivery {
+    async fn run(self) {
+        let mut position = self.stored_position().await;
+        let mut lines = Lines::default();
+        let mut delays = Delays::new(limits::LOG_ATTEMPTS);
+        loop {
+            let LogChunk { lines: read, next, ended } =
+                match self.driver.read_logs(&self.container, position.clone()).await {
+                    Ok(chunk) => chunk,
+                    Err(error @ DriverError::Unavailable(_)) => {
+                        tracing::warn!(%error, container = self.container, "output cannot be read");
+                        if delays.wait(self.door.clock()).await {
+                            continue;
+                        }
+                        return;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, container = self.container, "output is lost");
+                        return;
+                    }
+                };
+            for line in read {
+                lines.push(self.door.on_our_clock(line.timestamp), line.message, line.partial);
+            }
+            if ended {
+                lines.end();
+            }
+            for events in batches(lines.take()) {
+                self.door.put(&events).await;
+            }
+            position = next;
+            // A line that goes on is delivered as one: until it ends, a restart reads it from its beginning.
+            if lines.is_complete() {
+                self.store_position(&position);
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+
+    async fn stored_position(&self) -> LogPosition {
+        match self.tables.log_positions.get(&self.position_key).await {
+            Ok(position) => position.map(|seen| LogPosition::from_text(seen.value)).unwrap_or_default(),
+            Err(error) => {
+                tracing::error!(%error, container = self.container, "output is delivered from the beginning");
+                LogPosition::default()
+            }
+        }
+    }
+
+    fn store_position(&self, position: &LogPosition) {
+        let mut batch = Batch::new();
+        self.tables.log_positions.put(&mut batch, &self.position_key, &position.as_str().to_owned());
+        // Lost with the process, it costs lines that are delivered twice.
+        drop(self.tables.store.submit(batch));
+    }
+}
+
+/// The way to one stream, as the task's execution role, or as ECS where there is none.
+struct Door {
+    dispatcher: Dispatcher,
+    principal: Principal,
+    account: AccountId,
+    stream: LogStream,
+}
+
+impl Door {
+    fn new(dispatcher: &Dispatcher, task: &Task, stream: &LogStream) -> Self {
+        let principal = match task.execution_role_arn.as_deref().filter(|role| role.starts_with("arn:")) {
+            Some(role) => Principal::role(role, task.id.clone()),
+            None => Principal::service("ecs.amazonaws.com"),
+        };
+        Self {
+            dispatcher: dispatcher.clone(),
+            principal,
+            account: AccountId::new(task.account.as_str()),
+            stream: stream.clone(),
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        self.dispatcher.clock()
+    }
+
+    /// Drivers tell the machine's time. On a virtual clock, which CloudWatch Logs goes by too, that may be far away.
+    fn on_our_clock(&self, time: Timestamp) -> Timestamp {
+        match self.clock() {
+            Clock::Wall => time,
+            Clock::Virtual(_) => self.clock().now(),
+        }
+    }
+
+    async fn create_stream(&self) -> Result<(), AwsError> {
+        let LogStream { group, name, create_group, .. } = &self.stream;
+        if *create_group {
+            unless_known(self.call("CreateLogGroup", json!({ "logGroupName": group })).await)?;
+        }
+        let input = json!({ "logGroupName": group, "logStreamName": name });
+        unless_known(self.call("CreateLogStream", input).await)
+    }
+
+    /// Delivers events. What CloudWatch Logs refuses for good, or for too long, is dropped.
+    async fn put(&self, events: &[LogEvent]) {
+        let events: Vec<Value> = events
+            .iter()
+            .map(|event| json!({ "timestamp": event.timestamp.as_millis(), "message": event.message }))
+            .collect();
+        let input = json!({
+            "logGroupName": self.stream.group,
+            "logStreamName": self.stream.name,
+            "logEvents": events,
+        });
+        let mut delays = Delays::new(limits::LOG_ATTEMPTS);
+        while let Err(error) = self.call("PutLogEvents", input.clone()).await {
+            tracing::warn!(%error, group = self.stream.group, stream = self.stream.name, "output is not taken");
+            if error.fault() == Fault::Sender || !delays.wait(self.clock()).await {
+                tracing::error!(stream = self.stream.name, lines = events.len(), "output is dropped");
+                return;
+            }
+        }
+    }
+
+    async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
+        let call = Call {
+            principal: self.principal.clone(),
+            account: self.account.clone(),
+            region: Region::new(self.stream.region.as_str()),
+            service: "logs".to_owned(),
+            operation: operation.to_owned(),
+            input,
+            request_id: ids::uuid(),
+        };
+        self.dispatcher.call(call).await
+    }
+}
+
+fn unless_known(answer: Result<Value, AwsError>) -> Result<(), AwsError> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if error.code == "ResourceAlreadyExistsException" => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,95 @@
+//! What Runwright refuses to register because it could not honour it, by the name of the field.
+
+use crate::error::Error;
+use crate::generated::types::{ContainerDefinition, LinuxParameters, RegisterTaskDefinitionInput, Volume};
+
+/// Refuses a request that asks for what is not served.
+///
+/// # Errors
+/// [`Error::Client`] naming the first such field.
+pub fn check(input: &RegisterTaskDefinitionInput) -> Result<(), Error> {
+    let compatibility = |name: &str| input.requires_compatibilities.iter().flatten().any(|one| one == name);
+    let platform = input.runtime_platform.as_ref();
+    let fields = [
+        ("placementConstraints", is_filled(&input.placement_constraints)),
+        ("pidMode", input.pid_mode.is_some()),
+        ("ipcMode", input.ipc_mode.is_some()),
+        ("proxyConfiguration", input.proxy_configuration.is_some()),
+        ("inferenceAccelerators", is_filled(&input.inference_accelerators)),
+        ("enableFaultInjection", input.enable_fault_injection == Some(true)),
+        ("trustedExecutionConfiguration", input.trusted_execution_configuration.is_some()),
+        ("requiresCompatibilities EXTERNAL", compatibility("EXTERNAL")),
+        ("requiresCompatibilities MANAGED_INSTANCES", compatibility("MANAGED_INSTANCES")),
+        (
+            "runtimePlatform.operatingSystemFamily other than LINUX",
+            platform
+                .and_then(|platform| platform.operating_system_family.as_deref())
+                .is_some_and(|family| family != "LINUX"),
+        ),
+    ];
+    refuse_first("", &fields)?;
+    input.volumes.iter().flatten().try_for_each(volume)?;
+    input.container_definitions.iter().try_for_each(container)
+}
+
+fn volume(volume: &Volume) -> Result<(), Error> {
+    // A volume that lives and dies with its task needs nothing but a directory; mounting it waits for the driver.
+    let name = volume.name.as_deref().unwrap_or_default();
+    Err(Error::unsupported(format!("volumes ('{name}')")))
+}
+
+fn container(container: &ContainerDefinition) -> Result<(), Error> {
+    let restarts = container.restart_policy.as_ref().is_some_and(|policy| policy.enabled);
+    let checks = container.health_check.as_ref();
+    let fields = [
+        ("repositoryCredentials", container.repository_credentials.is_some()),
+        ("links", is_filled(&container.links)),
+        ("restartPolicy", restarts),
+        ("environmentFiles", is_filled(&container.environment_files)),
+        ("mountPoints", is_filled(&container.mount_points)),
+        ("volumesFrom", is_filled(&container.volumes_from)),
+        ("secrets", is_filled(&container.secrets)),
+        ("dependsOn", is_filled(&container.depends_on)),
+        ("hostname", container.hostname.is_some()),
+        ("privileged", container.privileged == Some(true)),
+        ("dnsServers", is_filled(&container.dns_servers)),
+        ("dnsSearchDomains", is_filled(&container.dns_search_domains)),
+        ("dockerSecurityOptions", is_filled(&container.docker_security_options)),
+        ("interactive", container.interactive == Some(true)),
+        ("pseudoTerminal", container.pseudo_terminal == Some(true)),
+        ("healthCheck", checks.is_some_and(|check| check.command.first().is_none_or(|one| one != "NONE"))),
+        ("systemControls", is_filled(&container.system_controls)),
+        ("resourceRequirements", is_filled(&container.resource_requirements)),
+        ("firelensConfiguration", container.firelens_configuration.is_some()),
+        ("credentialSpecs", is_filled(&container.credential_specs)),
+    ];
+    let name = container.name.as_deref().unwrap_or_default();
+    refuse_first(name, &fields)?;
+    container.linux_parameters.as_ref().map_or(Ok(()), |parameters| linux_parameters(name, parameters))
+}
+
+fn linux_parameters(container: &str, parameters: &LinuxParameters) -> Result<(), Error> {
+    let mounts = parameters.tmpfs.iter().flatten();
+    let fields = [
+        ("linuxParameters.devices", is_filled(&parameters.devices)),
+        ("linuxParameters.maxSwap", parameters.max_swap.is_some()),
+        ("linuxParameters.swappiness", parameters.swappiness.is_some()),
+        (
+            "linuxParameters.tmpfs.mountOptions",
+            mounts.into_iter().any(|mount| is_filled(&mount.mount_options)),
+        ),
+    ];
+    refuse_first(container, &fields)
+}
+
+fn refuse_first(container: &str, fields: &[(&str, bool)]) -> Result<(), Error> {
+    match fields.iter().find(|(_, asked)| *asked) {
+        None => Ok(()),
+        Some((field, _)) if container.is_empty() => Err(Error::unsupported(field)),
+        Some((field, _)) => Err(Error::unsupported(format!("{field} of container '{container}'"))),
+    }
+}
+
+fn is_filled<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_some_and(|list| !list.is_empty())
+}

@@ -1,0 +1,177 @@
+//! Kills the service after each of its commits and starts it again: no container is started twice, no event is missing,
+//! no line is lost, and each task comes to its end.
+
+use serde_json::{Value, json};
+use crate::support::{Process, World};
+
+/// Registers a task definition with one container for each image.
+pub async fn prepare(world: &World, process: &Process, images: &[&str]) {
+    world.logs.create_group("group");
+    process.call("CreateCluster", json!({})).await.unwrap();
+    let containers: Vec<Value> = images.iter().enumerate().map(|(at, image)| container(at, image)).collect();
+    let definition = json!({
+        "family": "job", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+        "requiresCompatibilities": ["FARGATE"], "containerDefinitions": containers,
+        "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
+    });
+    process.call("RegisterTaskDefinition", definition).await.unwrap();
+}
+
+fn container(at: usize, image: &str) -> Value {
+    let options =
+        json!({"awslogs-group": "group", "awslogs-region": "eu-central-1", "awslogs-stream-prefix": "p"});
+    json!({
+        "name": format!("c{at}"), "image": image,
+        "logConfiguration": {"logDriver": "awslogs", "options": options},
+    })
+}
+
+pub fn run() -> Value {
+    json!({
+        "taskDefinition": "job", "launchType": "FARGATE", "clientToken": "token",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+    })
+}
+
+/// Runs a task to its end, with a kill after the `kill_after`th commit.
+async fn run_with_a_kill(images: &[&str], stop: bool, kill_after: u64) -> World {
+    let world = World::new();
+    let process = world.start().await;
+    prepare(&world, &process, images).await;
+    let before = world.store.commits();
+    world.store.die_after(before + kill_after);
+    let first_life = async {
+        if process.call("RunTask", run()).await.is_ok() && stop {
+            let _ = stop_when_running(&world, &process).await;
+        }
+        world.stopped().await
+    };
+    tokio::select! {
+        _ = first_life => {}
+        () = crate::support::within(world.store.refused()) => {}
+    }
+    process.kill();
+    world.store.revive();
+    let process = world.start().await;
+    // Whoever got no answer asks again, with the same token.
+    process.call("RunTask", run()).await.unwrap();
+    if stop {
+        stop_when_running(&world, &process).await.unwrap();
+    }
+    world.stopped().await;
+    world
+}
+
+async fn stop_when_running(world: &World, process: &Process) -> Result<Value, api::AwsError> {
+    let running = world.event(|detail| detail["lastStatus"] == "RUNNING").await;
+    process.call("StopTask", json!({"task": running["taskArn"]})).await
+}
+
+/// Runs it without a kill, to learn how many commits there are, then with a kill after each.
+async fn at_every_step(images: &[&str], stop: bool, check: impl Fn(&World, u64)) {
+    let commits = {
+        let world = run_with_a_kill(images, stop, u64::MAX / 2).await;
+        check(&world, u64::MAX);
+        world.store.commits()
+    };
+    assert!(commits > 8, "{commits}");
+    for kill_after in 0..commits {
+        let world = run_with_a_kill(images, stop, kill_after).await;
+        check(&world, kill_after);
+    }
+}
+
+/// The versions that were announced, each once.
+fn versions(world: &World) -> Vec<u64> {
+    let mut versions: Vec<u64> =
+        world.events.details().iter().map(|detail| detail["version"].as_u64().unwrap()).collect();
+    versions.dedup();
+    versions
+}
+
+fn last(world: &World) -> Value {
+    world.events.details().into_iter().rfind(|detail| detail["lastStatus"] == "STOPPED").unwrap()
+}
+
+#[tokio::test]
+async fn a_job_runs_once() {
+    at_every_step(&["exit-0"], false, |world, killed| {
+        assert_eq!(
+            world.driver.launches().into_iter().collect::<Vec<_>>(),
+            [("c0".to_owned(), 1)],
+            "{killed}"
+        );
+        assert_eq!(versions(world), [1, 2, 3, 4, 5], "{killed}");
+        let (_, lines) = world.logs.stream("group");
+        let mut distinct = lines.clone();
+        distinct.dedup();
+        assert!(
+            distinct == ["first", "last"] || distinct == ["first", "last", "first", "last"],
+            "{killed}: {lines:?}"
+        );
+        assert_eq!(last(world)["stopCode"], "EssentialContainerExited");
+        assert_eq!(last(world)["containers"][0]["exitCode"], 0);
+        assert_eq!(world.driver.left(), 0, "{killed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_containers_run_once_each() {
+    at_every_step(&["forever", "exit-3"], false, |world, killed| {
+        assert!(world.driver.launches().values().all(|launches| *launches == 1), "{killed}");
+        assert_eq!(world.driver.launches().len(), 2, "{killed}");
+        let containers = &last(world)["containers"];
+        assert_eq!(
+            (&containers[0]["exitCode"], &containers[1]["exitCode"]),
+            (&json!(143), &json!(3)),
+            "{killed}"
+        );
+        assert_eq!(versions(world), [1, 2, 3, 4, 5], "{killed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stopped_task_stops_once() {
+    at_every_step(&["forever"], true, |world, killed| {
+        assert_eq!(world.driver.launches()["c0"], 1, "{killed}");
+        let stopped = last(world);
+        assert_eq!(stopped["stoppedReason"], "Task stopped by user", "{killed}");
+        assert_eq!(stopped["containers"][0]["exitCode"], 143, "{killed}");
+        assert_eq!(versions(world), [1, 2, 3, 4, 5, 6], "{killed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn containers_that_vanished_end_their_task() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare(&world, &process, &["forever"]).await;
+    process.call("RunTask", run()).await.unwrap();
+    world.event(|detail| detail["lastStatus"] == "RUNNING").await;
+    process.kill();
+    world.driver.lose_everything();
+    let _process = world.start().await;
+    let stopped = world.stopped().await;
+    assert_eq!(stopped["stopCode"], "EssentialContainerExited");
+    let container = &stopped["containers"][0];
+    assert!(container["exitCode"].is_null());
+    assert!(container["reason"].as_str().unwrap().starts_with("ContainerRuntimeError: "), "{container}");
+    assert_eq!(world.driver.launches()["c0"], 1);
+}
+
+#[tokio::test]
+async fn what_ended_while_the_server_was_away_is_found() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare(&world, &process, &["gated-7"]).await;
+    process.call("RunTask", run()).await.unwrap();
+    world.event(|detail| detail["lastStatus"] == "RUNNING").await;
+    process.kill();
+    world.driver.open_gate();
+    let _process = world.start().await;
+    assert_eq!(world.stopped().await["containers"][0]["exitCode"], 7);
+    assert_eq!(world.driver.launches()["c0"], 1);
+}

@@ -1,0 +1,9 @@
+//! The service as a whole, in a world that the tests hold in their hands.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cases;
+mod crash;
+mod expiry;
+mod idempotency;
+mod support;

@@ -1,0 +1,164 @@
+//! EventBridge and CloudWatch Logs, as far as the service calls them.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use api::model::{Operation, Protocol, ServiceModel, Shape};
+use api::{AwsError, Context, Service};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// Takes events and keeps them in their order.
+#[derive(Default)]
+pub struct Events {
+    entries: watch::Sender<Vec<Value>>,
+}
+
+impl Events {
+    /// All entries that were put.
+    pub fn entries(&self) -> Vec<Value> {
+        self.entries.borrow().clone()
+    }
+
+    /// The details of all entries.
+    pub fn details(&self) -> Vec<Value> {
+        self.entries().iter().map(detail).collect()
+    }
+
+    pub async fn wait_for(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut entries = self.entries.subscribe();
+        let found = entries.wait_for(|all| all.iter().any(|entry| wanted(&detail(entry)))).await.unwrap();
+        found.iter().map(detail).find(|detail| wanted(detail)).unwrap()
+    }
+}
+
+fn detail(entry: &Value) -> Value {
+    serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap()
+}
+
+impl Service for Events {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        &EVENTS
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        _: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        assert_eq!(cx.principal.arn(), "ecs.amazonaws.com");
+        let entries = input["Entries"].as_array().unwrap().clone();
+        let results: Vec<Value> = entries.iter().map(|_| json!({"EventId": "id"})).collect();
+        self.entries.send_modify(|all| all.extend(entries));
+        async move { Ok(json!({"FailedEntryCount": 0, "Entries": results})) }.boxed()
+    }
+}
+
+/// Keeps streams, and the messages in them.
+#[derive(Default)]
+pub struct Logs {
+    groups: Mutex<BTreeMap<String, BTreeMap<String, Vec<String>>>>,
+    callers: Mutex<Vec<String>>,
+}
+
+impl Logs {
+    /// Makes a group.
+    pub fn create_group(&self, name: &str) {
+        self.groups.lock().unwrap().entry(name.to_owned()).or_default();
+    }
+
+    /// The only stream of a group, with its messages.
+    pub fn stream(&self, group: &str) -> (String, Vec<String>) {
+        let groups = self.groups.lock().unwrap();
+        let (name, messages) = groups[group].first_key_value().unwrap();
+        (name.clone(), messages.clone())
+    }
+
+    /// Who called.
+    pub fn callers(&self) -> Vec<String> {
+        self.callers.lock().unwrap().clone()
+    }
+
+    fn answer(&self, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        let mut groups = self.groups.lock().unwrap();
+        let group = input["logGroupName"].as_str().unwrap().to_owned();
+        if operation == "CreateLogGroup" {
+            return match groups.insert(group, BTreeMap::new()) {
+                None => Ok(json!({})),
+                Some(_) => Err(AwsError::new(
+                    "ResourceAlreadyExistsException",
+                    "The specified log group already exists",
+                )),
+            };
+        }
+        let missing =
+            || AwsError::new("ResourceNotFoundException", "The specified log group does not exist.");
+        let streams = groups.get_mut(&group).ok_or_else(missing)?;
+        let stream = streams.entry(input["logStreamName"].as_str().unwrap().to_owned()).or_default();
+        for event in input["logEvents"].as_array().into_iter().flatten() {
+            stream.push(event["message"].as_str().unwrap().to_owned());
+        }
+        Ok(json!({}))
+    }
+}
+
+impl Service for Logs {
+    fn name(&self) -> &'static str {
+        "logs"
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        &LOGS
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        self.callers.lock().unwrap().push(cx.principal.arn());
+        let answer = self.answer(operation, &input);
+        async move { answer }.boxed()
+    }
+}
+
+static ANY: Shape = Shape::structure("Any", &[]);
+
+static EVENTS: ServiceModel = model("events", &[operation("PutEvents")]);
+static LOGS: ServiceModel =
+    model("logs", &[operation("CreateLogGroup"), operation("CreateLogStream"), operation("PutLogEvents")]);
+
+const fn model(name: &'static str, operations: &'static [Operation]) -> ServiceModel {
+    ServiceModel {
+        service_id: name,
+        endpoint_prefix: name,
+        signing_name: name,
+        iam_prefix: name,
+        api_version: "",
+        protocol: Protocol::AwsJson1_1,
+        target_prefix: "",
+        xml_namespace: "",
+        prints_values: true,
+        operations,
+    }
+}
+
+const fn operation(name: &'static str) -> Operation {
+    Operation {
+        name,
+        action: name,
+        input: &ANY,
+        output: &ANY,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[],
+    }
+}
