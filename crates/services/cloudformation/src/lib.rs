@@ -18,6 +18,8 @@ mod operations;
 mod resources;
 mod stack;
 mod stacks;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
