@@ -124,9 +124,16 @@ impl Effects {
 
     /// Takes an event "ECS Task State Change" and reports it to the task that waits for it, if any does.
     ///
+    /// The event is the member `Event`, as an object or as the text that a target is given.
+    ///
     /// # Errors
     /// [`Error::NotATaskEvent`] for other events; [`Error::Store`].
-    pub(crate) async fn deliver(&self, event: &Value) -> Result<(), Error> {
+    pub(crate) async fn deliver(&self, input: &Value) -> Result<(), Error> {
+        let event = match input.get("Event") {
+            Some(Value::String(text)) => serde_json::from_str(text).map_err(|_| Error::NotATaskEvent)?,
+            Some(event) => event.clone(),
+            None => return Err(Error::NotATaskEvent),
+        };
         let detail = event.get("detail").ok_or(Error::NotATaskEvent)?;
         let ecs_task = detail.get("taskArn").and_then(Value::as_str).ok_or(Error::NotATaskEvent)?;
         let Some(answer) = ecs_run_task::outcome(&self.dispatcher, detail) else { return Ok(()) };

@@ -58,7 +58,7 @@ impl Default for Config {
 
 /// The service `states`.
 ///
-/// Dropping it stops its consumers; what they were doing is done again by the next one on the same store.
+/// Whatever its consumers are doing when they are stopped is done again by the next service on the same store.
 pub struct States {
     config: Config,
     operations: Operations,
@@ -104,6 +104,11 @@ impl States {
         let tasks = self.runner.clone().start(self.config.workers, submitted).await?;
         *self.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tasks));
         Ok(())
+    }
+
+    /// Stops the consumers. The door holds the service and the service the door, so that nobody drops either.
+    pub fn stop(&self) {
+        self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) struct Commit {
 }
 
 /// A wake with what is to be written along with it.
+#[derive(Clone)]
 pub(crate) struct Report {
     pub(crate) wake: Wake,
     /// Written in any case.
@@ -237,10 +238,17 @@ impl OpenExecutions {
         Err(error.into())
     }
 
-    /// Wakes an execution and waits until that is durable.
+    /// Wakes an execution and waits until that is durable. Where somebody else has written, it is tried once more on
+    /// what they left.
     pub(crate) async fn wake_durably(&self, arn: &str, report: Report) -> Result<(), Error> {
-        let commit = self.wake(arn, report).await;
-        self.settle(commit).await
+        let commit = self.wake(arn, report.clone()).await;
+        match self.settle(commit).await {
+            Err(Error::Store(store::Error::Conflict { .. })) => {
+                let commit = self.wake(arn, report).await;
+                self.settle(commit).await
+            }
+            settled => settled,
+        }
     }
 
     /// Marks the task's service as called, and says with what it is to be; `None` where that is not needed any more.

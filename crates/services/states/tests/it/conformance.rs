@@ -1,0 +1,223 @@
+//! What real Step Functions answered, call by call, where the recordings are there.
+//!
+//! Recordings that need services which nobody plays here are left out.
+
+use std::path::PathBuf;
+
+use api::AwsError;
+use serde_json::{Value, json};
+
+use crate::world::{Process, ROLE, World};
+
+/// Cases whose calls are all served, and how many there are: none may be lost unnoticed.
+const FILES: [(&str, usize); 3] = [("api", 15), ("api_logs", 8), ("api_tagging", 6)];
+
+fn folder() -> Option<PathBuf> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../../shared/conformance/cases/stepfunctions/api");
+    root.is_dir().then_some(root)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_as_recorded() {
+    let Some(folder) = folder() else { return };
+    let mut complaints = Vec::new();
+    for (file, at_least) in FILES {
+        let text = std::fs::read_to_string(folder.join(format!("{file}.json"))).unwrap();
+        let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let mut run = 0;
+        for case in &cases {
+            match play(case).await {
+                None => {}
+                Some(Ok(())) => run += 1,
+                Some(Err(complaint)) => {
+                    run += 1;
+                    complaints.push(format!("{}: {complaint}", case["name"]));
+                }
+            }
+        }
+        if run < at_least {
+            complaints.push(format!("{file}: only {run} of {} cases were played", cases.len()));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Plays a case; `None` where it needs what is not here.
+async fn play(case: &Value) -> Option<Result<(), String>> {
+    let world = World::new();
+    let process = world.process().await;
+    let steps = case["steps"].as_array().unwrap();
+    let model = &states::generated::model::MODEL;
+    let is_served = |step: &Value| match step["service"].as_str() {
+        Some("stepfunctions") => model.operation(step["op"].as_str().unwrap_or_default()).is_some(),
+        Some("iam") => true,
+        Some("logs") => matches!(step["op"].as_str(), Some("CreateLogGroup" | "DescribeLogGroups")),
+        _ => false,
+    };
+    let speaks_express = case["steps"].to_string().contains("\"EXPRESS\"");
+    let publishes = case["steps"].to_string().contains("\"publish\":true");
+    if speaks_express || publishes || !steps.iter().all(is_served) {
+        return None;
+    }
+    let tokens: Vec<&str> =
+        case["tokens"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut answers = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        let answer = match perform(&world, &process, step, &answers).await {
+            Ok(answer) => answer,
+            Err(complaint) => return Some(Err(format!("step {number}: {complaint}"))),
+        };
+        for expected in step["expect"].as_array().into_iter().flatten().map(|expected| &expected["aws"]) {
+            if let Err(complaint) = check(expected, &answer, &tokens) {
+                return Some(Err(format!("step {number} {}: {complaint}", step["op"])));
+            }
+        }
+        answers.push(answer.unwrap_or_default());
+    }
+    Some(Ok(()))
+}
+
+type Answer = Result<Value, AwsError>;
+
+async fn perform(
+    world: &World,
+    process: &Process,
+    step: &Value,
+    answers: &[Value],
+) -> Result<Answer, String> {
+    let input = fill(&step["params"], answers)?;
+    let operation = step["op"].as_str().unwrap();
+    Ok(match step["service"].as_str() {
+        Some("iam") => Ok(json!({"Role": {"Arn": ROLE}, "Policy": {"Arn": "policy"}})),
+        Some("logs") => Ok(logs(world, &input)),
+        // The SDK refuses these itself.
+        _ if step["raises"] == "ParamValidationError" || has_null(&input) => Err(AwsError::new("SDK", "")),
+        _ => process.call(operation, input).await,
+    })
+}
+
+fn has_null(input: &Value) -> bool {
+    input.as_object().is_some_and(|fields| fields.values().any(Value::is_null))
+}
+
+fn logs(world: &World, input: &Value) -> Value {
+    let name = input["logGroupName"].as_str().or(input["logGroupNamePrefix"].as_str()).unwrap_or_default();
+    world.logs.groups.lock().unwrap().insert(name.to_owned());
+    json!({"logGroups": [{"arn": format!("arn:aws:logs:us-east-1:000000000000:log-group:{name}:*")}]})
+}
+
+/// Puts values of earlier answers into a call.
+fn fill(value: &Value, answers: &[Value]) -> Result<Value, String> {
+    Ok(match value {
+        Value::String(text) => fill_text(text, answers)?.into(),
+        Value::Array(values) => values.iter().map(|value| fill(value, answers)).collect::<Result<_, _>>()?,
+        Value::Object(fields) => {
+            let filled = fields.iter().map(|(name, value)| Ok((name.clone(), fill(value, answers)?)));
+            Value::Object(filled.collect::<Result<_, String>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+fn fill_text(text: &str, answers: &[Value]) -> Result<String, String> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').ok_or("an open ${")?;
+        filled.push_str(before);
+        filled.push_str(&match name {
+            "account" => "000000000000".to_owned(),
+            "region" => "us-east-1".to_owned(),
+            _ => look_up(name, answers)?,
+        });
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// `step[3].executions[0].name`.
+fn look_up(name: &str, answers: &[Value]) -> Result<String, String> {
+    let pointer = name.replace('[', "/").replace(']', "").replace('.', "/");
+    let pointer = pointer.strip_prefix("step").ok_or_else(|| format!("no step: {name}"))?;
+    let all = Value::Array(answers.to_vec());
+    all.pointer(pointer)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or_else(|| format!("nothing at {name}"))
+}
+
+fn check(expected: &Value, answer: &Answer, tokens: &[&str]) -> Result<(), String> {
+    match (expected.get("Error"), answer) {
+        (Some(error), Err(found)) => {
+            let code = error["Code"].as_str().unwrap_or_default();
+            if code != found.code {
+                return Err(format!("expected {code}, was {found}"));
+            }
+            match error["Message"].as_str() {
+                Some(message) if !matches(message, &found.message, tokens) => {
+                    Err(format!("expected {message:?}, was {:?}", found.message))
+                }
+                _ => Ok(()),
+            }
+        }
+        (Some(error), Ok(found)) => Err(format!("expected {error}, was {found}")),
+        (None, Ok(found)) => compare("", expected, found, tokens),
+        // What the SDK says is not ours.
+        (None, Err(_)) if expected.is_string() => Ok(()),
+        (None, Err(found)) => Err(format!("expected {expected}, was {found}")),
+    }
+}
+
+fn compare(at: &str, expected: &Value, found: &Value, tokens: &[&str]) -> Result<(), String> {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => {
+            for name in expected.keys().chain(found.keys()) {
+                let (Some(expected), Some(found)) = (expected.get(name), found.get(name)) else {
+                    return Err(format!("{at}/{name} is on one side only: {expected:?} {found:?}"));
+                };
+                compare(&format!("{at}/{name}"), expected, found, tokens)?;
+            }
+            Ok(())
+        }
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            let mut pairs = expected.iter().zip(found).enumerate();
+            pairs.try_for_each(|(index, (expected, found))| {
+                compare(&format!("{at}/{index}"), expected, found, tokens)
+            })
+        }
+        (Value::String(text), Value::Number(_)) if matches!(text.as_str(), "datetime" | "timestamp") => {
+            Ok(())
+        }
+        (Value::String(text), Value::String(found)) if matches(text, found, tokens) => Ok(()),
+        // Texts that are JSON are compared as JSON.
+        (expected, Value::String(text)) if !expected.is_string() => match serde_json::from_str::<Value>(text)
+        {
+            Ok(found) => compare(at, expected, &found, tokens),
+            Err(_) => Err(format!("{at}: expected {expected}, was {text:?}")),
+        },
+        (expected, found) if expected == found => Ok(()),
+        (expected, found) => Err(format!("{at}: expected {expected}, was {found}")),
+    }
+}
+
+/// Whether a text is what was recorded, where `<...>` and tokens stand for anything.
+fn matches(expected: &str, found: &str, tokens: &[&str]) -> bool {
+    let mut pattern = expected.to_owned();
+    for token in tokens.iter().chain(&["111111111111"]) {
+        pattern = pattern.replace(token, "<any>");
+    }
+    let mut parts = pattern.split('<').map(|part| part.split_once('>').map_or(part, |(_, rest)| rest));
+    let Some(mut rest) = found.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut is_open = false;
+    for part in parts {
+        is_open = part.is_empty();
+        match rest.split_once(part) {
+            Some((_, after)) if !part.is_empty() => rest = after,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    rest.is_empty() || is_open
+}

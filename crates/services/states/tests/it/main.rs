@@ -1,0 +1,10 @@
+//! The service from outside: through the door, on a real store, with other services on paper.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod conformance;
+mod crashes;
+mod ecs_run_task;
+mod executions;
+mod refusals;
+mod world;

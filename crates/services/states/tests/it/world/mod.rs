@@ -1,0 +1,152 @@
+//! A world for the service to live in: a store in a temporary directory, a clock that is moved by hand, and other
+//! services that do as they are told. A world can end at any batch and go on on the same store.
+
+pub mod fakes;
+pub mod limited;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{AwsError, Call, Dispatcher, Principal, Service};
+use clock::{Clock, VirtualClock};
+use serde_json::{Value, json};
+use states::{Config, States};
+use store::{Batch, SqliteStore, Store};
+use types::{AccountId, Region, Timestamp};
+
+use fakes::{FakeEcs, FakeEvents, FakeLogs};
+use limited::LimitedStore;
+
+pub const ROLE: &str = "arn:aws:iam::000000000000:role/machine";
+
+/// What stays when the process ends.
+pub struct World {
+    pub clock: VirtualClock,
+    pub ecs: Arc<FakeEcs>,
+    pub events: Arc<FakeEvents>,
+    pub logs: Arc<FakeLogs>,
+    store: Arc<SqliteStore>,
+    _dir: tempfile::TempDir,
+}
+
+/// A process in the world.
+pub struct Process {
+    pub dispatcher: Dispatcher,
+    pub store: Arc<LimitedStore>,
+    pub states: Arc<States>,
+    pub started: Result<(), states::Error>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self {
+            clock: VirtualClock::new(Timestamp::from_seconds(1_700_000_000)),
+            ecs: Arc::default(),
+            events: Arc::default(),
+            logs: Arc::default(),
+            store: Arc::new(SqliteStore::open(dir.path()).unwrap()),
+            _dir: dir,
+        }
+    }
+
+    /// A process that lives on.
+    pub async fn process(&self) -> Process {
+        let process = self.process_with(usize::MAX).await;
+        assert!(process.started.is_ok());
+        process
+    }
+
+    /// A process whose store takes only so many batches.
+    pub async fn process_with(&self, batches: usize) -> Process {
+        // What the last process submitted is on its way: a dead process's batches are there or not, never later.
+        let mut barrier = Batch::new();
+        barrier.put("barrier", "barrier", Vec::new());
+        self.store.submit(barrier).durable().await.unwrap();
+        let store = Arc::new(LimitedStore::new(Arc::clone(&self.store), batches));
+        let dispatcher = Dispatcher::new(Clock::Virtual(self.clock.clone()));
+        let states = Arc::new(States::new(Arc::clone(&store) as _, dispatcher.clone(), Config::default()));
+        dispatcher.install([
+            Arc::clone(&states) as Arc<dyn Service>,
+            Arc::clone(&self.ecs) as _,
+            Arc::clone(&self.events) as _,
+            Arc::clone(&self.logs) as _,
+        ]);
+        let started = states.start().await;
+        Process { dispatcher, store, states, started }
+    }
+}
+
+impl Drop for Process {
+    /// As `kill -9` does: nothing is written any more.
+    fn drop(&mut self) {
+        self.store.kill();
+        self.states.stop();
+    }
+}
+
+impl Process {
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
+        let principal = Principal::Root { account: AccountId::new("000000000000") };
+        self.call_as(principal, operation, input).await
+    }
+
+    pub async fn call_as(
+        &self,
+        principal: Principal,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
+        let call = Call {
+            principal,
+            account: AccountId::new("000000000000"),
+            region: Region::new("us-east-1"),
+            service: "states".to_owned(),
+            operation: operation.to_owned(),
+            input,
+            request_id: "request".to_owned(),
+        };
+        self.dispatcher.call(call).await
+    }
+
+    /// Creates a machine and returns its ARN.
+    pub async fn create(&self, name: &str, definition: &Value) -> String {
+        let input = json!({"name": name, "definition": definition.to_string(), "roleArn": ROLE});
+        let answer = self.call("CreateStateMachine", input).await.unwrap();
+        answer["stateMachineArn"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts an execution and returns its ARN.
+    pub async fn start(&self, machine: &str, name: &str, input: &Value) -> String {
+        let input = json!({"stateMachineArn": machine, "name": name, "input": input.to_string()});
+        let answer = self.call("StartExecution", input).await.unwrap();
+        answer["executionArn"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn describe(&self, execution: &str) -> Value {
+        self.call("DescribeExecution", json!({"executionArn": execution})).await.unwrap()
+    }
+
+    pub async fn history(&self, execution: &str) -> Vec<Value> {
+        let input = json!({"executionArn": execution, "maxResults": 1000});
+        let answer = self.call("GetExecutionHistory", input).await.unwrap();
+        answer["events"].as_array().unwrap().clone()
+    }
+
+    /// The types of an execution's events.
+    pub async fn event_types(&self, execution: &str) -> Vec<String> {
+        let events = self.history(execution).await;
+        events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Tells of a task what the managed rule would tell.
+    pub async fn deliver(&self, event: Value) -> Result<Value, AwsError> {
+        let input = json!({"Event": event.to_string()});
+        self.call_as(Principal::service("events.amazonaws.com"), "internal:DeliverEvent", input).await
+    }
+}
+
+/// Moves a clock.
+pub fn pass(clock: &VirtualClock, seconds: u64) {
+    clock.advance(Duration::from_secs(seconds));
+}
