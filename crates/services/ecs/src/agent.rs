@@ -108,6 +108,7 @@ impl Agent {
                         self.record(key, TaskEvent::ContainerExited { container, ending }).await?;
                     }
                 }
+                Work::BeginStopping => self.record(key, TaskEvent::StoppingBegun).await?,
                 Work::StopContainers => self.stop_containers(key, &task).await?,
                 Work::RemoveContainers => {
                     logs.finish().await;

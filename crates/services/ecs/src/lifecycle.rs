@@ -46,6 +46,8 @@ pub enum TaskEvent {
         /// How.
         ending: Ending,
     },
+    /// The containers that have not ended are about to be stopped.
+    StoppingBegun,
     /// Somebody asks for the task to stop.
     StopRequested {
         /// Why.
@@ -98,6 +100,8 @@ pub enum Work {
     Launch(usize),
     /// Wait for a container to end.
     Watch,
+    /// Note that the containers are about to be stopped.
+    BeginStopping,
     /// Stop the containers that have not ended.
     StopContainers,
     /// Deliver the rest of the logs, and remove what is left of the containers.
@@ -111,6 +115,7 @@ pub fn work(task: &Task) -> Work {
     match task.status {
         Status::Provisioning => Work::ProvideNetwork,
         Status::Pending => Work::PullImages,
+        Status::Activating | Status::Running if task.stop.is_some() => Work::BeginStopping,
         Status::Activating => match first_pending(task) {
             Some(container) => Work::Launch(container),
             None => Work::Watch,
@@ -148,6 +153,7 @@ pub fn advance(task: &mut Task, event: TaskEvent, now: Timestamp) -> Vec<StateCh
             container_failed_to_start(task, container, reason, now);
         }
         TaskEvent::ContainerExited { container, ending } => container_exited(task, container, ending, now),
+        TaskEvent::StoppingBegun => stopping_begun(task, now),
         TaskEvent::StopRequested { reason } => stop_requested(task, reason, now),
         TaskEvent::ContainersRemoved => containers_removed(task, now),
     }
@@ -230,9 +236,17 @@ fn stop_requested(task: &mut Task, reason: String, now: Timestamp) {
     }
     stop(task, StopCode::UserInitiated, reason, now);
     finish_when_all_ended(task, now, now);
-    if task.status == Status::Stopping {
+    if matches!(task.status, Status::Activating | Status::Running) {
         // The wish to stop is announced by itself: the containers may take their time.
         task.version += 1;
+    }
+}
+
+fn stopping_begun(task: &mut Task, now: Timestamp) {
+    if task.stop.is_some() && matches!(task.status, Status::Activating | Status::Running) {
+        // AWS counts and announces no version for this passage.
+        task.status = Status::Stopping;
+        task.timeline.updated_at = now;
     }
 }
 
@@ -250,8 +264,11 @@ fn stop(task: &mut Task, code: StopCode, reason: String, now: Timestamp) {
     task.timeline.updated_at = now;
     match task.status {
         Status::Provisioning | Status::Pending => task.containers.iter_mut().for_each(give_up),
-        Status::Activating | Status::Running => task.status = Status::Stopping,
-        Status::Stopping | Status::Deprovisioning | Status::Stopped => {}
+        Status::Activating
+        | Status::Running
+        | Status::Stopping
+        | Status::Deprovisioning
+        | Status::Stopped => {}
     }
 }
 
@@ -275,7 +292,7 @@ fn stopped(ending: Ending) -> ContainerState {
 
 /// Running begins when no container waits to be started any more.
 fn run_when_complete(task: &mut Task, now: Timestamp) {
-    if task.status == Status::Activating && first_pending(task).is_none() {
+    if task.status == Status::Activating && task.stop.is_none() && first_pending(task).is_none() {
         task.timeline.started_at = Some(now);
         enter(task, Status::Running, now);
     }

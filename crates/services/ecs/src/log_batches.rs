@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn long_lines_are_cut_between_characters() {
         let mut lines = Lines::default();
-        let text = "ä".repeat(limits::LOG_EVENT_BYTES);
+        let text = format!("x{}", "ä".repeat(limits::LOG_EVENT_BYTES));
         lines.push(at(1), text.clone(), false);
         let events = lines.take();
         assert_eq!(events.len(), 3);

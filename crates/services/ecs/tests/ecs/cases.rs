@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
 use crate::support::{Process, World};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn cases() {

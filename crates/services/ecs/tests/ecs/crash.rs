@@ -1,8 +1,8 @@
 //! Kills the service after each of its commits and starts it again: no container is started twice, no event is missing,
 //! no line is lost, and each task comes to its end.
 
-use serde_json::{Value, json};
 use crate::support::{Process, World};
+use serde_json::{Value, json};
 
 /// Registers a task definition with one container for each image.
 pub async fn prepare(world: &World, process: &Process, images: &[&str]) {
@@ -81,11 +81,15 @@ async fn at_every_step(images: &[&str], stop: bool, check: impl Fn(&World, u64))
     }
 }
 
-/// The versions that were announced, each once.
+/// The versions that were announced, in the order in which they were first. A kill may repeat some, never skip one.
 fn versions(world: &World) -> Vec<u64> {
-    let mut versions: Vec<u64> =
-        world.events.details().iter().map(|detail| detail["version"].as_u64().unwrap()).collect();
-    versions.dedup();
+    let mut versions = Vec::new();
+    for detail in world.events.details() {
+        let version = detail["version"].as_u64().unwrap();
+        if !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
     versions
 }
 

@@ -20,6 +20,7 @@ use types::Timestamp;
 pub struct ScriptedDriver {
     containers: Mutex<BTreeMap<String, Container>>,
     launches: Mutex<BTreeMap<String, u32>>,
+    specs: Mutex<BTreeMap<String, ContainerSpec>>,
     gate: watch::Sender<bool>,
     pulls_hang: Mutex<bool>,
 }
@@ -38,8 +39,7 @@ impl ScriptedDriver {
 
     /// What the container was started with.
     pub fn spec(&self, name: &str) -> Option<ContainerSpec> {
-        let containers = self.containers();
-        containers.values().find(|one| label(&one.spec) == name).map(|one| one.spec.clone())
+        self.specs.lock().unwrap().get(name).cloned()
     }
 
     /// How many containers have not been removed.
@@ -102,6 +102,7 @@ impl Driver for ScriptedDriver {
             let mut containers = self.containers();
             let found = containers.contains_key(&spec.name);
             if !found {
+                self.specs.lock().unwrap().insert(label(&spec), spec.clone());
                 *self.launches.lock().unwrap().entry(label(&spec)).or_default() += 1;
                 let container =
                     Container { spec: spec.clone(), exit: watch::Sender::new(immediate_exit(&spec.image)) };
