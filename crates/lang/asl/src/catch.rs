@@ -2,18 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::data_flow::ResultPath;
+use crate::data_flow::Flow;
 use crate::definition::StateId;
 use crate::error_name::{ErrorName, Failure};
 use crate::payload::Payload;
-use crate::template::Template;
 
 /// One element of `Catch`.
 #[derive(Debug)]
 pub(crate) struct Catcher {
     pub(crate) errors: ErrorEquals,
-    pub(crate) result_path: ResultPath,
-    pub(crate) assign: Option<Template>,
+    /// In JSONPath `ResultPath` and `Assign`, in JSONata `Output` and `Assign`.
+    pub(crate) flow: Flow,
     pub(crate) next: StateId,
 }
 

@@ -1,4 +1,5 @@
-//! How JSON flows through a state: `InputPath`, `Parameters`, `ResultSelector`, `ResultPath`, `OutputPath`, `Assign`.
+//! How JSON flows through a state: in JSONPath through `InputPath`, `Parameters`, `ResultSelector`, `ResultPath`,
+//! `OutputPath` and `Assign`, in JSONata through `Arguments`, `Output` and `Assign`.
 //!
 //! A payload that no field touches is passed on as it is, text included.
 
@@ -9,11 +10,20 @@ use serde_json::{Map, Value};
 
 use crate::error_name::{ErrorName, Failure};
 use crate::expression::{QueryPath, Scope};
+use crate::jsonata::{Produced, QueryTemplate};
 use crate::payload::Payload;
+use crate::run::Fault;
 use crate::template::{Template, check_nesting};
 use crate::variables::Assigned;
 
-/// The fields of one state that shape its input and output.
+/// The fields of one state that shape its input and output. Choice rules and catchers have a flow of their own.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    JsonPath(Box<DataFlow>),
+    Jsonata(Box<QueryFlow>),
+}
+
+/// A flow in JSONPath.
 #[derive(Debug, Default)]
 pub(crate) struct DataFlow {
     pub(crate) input_path: PathField,
@@ -23,6 +33,14 @@ pub(crate) struct DataFlow {
     pub(crate) result_path: ResultPath,
     pub(crate) output_path: PathField,
     pub(crate) assign: Option<Template>,
+}
+
+/// A flow in JSONata.
+#[derive(Debug, Default)]
+pub(crate) struct QueryFlow {
+    pub(crate) arguments: Option<QueryTemplate>,
+    pub(crate) output: Option<QueryTemplate>,
+    pub(crate) assign: Option<QueryTemplate>,
 }
 
 /// `InputPath` or `OutputPath`. Absent is `$`; JSON `null` gives `{}`.
@@ -50,41 +68,106 @@ pub(crate) struct Given {
     pub(crate) assigned: Assigned,
 }
 
-impl DataFlow {
-    /// The raw input, through `InputPath` and `Parameters`.
-    pub(crate) fn effective_input(&self, raw: &Payload, scope: &Scope<'_>) -> Result<Payload, Failure> {
-        let input = self.input_path.select(raw, scope)?;
-        match &self.parameters {
-            None => Ok(input),
-            Some(template) => evaluated(template, &scope.with_input(input.value())),
+impl Flow {
+    /// The raw input, through `InputPath`.
+    pub(crate) fn input(&self, raw: &Payload, scope: &Scope<'_>) -> Result<Payload, Fault> {
+        match self {
+            Self::JsonPath(flow) => Ok(flow.input_path.select(raw, scope)?),
+            Self::Jsonata(_) => Ok(raw.clone()),
         }
     }
 
-    /// The result, through `ResultSelector`, `ResultPath` and `OutputPath`. Everything reads the variables as they were
-    /// before `Assign`.
-    ///
-    /// `assign` is the state's own, or that of the choice that was made.
-    pub(crate) fn give(
+    /// What [`Self::input`] gave, through `Parameters` or `Arguments`.
+    pub(crate) fn parameters(&self, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Fault> {
+        match self {
+            Self::JsonPath(flow) => match &flow.parameters {
+                None => Ok(input.clone()),
+                Some(template) => Ok(evaluated(template, &scope.with_input(input.value()))?),
+            },
+            Self::Jsonata(flow) => match &flow.arguments {
+                None => Ok(input.clone()),
+                Some(template) => queried(template, Produced::Nothing, scope),
+            },
+        }
+    }
+
+    /// The raw input, through both.
+    pub(crate) fn effective_input(&self, raw: &Payload, scope: &Scope<'_>) -> Result<Payload, Fault> {
+        let input = self.input(raw, scope)?;
+        self.parameters(&input, scope)
+    }
+
+    /// The result becomes the output. Everything reads the variables as they were before `Assign`.
+    pub(crate) fn give(&self, raw: &Payload, result: Payload, scope: &Scope<'_>) -> Result<Given, Fault> {
+        match self {
+            Self::JsonPath(flow) => Ok(flow.give(raw, result, scope)?),
+            Self::Jsonata(flow) => flow.give(&result, Produced::Result(result.value()), scope),
+        }
+    }
+
+    /// What a catcher gives for an error: it is placed, or read as `$states.errorOutput`.
+    pub(crate) fn give_error(
         &self,
         raw: &Payload,
-        result: Payload,
-        assign: Option<&Template>,
+        error: Payload,
         scope: &Scope<'_>,
-    ) -> Result<Given, Failure> {
+    ) -> Result<Given, Fault> {
+        match self {
+            Self::JsonPath(flow) => Ok(flow.give(raw, error, scope)?),
+            Self::Jsonata(flow) => flow.give(&error, Produced::Error(error.value()), scope),
+        }
+    }
+
+    /// The names of the members of `Parameters` or `Arguments`.
+    pub(crate) fn parameter_names(&self) -> Vec<String> {
+        match self {
+            Self::JsonPath(flow) => flow.parameters.as_ref().map(Template::names).unwrap_or_default(),
+            Self::Jsonata(flow) => flow.arguments.as_ref().map(QueryTemplate::names).unwrap_or_default(),
+        }
+    }
+}
+
+impl DataFlow {
+    /// The result, through `ResultSelector`, `ResultPath` and `OutputPath`.
+    fn give(&self, raw: &Payload, result: Payload, scope: &Scope<'_>) -> Result<Given, Failure> {
         let result = match &self.result_selector {
             None => result,
             Some(template) => evaluated(template, &scope.with_input(result.value()))?,
         };
-        let assigned = assigned(assign, &scope.with_input(result.value()))?;
+        let assigned = match &self.assign {
+            None => Assigned::new(),
+            Some(template) => template.evaluate_members(&scope.with_input(result.value()))?,
+        };
         let placed = self.result_path.place(raw, result)?;
         let output = self.output_path.select(&placed, scope)?;
         Ok(Given { output, assigned })
     }
 }
 
-/// What `Assign` assigns; its `$` is the scope's input.
-pub(crate) fn assigned(assign: Option<&Template>, scope: &Scope<'_>) -> Result<Assigned, Failure> {
-    assign.map_or(Ok(Vec::new()), |template| template.evaluate_members(scope))
+impl QueryFlow {
+    /// `Output`, or what there is without it, and `Assign`.
+    fn give(&self, default: &Payload, produced: Produced<'_>, scope: &Scope<'_>) -> Result<Given, Fault> {
+        let output = match &self.output {
+            None => default.clone(),
+            Some(template) => queried(template, produced, scope)?,
+        };
+        let assigned = match &self.assign {
+            None => Assigned::new(),
+            Some(template) => template.evaluate_members(produced, scope)?,
+        };
+        Ok(Given { output, assigned })
+    }
+}
+
+/// The value of a template in JSONata, no deeper than others can read.
+pub(crate) fn queried(
+    template: &QueryTemplate,
+    produced: Produced<'_>,
+    scope: &Scope<'_>,
+) -> Result<Payload, Fault> {
+    let value = template.evaluate(produced, scope)?;
+    check_nesting(&value)?;
+    Ok(Payload::new(value))
 }
 
 /// The value of a template, no deeper than others can read.

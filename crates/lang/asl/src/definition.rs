@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catch::Catcher;
-use crate::data_flow::DataFlow;
+use crate::data_flow::Flow;
 use crate::diagnostic::Diagnostic;
 use crate::integrations::Resource;
 use crate::retry::Retrier;
@@ -85,7 +85,7 @@ pub(crate) struct State {
     pub(crate) name: Arc<str>,
     /// JSON pointer to the state in the definition.
     pub(crate) location: String,
-    pub(crate) flow: DataFlow,
+    pub(crate) flow: Flow,
     /// Where it leads. Choice states lead elsewhere, Succeed and Fail states end.
     pub(crate) transition: Transition,
     pub(crate) retry: Vec<Retrier>,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jsonpath::Path;
 use serde_json::Value;
+use types::Timestamp;
 
 use crate::context_object::ContextObject;
 use crate::error_name::{ErrorName, Failure};
@@ -24,6 +25,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) context: &'a ContextObject<'a>,
     /// `$name`.
     pub(crate) variables: &'a Visible,
+    /// For `$now` and `$millis` of JSONata.
+    pub(crate) now: Timestamp,
     /// For `States.UUID` and `States.MathRandom`.
     pub(crate) random: &'a Cell<Random>,
 }
@@ -31,7 +34,7 @@ pub(crate) struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// The same scope with another `$`.
     pub(crate) fn with_input(&self, input: &'a Value) -> Self {
-        Self { input, context: self.context, variables: self.variables, random: self.random }
+        Self { input, ..*self }
     }
 }
 

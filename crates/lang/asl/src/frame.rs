@@ -54,6 +54,8 @@ pub(crate) struct Visit {
     pub(crate) state: StateId,
     /// The raw input.
     pub(crate) input: Payload,
+    /// The event before it.
+    pub(crate) previous_event: u64,
     pub(crate) entered_event: u64,
     pub(crate) entered_time: Timestamp,
     pub(crate) attempts: Attempts,

@@ -92,6 +92,15 @@ pub enum EventDetails {
         /// The item's number, from 0.
         index: u64,
     },
+    /// A JSONata expression failed.
+    EvaluationFailed {
+        /// How.
+        failure: Failure,
+        /// The field that it is in, such as `Output/result`.
+        location: String,
+        /// The state's name.
+        state: Arc<str>,
+    },
     /// Something about a task.
     Task {
         /// What it calls.
@@ -274,6 +283,11 @@ impl EventDetails {
             Self::MapIteration { name, index, .. } => {
                 fields.set("name", name.as_ref());
                 fields.set("index", *index);
+            }
+            Self::EvaluationFailed { failure, location, state } => {
+                fields.failure(failure);
+                fields.set("location", location.as_str());
+                fields.set("state", state.as_ref());
             }
             Self::Task { resource, stage } => fields.task(resource, stage),
             Self::StateAborted(_)

@@ -11,6 +11,8 @@ mod math;
 mod parse;
 mod string;
 
+pub(crate) use hash::digest;
+
 use std::borrow::Cow;
 
 use serde_json::Value;

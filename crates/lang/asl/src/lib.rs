@@ -21,6 +21,7 @@ mod history;
 mod ids;
 mod integrations;
 mod intrinsics;
+mod jsonata;
 pub mod limits;
 mod parse;
 mod payload;

@@ -65,7 +65,12 @@ const SUB_MACHINE_FIELDS: [&str; 5] = ["Comment", "ProcessorConfig", "QueryLangu
 
 fn read(definition: &Value) -> Result<StateMachine, Vec<Diagnostic>> {
     let findings = Findings::default();
-    let mut reader = Reader { findings: &findings, states: Vec::new(), places: HashMap::new() };
+    let mut reader = Reader {
+        findings: &findings,
+        states: Vec::new(),
+        places: HashMap::new(),
+        language: QueryLanguage::JsonPath,
+    };
     let machine = reader.machine(definition);
     let states: Option<Vec<State>> = reader.states.into_iter().collect();
     let diagnostics = findings.into_diagnostics();
@@ -83,6 +88,8 @@ struct Reader<'a> {
     states: Vec<Option<State>>,
     /// Where each state's name stands: it must be the only one in the whole machine.
     places: HashMap<String, String>,
+    /// Of states that do not say otherwise.
+    language: QueryLanguage,
 }
 
 /// The states of one `States`, by name.
@@ -94,6 +101,7 @@ impl Reader<'_> {
         let fields = Fields::new(self.findings, definition, String::new())?;
         fields.allow(&[&MACHINE_FIELDS]);
         let query_language = self.query_language(&fields)?;
+        self.language = query_language;
         if fields.text("Version").is_some_and(|version| version != "1.0") {
             fields.refuse("Version", "The field 'Version' should have one of these values: [1.0]");
         }
@@ -103,16 +111,19 @@ impl Reader<'_> {
         Some(StateMachine { comment, timeout_seconds, query_language, start, states: Vec::new() })
     }
 
+    /// `QueryLanguage`, or that of the whole machine. In a machine in JSONata, all states are.
     fn query_language(&self, fields: &Fields<'_>) -> Option<QueryLanguage> {
-        match fields.text("QueryLanguage") {
-            None | Some("JSONPath") => Some(QueryLanguage::JsonPath),
-            Some("JSONata") => {
-                if !self.refuse_mixed_languages(fields) {
-                    fields.refuse("QueryLanguage", "The query language 'JSONata' is not supported");
-                }
+        match (fields.text("QueryLanguage"), self.language) {
+            (None, language) => Some(language),
+            (Some("JSONata"), _) => Some(QueryLanguage::Jsonata),
+            (Some("JSONPath"), QueryLanguage::JsonPath) => Some(QueryLanguage::JsonPath),
+            (Some("JSONPath"), QueryLanguage::Jsonata) => {
+                fields.refuse_all(
+                    "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+                );
                 None
             }
-            Some(_) => {
+            (Some(_), _) => {
                 fields.refuse(
                     "QueryLanguage",
                     "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]",
@@ -120,21 +131,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    /// Whether a state of a JSONata machine would be in JSONPath.
-    fn refuse_mixed_languages(&self, fields: &Fields<'_>) -> bool {
-        let mut mixed = false;
-        for (name, state) in fields.object("States").into_iter().flatten() {
-            if state.get("QueryLanguage").and_then(Value::as_str) == Some("JSONPath") {
-                let message =
-                    "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
-                self.findings
-                    .add(Diagnostic::schema(message, format!("{}/{name}", fields.pointer("States"))));
-                mixed = true;
-            }
-        }
-        mixed
     }
 
     /// `StartAt` and `States` of the machine, a branch or an item processor: gives the first state.
@@ -180,7 +176,7 @@ impl Reader<'_> {
 
     fn state(&mut self, name: &str, definition: &Value, names: &Names, location: String) {
         let Some(fields) = Fields::new(self.findings, definition, location) else { return };
-        let state = state::read(self, name, &fields, names);
+        let state = state::read(self, name, fields, names);
         if let (Some(state), Some(id)) = (state, names.get(name)) {
             self.states[id.0 as usize] = Some(state);
         }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use types::Timestamp;
 
 use crate::context_object::{ContextObject, Item, StateContext};
-use crate::data_flow::Given;
+use crate::data_flow::{Flow, Given};
 use crate::definition::{Body, MachineKind, State, StateId, StateMachine, Transition};
 use crate::effect::Effect;
 use crate::error_name::{ErrorName, Failure};
@@ -22,7 +22,6 @@ use crate::limits::{EXPRESS_SECONDS, HISTORY_EVENTS, STANDARD_SECONDS, VARIABLES
 use crate::payload::Payload;
 use crate::retry::Attempts;
 use crate::states::{choice, fail, map, parallel, pass, succeed, task, wait};
-use crate::template::Template;
 use crate::variables::{Assigned, Shown, Variables, Visible};
 
 mod end;
@@ -51,6 +50,9 @@ pub(crate) enum Outcome {
 pub(crate) enum Fault {
     /// Something in the state's own fields could not be evaluated: its cause tells which state, and since which event.
     Evaluation(Failure),
+    /// A JSONata expression is at fault: the history tells which field it is in. Or, where `of_value`, the value that it
+    /// gave is none for the field.
+    Query { failure: Failure, location: String, of_value: bool },
     /// What the state ran failed: its cause is passed on as it is.
     Passed(Failure),
 }
@@ -220,15 +222,18 @@ impl<'a> Run<'a> {
         };
         let Some(definition) = self.machine.state(state) else { return };
         let (kind, name) = (definition.kind(), Arc::clone(&definition.name));
+        let before = self.last_event(frame);
         let entered = self.record_on(frame, EventDetails::StateEntered { kind, name, input: input.clone() });
-        self.begin_visit(frame, state, input, entered);
+        self.begin_visit(frame, state, input, [before, entered]);
         self.perform(frame);
     }
 
-    fn begin_visit(&mut self, frame: FrameId, state: StateId, input: Payload, entered_event: u64) {
+    fn begin_visit(&mut self, frame: FrameId, state: StateId, input: Payload, events: [u64; 2]) {
+        let [previous_event, entered_event] = events;
         let visit = Visit {
             state,
             input,
+            previous_event,
             entered_event,
             entered_time: self.now,
             attempts: Attempts::default(),
@@ -276,22 +281,20 @@ impl<'a> Run<'a> {
         result: Payload,
         transition: Transition,
     ) -> Result<Outcome, Fault> {
-        self.left_assigning(frame, state, result, transition, state.flow.assign.as_ref())
+        self.left_by(frame, &state.flow, result, transition)
     }
 
-    /// [`Self::left`], with variables that are not the state's own `Assign`.
-    pub(crate) fn left_assigning(
+    /// [`Self::left`], by a flow that is not the state's own.
+    pub(crate) fn left_by(
         &mut self,
         frame: FrameId,
-        state: &State,
+        flow: &Flow,
         result: Payload,
         transition: Transition,
-        assign: Option<&Template>,
     ) -> Result<Outcome, Fault> {
         let raw = self.raw_input(frame);
-        let given = self.evaluate(frame, &raw, ContextParts::default(), |scope| {
-            state.flow.give(&raw, result, assign, scope)
-        })?;
+        let given =
+            self.evaluate(frame, &raw, ContextParts::default(), |scope| flow.give(&raw, result, scope))?;
         Ok(Outcome::Left { given, transition })
     }
 
@@ -373,18 +376,14 @@ impl<'a> Run<'a> {
         frame: FrameId,
         input: &Payload,
         parts: ContextParts<'_>,
-        evaluate: impl FnOnce(&Scope<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        evaluate: impl FnOnce(&Scope<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let variables = self.visible(frame);
         let random = Cell::new(self.execution.head.random);
         let result = {
             let context = self.context(frame, parts, input);
-            evaluate(&Scope {
-                input: input.value(),
-                context: &context,
-                variables: &variables,
-                random: &random,
-            })
+            let (input, now) = (input.value(), self.now);
+            evaluate(&Scope { input, context: &context, variables: &variables, now, random: &random })
         };
         self.execution.head.random = random.get();
         result

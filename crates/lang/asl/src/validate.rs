@@ -1,5 +1,6 @@
 //! What a definition that can be read must not contain all the same.
 
+use crate::data_flow::Flow;
 use crate::definition::{State, StateMachine};
 use crate::diagnostic::Diagnostic;
 use crate::integrations::{Pattern, Resource, ResourceTarget};
@@ -26,12 +27,15 @@ fn unknown(state: &State, task: &TaskState) -> Diagnostic {
 
 fn parameters(state: &State, task: &TaskState) -> Vec<Diagnostic> {
     let Some(integration) = task.resource.integration() else { return Vec::new() };
-    let names = state.flow.parameters.iter().flat_map(|parameters| parameters.names());
-    names
+    let field = if matches!(state.flow, Flow::Jsonata(_)) { "Arguments" } else { "Parameters" };
+    state
+        .flow
+        .parameter_names()
+        .into_iter()
         .filter(|name| !integration.parameters.contains(&name.as_str()))
         .map(|name| {
             let message = format!("The field \"{name}\" is not supported by Step Functions");
-            Diagnostic::schema(message, format!("{}/Parameters", state.location))
+            Diagnostic::schema(message, format!("{}/{field}", state.location))
         })
         .collect()
 }

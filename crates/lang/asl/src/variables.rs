@@ -36,6 +36,11 @@ impl Visible {
         self.0.iter().find_map(|scope| scope.get(name).map(Payload::value))
     }
 
+    /// Every variable; no two scopes have the same name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().flat_map(|scope| scope.iter()).map(|(name, value)| (name.as_ref(), value.value()))
+    }
+
     /// Whether a scope around the innermost has the variable.
     pub(crate) fn is_outer(&self, name: &str) -> bool {
         self.0.iter().skip(1).any(|scope| scope.contains_key(name))

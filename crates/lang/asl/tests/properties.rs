@@ -28,7 +28,10 @@ fn busy_machine() -> Value {
     let branch = json!({
         "StartAt": "Wait",
         "States": {"Wait": {"Type": "Wait", "Seconds": 45, "Next": "Random"},
-                   "Random": {"Type": "Pass", "Parameters": {"n.$": "States.MathRandom(0, 1000)", "x.$": "$x"}, "End": true}}
+                   "Random": {"Type": "Pass", "Parameters": {"n.$": "States.MathRandom(0, 1000)", "x.$": "$x"}, "Next": "Query"},
+                   "Query": {"Type": "Pass", "QueryLanguage": "JSONata", "End": true, "Output": {
+                       "random": "{% $random() %}", "uuid": "{% $uuid() %}", "now": "{% $now() %}", "millis": "{% $millis() %}",
+                       "shuffled": "{% $shuffle([1..9]) %}", "x": "{% $x %}", "n": "{% $states.input.n %}"}}}
     });
     json!({
         "StartAt": "Begin", "TimeoutSeconds": 5000,
@@ -254,6 +257,13 @@ fn looping(kind: MachineKind) -> Execution {
         "B": {"Type": "Choice", "Choices": [{"Variable": "$", "IsPresent": false, "Next": "C"}], "Default": "A"},
         "C": {"Type": "Succeed"}}});
     Execution::new(Arc::new(parse(&definition.to_string()).expect("a machine")), spec(kind))
+}
+
+#[test]
+fn machines_and_executions_go_from_thread_to_thread() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<StateMachine>();
+    is_shared::<Execution>();
 }
 
 #[test]

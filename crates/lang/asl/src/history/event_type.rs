@@ -120,6 +120,7 @@ impl HistoryEventType {
             EventDetails::FanOutFailed(FanOut::Parallel) => Self::ParallelStateFailed,
             EventDetails::FanOutFailed(FanOut::Map { .. }) => Self::MapStateFailed,
             EventDetails::MapIteration { stage, .. } => iteration(*stage),
+            EventDetails::EvaluationFailed { .. } => Self::EvaluationFailed,
             EventDetails::Task { resource, stage } => match resource.family() {
                 ResourceFamily::Integration => task(stage),
                 ResourceFamily::Lambda => lambda(stage),

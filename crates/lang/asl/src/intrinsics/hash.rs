@@ -11,15 +11,16 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use super::string::{limited, text};
 use crate::expression::Scope;
 
-/// `States.Hash(data, algorithm)`: the digest in lower-case hexadecimal. Data that is no text is hashed as its JSON.
+/// `States.Hash(data, algorithm)`.
 pub(super) fn hash(arguments: &[Cow<'_, Value>], _: &Scope<'_>) -> Result<Value, String> {
-    let data = match arguments.first().map(Cow::as_ref) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
+    digest(arguments.first().map_or(&Value::Null, Cow::as_ref), text(arguments, 1)?).map(Value::from)
+}
+
+/// The digest in lower-case hexadecimal. Data that is no text is hashed as its JSON.
+pub(crate) fn digest(data: &Value, algorithm: &str) -> Result<String, String> {
+    let data = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
     let data = limited(&data)?.as_bytes();
-    let digest = match text(arguments, 1)? {
+    let digest = match algorithm {
         "MD5" => Md5::digest(data).to_vec(),
         "SHA-1" => Sha1::digest(data).to_vec(),
         "SHA-256" => Sha256::digest(data).to_vec(),
@@ -35,5 +36,5 @@ pub(super) fn hash(arguments: &[Cow<'_, Value>], _: &Scope<'_>) -> Result<Value,
     for byte in digest {
         let _infallible = write!(hexadecimal, "{byte:02x}");
     }
-    Ok(hexadecimal.into())
+    Ok(hexadecimal)
 }

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::Names;
 use super::fields::Fields;
-use super::state::{assign, target, timestamp};
+use super::state::{assign, query_flow, target, timestamp};
+use crate::data_flow::{DataFlow, Flow};
 use crate::expression::QueryPath;
 use crate::states::choice::{ChoiceState, Compared, Condition, Is, Operand, Pattern, Relation, Rule, Test};
 
@@ -39,18 +40,38 @@ pub(super) fn choice(fields: &Fields<'_>, names: &Names) -> Option<ChoiceState> 
     }
     let count = fields.elements("Choices")?.len();
     let rules: Vec<Rule> =
-        fields.objects("Choices").iter().filter_map(|fields| rule(fields, names)).collect();
+        fields.objects("Choices").iter().filter_map(|rule| read_rule(rule, fields, names)).collect();
     let default = target("Default", fields, names);
     (rules.len() == count && default.is_some() == fields.has("Default"))
         .then_some(ChoiceState { rules, default })
 }
 
-fn rule(fields: &Fields<'_>, names: &Names) -> Option<Rule> {
-    if !fields.require(&["Next"]) {
+/// Reads a rule. In JSONPath, the state's `InputPath` and `OutputPath` hold for it too.
+fn read_rule(rule: &Fields<'_>, state: &Fields<'_>, names: &Names) -> Option<Rule> {
+    if !rule.require(&["Next"]) {
         return None;
     }
-    let (condition, next) = (condition(fields, RULE), target("Next", fields, names));
-    Some(Rule { condition: condition?, assign: assign(fields), next: next? })
+    let next = target("Next", rule, names);
+    if rule.is_jsonata() {
+        rule.allow(&[RULE, &["Condition", "Output"]]);
+        let (condition, flow) = (query_condition(rule), Flow::Jsonata(Box::new(query_flow(rule))));
+        return Some(Rule { condition: condition?, flow, next: next? });
+    }
+    let condition = condition(rule, RULE);
+    let output_path = state.path_field("OutputPath");
+    let flow =
+        Flow::JsonPath(Box::new(DataFlow { output_path, assign: assign(rule), ..DataFlow::default() }));
+    Some(Rule { condition: condition?, flow, next: next? })
+}
+
+fn query_condition(fields: &Fields<'_>) -> Option<Condition> {
+    if !fields.require(&["Condition"]) {
+        return None;
+    }
+    if fields.has_script("Condition") {
+        return fields.script("Condition").map(Condition::Query);
+    }
+    fields.boolean("Condition").map(Condition::Literal)
 }
 
 /// A condition in an object that may also have the fields `others`.

@@ -1,11 +1,13 @@
 //! Reads Parallel and Map states, with the machines inside them.
 
+use serde_json::Value;
+
 use super::fields::Fields;
 use super::{Reader, SUB_MACHINE_FIELDS};
 use crate::data_flow::PathField;
 use crate::definition::StateId;
 use crate::limits::SECONDS_MAX;
-use crate::states::map::{MapState, MaxConcurrency};
+use crate::states::map::{Items, MapState, MaxConcurrency, Selector};
 use crate::states::parallel::ParallelState;
 
 pub(super) fn parallel(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ParallelState> {
@@ -28,22 +30,48 @@ pub(super) fn map(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<MapSta
     }
     let processor = Fields::new(fields.findings(), fields.value(name)?, fields.pointer(name))?;
     refuse_distributed(&processor);
+    check_tolerated_failures(fields);
     let start = inner_machine(reader, &processor)?;
     if fields.has("ItemSelector") && fields.has("Parameters") {
         fields.refuse_all("The fields 'ItemSelector' and 'Parameters' can not both be specified");
     }
     Some(MapState {
         start,
-        items_path: fields.path("ItemsPath").map_or(PathField::Root, PathField::At),
-        item_selector: fields.template("ItemSelector").or_else(|| fields.template("Parameters")),
+        items: items(fields)?,
+        item_selector: item_selector(fields),
         max_concurrency: max_concurrency(fields),
     })
 }
 
+fn items(fields: &Fields<'_>) -> Option<Items> {
+    if !fields.is_jsonata() {
+        return Some(Items::Path(fields.path("ItemsPath").map_or(PathField::Root, PathField::At)));
+    }
+    match fields.value("Items") {
+        None => Some(Items::Path(PathField::Root)),
+        Some(Value::Array(_)) => fields.query("Items").map(Items::Query),
+        Some(_) if fields.has_script("Items") => fields.query("Items").map(Items::Query),
+        Some(_) => {
+            fields.refuse("Items", "Expected value of type Array");
+            None
+        }
+    }
+}
+
+fn item_selector(fields: &Fields<'_>) -> Option<Selector> {
+    if fields.is_jsonata() {
+        return fields.query("ItemSelector").map(Selector::Query);
+    }
+    fields.template("ItemSelector").or_else(|| fields.template("Parameters")).map(Selector::Template)
+}
+
 fn inner_machine(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StateId> {
     fields.allow(&[&SUB_MACHINE_FIELDS]);
-    reader.query_language(fields)?;
-    reader.sub_machine(fields)
+    let inner = reader.query_language(fields)?;
+    let outer = std::mem::replace(&mut reader.language, inner);
+    let start = reader.sub_machine(fields);
+    reader.language = outer;
+    start
 }
 
 fn refuse_distributed(processor: &Fields<'_>) {
@@ -61,9 +89,28 @@ fn refuse_distributed(processor: &Fields<'_>) {
     }
 }
 
+/// An inline Map state may say what failures it tolerates, but tolerates none: that is for distributed ones.
+fn check_tolerated_failures(fields: &Fields<'_>) {
+    for (name, most) in [("ToleratedFailureCount", SECONDS_MAX), ("ToleratedFailurePercentage", 100)] {
+        let path = format!("{name}Path");
+        if fields.has(name) && fields.has(&path) {
+            fields.refuse_all(&format!("The fields '{name}' and '{path}' can not both be specified"));
+        }
+        if fields.has_script(name) {
+            fields.script(name);
+        } else {
+            fields.integer(name, 0..=most);
+        }
+        fields.path(&path);
+    }
+}
+
 fn max_concurrency(fields: &Fields<'_>) -> MaxConcurrency {
     if fields.has("MaxConcurrency") && fields.has("MaxConcurrencyPath") {
         fields.refuse_all("The fields 'MaxConcurrency' and 'MaxConcurrencyPath' can not both be specified");
+    }
+    if fields.has_script("MaxConcurrency") {
+        return fields.script("MaxConcurrency").map_or(MaxConcurrency::Literal(0), MaxConcurrency::Query);
     }
     match fields.path("MaxConcurrencyPath") {
         Some(path) => MaxConcurrency::Path(path),

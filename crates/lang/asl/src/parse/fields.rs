@@ -7,8 +7,10 @@ use jsonpath::ReferencePath;
 use serde_json::{Map, Value};
 
 use crate::data_flow::{PathField, ResultPath};
+use crate::definition::QueryLanguage;
 use crate::diagnostic::Diagnostic;
 use crate::expression::{Expression, QueryPath};
+use crate::jsonata::{QueryTemplate, Script, is_expression};
 use crate::template::{Content, Member, Template};
 
 /// The findings so far.
@@ -30,19 +32,35 @@ pub(super) struct Fields<'a> {
     findings: &'a Findings,
     object: &'a Map<String, Value>,
     location: String,
+    language: QueryLanguage,
+    /// Of the names of fields in expressions' error texts: empty in a state, `Catch[0]/` in a catcher.
+    prefix: String,
 }
 
 impl<'a> Fields<'a> {
     /// The fields of `value`, which must be an object.
     pub(super) fn new(findings: &'a Findings, value: &'a Value, location: String) -> Option<Self> {
         match value {
-            Value::Object(object) => Some(Self { findings, object, location }),
+            Value::Object(object) => {
+                let (language, prefix) = (QueryLanguage::JsonPath, String::new());
+                Some(Self { findings, object, location, language, prefix })
+            }
             _ => {
                 let location = if location.is_empty() { "/".to_owned() } else { location };
                 findings.add(Diagnostic::schema("Expected value of type Object", location));
                 None
             }
         }
+    }
+
+    /// The same fields, in another language.
+    pub(super) fn speaking(self, language: QueryLanguage) -> Self {
+        Self { language, ..self }
+    }
+
+    /// Whether the fields are in JSONata.
+    pub(super) fn is_jsonata(&self) -> bool {
+        self.language == QueryLanguage::Jsonata
     }
 
     pub(super) fn findings(&self) -> &'a Findings {
@@ -148,7 +166,9 @@ impl<'a> Fields<'a> {
         let elements = self.array(name).into_iter().flatten().enumerate();
         elements
             .filter_map(|(at, value)| {
-                Fields::new(self.findings, value, self.pointer(&format!("{name}[{at}]")))
+                let name = format!("{name}[{at}]");
+                let fields = Fields::new(self.findings, value, self.pointer(&name))?;
+                Some(Fields { language: self.language, prefix: format!("{}{name}/", self.prefix), ..fields })
             })
             .collect()
     }
@@ -205,6 +225,33 @@ impl<'a> Fields<'a> {
             Err(_) => {
                 self.refuse(NAME, "Value is not a Reference Path");
                 ResultPath::Root
+            }
+        }
+    }
+
+    /// An expression in JSONata; `None` where the field is absent, or has a plain value.
+    pub(super) fn script(&self, name: &str) -> Option<Script> {
+        let text = self.object.get(name)?.as_str().filter(|text| self.is_jsonata() && is_expression(text))?;
+        let script = Script::parse(text, &format!("{}{name}", self.prefix));
+        if script.is_none() {
+            self.refuse(name, "The value must be a valid JSONata expression");
+        }
+        script
+    }
+
+    /// Whether the field has an expression in JSONata, right or wrong.
+    pub(super) fn has_script(&self, name: &str) -> bool {
+        self.is_jsonata() && self.object.get(name).and_then(Value::as_str).is_some_and(is_expression)
+    }
+
+    /// A value in which texts may be expressions in JSONata.
+    pub(super) fn query(&self, name: &str) -> Option<QueryTemplate> {
+        match QueryTemplate::parse(self.object.get(name)?, &format!("{}{name}", self.prefix)) {
+            Ok(template) => Some(template),
+            Err(field) => {
+                let message = format!("The value for the field '{field}' must be a valid JSONata expression");
+                self.refuse(name, &message);
+                None
             }
         }
     }

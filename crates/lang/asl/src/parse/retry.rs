@@ -2,8 +2,9 @@
 
 use super::Names;
 use super::fields::Fields;
-use super::state::{assign, target};
+use super::state::{assign, query_flow, target};
 use crate::catch::{Catcher, ErrorEquals};
+use crate::data_flow::{DataFlow, Flow};
 use crate::error_name::ErrorName;
 use crate::limits::{MAX_DELAY_SECONDS, SECONDS_MAX};
 use crate::retry::{Jitter, Retrier};
@@ -18,6 +19,7 @@ const RETRIER: &[&str] = &[
     "JitterStrategy",
 ];
 const CATCHER: &[&str] = &["Comment", "ErrorEquals", "ResultPath", "Assign", "Next"];
+const QUERY_CATCHER: &[&str] = &["Comment", "ErrorEquals", "Output", "Assign", "Next"];
 
 pub(super) fn retriers(fields: &Fields<'_>) -> Vec<Retrier> {
     let all = fields.objects("Retry");
@@ -62,13 +64,22 @@ pub(super) fn catchers(fields: &Fields<'_>, names: &Names) -> Vec<Catcher> {
 }
 
 fn catcher(fields: &Fields<'_>, names: &Names, is_last: bool) -> Option<Catcher> {
-    fields.allow(&[CATCHER]);
+    fields.allow(&[if fields.is_jsonata() { QUERY_CATCHER } else { CATCHER }]);
     let errors = error_equals(fields, is_last)?;
     if !fields.require(&["Next"]) {
         return None;
     }
     let next = target("Next", fields, names)?;
-    Some(Catcher { errors, result_path: fields.result_path(), assign: assign(fields), next })
+    let flow = if fields.is_jsonata() {
+        Flow::Jsonata(Box::new(query_flow(fields)))
+    } else {
+        Flow::JsonPath(Box::new(DataFlow {
+            result_path: fields.result_path(),
+            assign: assign(fields),
+            ..DataFlow::default()
+        }))
+    };
+    Some(Catcher { errors, flow, next })
 }
 
 /// `ErrorEquals`: some names; `States.ALL` stands alone, in the last element.

@@ -8,13 +8,14 @@ use super::fan_out::{map, parallel};
 use super::fields::Fields;
 use super::retry::{catchers, retriers};
 use super::{Names, Reader};
-use crate::data_flow::DataFlow;
-use crate::definition::{Body, QueryLanguage, State, StateId, StateKind, Transition};
+use crate::data_flow::{DataFlow, Flow, QueryFlow};
+use crate::definition::{Body, State, StateId, StateKind, Transition};
 use crate::diagnostic::Diagnostic;
 use crate::integrations::Resource;
 use crate::limits::{NAME_CHARACTERS, SECONDS_MAX};
 use crate::payload::Payload;
 use crate::states::fail::{FailState, FailText};
+use crate::states::map::Selector;
 use crate::states::pass::PassState;
 use crate::states::task::{Seconds, TaskState};
 use crate::states::wait::WaitState;
@@ -45,6 +46,10 @@ const MAP: &[&str] = &[
     "ItemSelector",
     "MaxConcurrency",
     "MaxConcurrencyPath",
+    "ToleratedFailureCount",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentage",
+    "ToleratedFailurePercentagePath",
     "Label",
 ];
 
@@ -62,11 +67,39 @@ fn allowed(kind: StateKind) -> &'static [&'static [&'static str]] {
     }
 }
 
+const OUTPUT: &[&str] = &["Output"];
+const ARGUMENTS: &[&str] = &["Arguments"];
+const QUERY_TASK: &[&str] = &["Resource", "Credentials", "TimeoutSeconds", "HeartbeatSeconds"];
+const QUERY_MAP: &[&str] = &[
+    "ItemProcessor",
+    "Items",
+    "ItemSelector",
+    "MaxConcurrency",
+    "ToleratedFailureCount",
+    "ToleratedFailurePercentage",
+    "Label",
+];
+
+/// The fields that a state of a type may have in JSONata.
+fn allowed_in_jsonata(kind: StateKind) -> &'static [&'static [&'static str]] {
+    match kind {
+        StateKind::Task => &[COMMON, TRANSITION, ASSIGN, ARGUMENTS, OUTPUT, ERRORS, QUERY_TASK],
+        StateKind::Parallel => &[COMMON, TRANSITION, ASSIGN, ARGUMENTS, OUTPUT, ERRORS, &["Branches"]],
+        StateKind::Map => &[COMMON, TRANSITION, ASSIGN, OUTPUT, ERRORS, QUERY_MAP],
+        StateKind::Pass => &[COMMON, TRANSITION, ASSIGN, OUTPUT],
+        StateKind::Wait => &[COMMON, TRANSITION, ASSIGN, OUTPUT, &["Seconds", "Timestamp"]],
+        StateKind::Choice => &[COMMON, ASSIGN, OUTPUT, &["Choices", "Default"]],
+        StateKind::Succeed => &[COMMON, OUTPUT],
+        StateKind::Fail => &[COMMON, &["Error", "Cause"]],
+    }
+}
+
 /// Reads a state; `None` where a finding says why it cannot be.
-pub(super) fn read(reader: &mut Reader<'_>, name: &str, fields: &Fields<'_>, names: &Names) -> Option<State> {
-    let kind = kind(fields)?;
-    let QueryLanguage::JsonPath = reader.query_language(fields)? else { return None };
-    fields.allow(allowed(kind));
+pub(super) fn read(reader: &mut Reader<'_>, name: &str, fields: Fields<'_>, names: &Names) -> Option<State> {
+    let kind = kind(&fields)?;
+    let language = reader.query_language(&fields)?;
+    let fields = &fields.speaking(language);
+    fields.allow(if fields.is_jsonata() { allowed_in_jsonata(kind) } else { allowed(kind) });
     let body = match kind {
         StateKind::Pass => {
             Body::Pass(PassState { result: fields.value("Result").cloned().map(Payload::new) })
@@ -104,26 +137,47 @@ fn kind(fields: &Fields<'_>) -> Option<StateKind> {
 }
 
 /// The fields of data flow. A Map state's `Parameters` are its item selector's.
-fn flow(kind: StateKind, fields: &Fields<'_>) -> DataFlow {
-    DataFlow {
+fn flow(kind: StateKind, fields: &Fields<'_>) -> Flow {
+    if fields.is_jsonata() {
+        return Flow::Jsonata(Box::new(query_flow(fields)));
+    }
+    Flow::JsonPath(Box::new(DataFlow {
         input_path: fields.path_field("InputPath"),
         parameters: if kind == StateKind::Map { None } else { fields.template("Parameters") },
         result_selector: fields.template("ResultSelector"),
         result_path: fields.result_path(),
         output_path: fields.path_field("OutputPath"),
         assign: assign(fields),
+    }))
+}
+
+/// The fields of data flow in JSONata, of a state, a choice rule or a catcher.
+pub(super) fn query_flow(fields: &Fields<'_>) -> QueryFlow {
+    refuse_wrong_variables(fields);
+    QueryFlow {
+        arguments: fields.query("Arguments"),
+        output: fields.query("Output"),
+        assign: fields.query("Assign"),
     }
 }
 
-/// `Assign` of a state, a choice rule or a catcher.
+/// `Assign` of a state, a choice rule or a catcher, in JSONPath.
 pub(super) fn assign(fields: &Fields<'_>) -> Option<Template> {
-    for name in fields.object("Assign")?.keys() {
-        let name = name.strip_suffix(".$").unwrap_or(name);
-        if !is_variable(name) {
-            fields.refuse("Assign", &format!("The variable name '{name}' is not valid"));
+    refuse_wrong_variables(fields);
+    fields.template("Assign")
+}
+
+fn refuse_wrong_variables(fields: &Fields<'_>) {
+    let Some(Value::Object(members)) = fields.value("Assign") else {
+        fields.object("Assign");
+        return;
+    };
+    for name in members.keys() {
+        let plain = if fields.is_jsonata() { name } else { name.strip_suffix(".$").unwrap_or(name) };
+        if !is_variable(plain) {
+            fields.refuse("Assign", &format!("The variable name '{plain}' is not valid"));
         }
     }
-    fields.template("Assign")
 }
 
 /// A name of letters, digits and `_` that begins with no digit; `states` is reserved.
@@ -183,15 +237,21 @@ fn task(fields: &Fields<'_>) -> Option<TaskState> {
     Some(TaskState { resource, timeout, heartbeat, credentials: credentials(fields) })
 }
 
-fn credentials(fields: &Fields<'_>) -> Option<Template> {
+fn credentials(fields: &Fields<'_>) -> Option<Selector> {
     let object = fields.object("Credentials")?;
     if !object.contains_key("RoleArn") && !object.contains_key("RoleArn.$") {
         fields.refuse("Credentials", "The field 'RoleArn' is required but was missing");
     }
-    fields.template("Credentials")
+    if fields.is_jsonata() {
+        return fields.query("Credentials").map(Selector::Query);
+    }
+    fields.template("Credentials").map(Selector::Template)
 }
 
 fn seconds(literal: &str, path: &str, fields: &Fields<'_>) -> Seconds {
+    if fields.has_script(literal) {
+        return fields.script(literal).map(Seconds::Query).unwrap_or_default();
+    }
     if fields.has(literal) && fields.has(path) {
         fields.refuse_all(&format!("The fields '{literal}' and '{path}' can not both be specified"));
     }
@@ -207,6 +267,8 @@ fn wait(fields: &Fields<'_>) -> Option<WaitState> {
         return None;
     };
     match name {
+        "Seconds" if fields.has_script(name) => fields.script(name).map(WaitState::SecondsQuery),
+        "Timestamp" if fields.has_script(name) => fields.script(name).map(WaitState::TimestampQuery),
         "Seconds" => fields.integer(name, 0..=SECONDS_MAX).map(WaitState::Seconds),
         "SecondsPath" => fields.path(name).map(WaitState::SecondsPath),
         "TimestampPath" => fields.path(name).map(WaitState::TimestampPath),
@@ -231,6 +293,9 @@ fn fail(fields: &Fields<'_>) -> FailState {
 }
 
 fn fail_text(literal: &str, path: &str, fields: &Fields<'_>) -> FailText {
+    if fields.has_script(literal) {
+        return fields.script(literal).map(FailText::Query).unwrap_or_default();
+    }
     if fields.has(literal) && fields.has(path) {
         fields.refuse_all(&format!("The fields '{literal}' and '{path}' can not both be specified"));
     }

@@ -1,9 +1,10 @@
 //! What becomes of a failed state: it is tried again, caught, or fails what it belongs to.
 
+use std::sync::Arc;
+
 use crate::catch::{Catcher, catcher, error_output};
-use crate::data_flow::{Given, assigned};
 use crate::definition::{Body, State, Transition};
-use crate::error_name::Failure;
+use crate::error_name::{ErrorName, Failure};
 use crate::frame::{Frame, Phase};
 use crate::history::{EventDetails, FanOut};
 use crate::ids::FrameId;
@@ -12,11 +13,41 @@ use crate::run::{ContextParts, Fault, Run};
 impl Run<'_> {
     /// A state could not be performed.
     pub(crate) fn fault(&mut self, frame: FrameId, fault: Fault) {
-        let failure = match fault {
+        let failure = self.failure_of(frame, fault);
+        self.fail(frame, failure);
+    }
+
+    /// The failure as the history tells it; one of an expression has an event of its own.
+    fn failure_of(&mut self, frame: FrameId, fault: Fault) -> Failure {
+        match fault {
             Fault::Passed(failure) => failure,
             Fault::Evaluation(failure) => self.located(frame, failure),
+            Fault::Query { failure, location, of_value } => {
+                let failure = self.located(frame, failure);
+                self.record_evaluation_failed(frame, &failure, location, of_value);
+                failure
+            }
+        }
+    }
+
+    fn record_evaluation_failed(
+        &mut self,
+        frame: FrameId,
+        failure: &Failure,
+        location: String,
+        of_value: bool,
+    ) {
+        let (Some(state), Some(visit)) = (self.state(frame), self.visit(frame)) else { return };
+        // An expression that fails on entering follows the event before the entering.
+        let on_entering = self.last_event(frame) == visit.entered_event && !of_value;
+        let previous = if on_entering { visit.previous_event } else { self.last_event(frame) };
+        let details = EventDetails::EvaluationFailed {
+            failure: failure.clone(),
+            location,
+            state: Arc::clone(&state.name),
         };
-        self.fail(frame, failure);
+        let event = self.record(previous, details);
+        self.set_last_event(frame, event);
     }
 
     /// The failure with its state's name and first event in the cause.
@@ -37,7 +68,7 @@ impl Run<'_> {
         if self.retry(frame, state, &failure) {
             return;
         }
-        self.record_fan_out_failed(frame, state);
+        self.record_fan_out_failed(frame, state, &failure);
         match catcher(&state.catch, &failure) {
             Some(catcher) => self.catch(frame, state, catcher, &failure),
             None => self.pass_on(frame, failure),
@@ -58,10 +89,13 @@ impl Run<'_> {
     }
 
     /// Parallel and Map states that had begun say that they failed; a retry does not.
-    fn record_fan_out_failed(&mut self, frame: FrameId, state: &State) {
+    fn record_fan_out_failed(&mut self, frame: FrameId, state: &State, failure: &Failure) {
         let details = match (self.visit(frame).map(|visit| &visit.phase), &state.body) {
             (Some(Phase::Branching), Body::Parallel(_)) => FanOut::Parallel,
             (Some(Phase::Mapping { .. }), Body::Map(_)) => FanOut::Map { length: 0 },
+            // In JSONata, a state that fails before it begins says so too.
+            (Some(Phase::Running), Body::Map(_)) if is_query(failure) => FanOut::Map { length: 0 },
+            (Some(Phase::Running), Body::Parallel(_)) if is_query(failure) => FanOut::Parallel,
             _ => return,
         };
         self.record_on(frame, EventDetails::FanOutFailed(details));
@@ -70,26 +104,20 @@ impl Run<'_> {
     fn catch(&mut self, frame: FrameId, state: &State, catcher: &Catcher, failure: &Failure) {
         let raw = self.raw_input(frame);
         let error = error_output(failure);
-        let given = catcher.result_path.place(&raw, error.clone()).and_then(|output| {
-            let assigned = self.evaluate(frame, &error, ContextParts::default(), |scope| {
-                assigned(catcher.assign.as_ref(), scope)
-            })?;
-            Ok(Given { output, assigned })
-        });
-        let caught = given.map_err(Fault::from).and_then(|given| {
-            self.check_size(&given.output, &state.name)?;
-            let assigned = self.assign(frame, given.assigned)?;
-            self.exit(frame, state, given.output, assigned, Transition::Next(catcher.next));
-            Ok(())
-        });
+        let caught = self
+            .evaluate(frame, &raw, ContextParts::default(), |scope| {
+                catcher.flow.give_error(&raw, error, scope)
+            })
+            .and_then(|given| {
+                self.check_size(&given.output, &state.name)?;
+                let assigned = self.assign(frame, given.assigned)?;
+                self.exit(frame, state, given.output, assigned, Transition::Next(catcher.next));
+                Ok(())
+            });
         // A catcher is not caught by another.
-        match caught {
-            Ok(()) => {}
-            Err(Fault::Passed(failure)) => self.pass_on(frame, failure),
-            Err(Fault::Evaluation(failure)) => {
-                let failure = self.located(frame, failure);
-                self.pass_on(frame, failure);
-            }
+        if let Err(fault) = caught {
+            let failure = self.failure_of(frame, fault);
+            self.pass_on(frame, failure);
         }
     }
 
@@ -105,4 +133,8 @@ impl Run<'_> {
             None => self.fail_execution(last_event, failure),
         }
     }
+}
+
+fn is_query(failure: &Failure) -> bool {
+    failure.error == Some(ErrorName::QueryEvaluationError)
 }

@@ -6,12 +6,13 @@ mod test;
 pub(crate) use pattern::Pattern;
 pub(crate) use test::{Compared, Is, Operand, Relation, Test};
 
+use crate::data_flow::Flow;
 use crate::definition::{State, StateId, Transition};
 use crate::error_name::{ErrorName, Failure};
 use crate::expression::{QueryPath, Scope};
 use crate::ids::FrameId;
+use crate::jsonata::{Produced, Script};
 use crate::run::{ContextParts, Fault, Outcome, Run};
-use crate::template::Template;
 
 /// What a Choice state has of its own.
 #[derive(Debug)]
@@ -24,7 +25,8 @@ pub(crate) struct ChoiceState {
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) condition: Condition,
-    pub(crate) assign: Option<Template>,
+    /// The state's, with the rule's own `Assign` and `Output`.
+    pub(crate) flow: Flow,
     pub(crate) next: StateId,
 }
 
@@ -34,7 +36,14 @@ pub(crate) enum Condition {
     And(Vec<Condition>),
     Or(Vec<Condition>),
     Not(Box<Condition>),
-    Test { variable: QueryPath, test: Test },
+    Test {
+        variable: QueryPath,
+        test: Test,
+    },
+    /// `Condition` in JSONata.
+    Query(Script),
+    /// `Condition` that is no expression.
+    Literal(bool),
 }
 
 pub(crate) fn perform(
@@ -50,10 +59,7 @@ pub(crate) fn perform(
         Ok((input, rule))
     })?;
     match (rule, choice.default) {
-        (Some(rule), _) => {
-            let next = Transition::Next(rule.next);
-            run.left_assigning(frame, state, input, next, rule.assign.as_ref())
-        }
+        (Some(rule), _) => run.left_by(frame, &rule.flow, input, Transition::Next(rule.next)),
         (None, Some(default)) => run.left(frame, state, input, Transition::Next(default)),
         // AWS's histories show this error, not the States.NoChoiceMatched of the specification.
         (None, None) => Err(Fault::Evaluation(Failure::new(
@@ -64,7 +70,7 @@ pub(crate) fn perform(
 }
 
 impl ChoiceState {
-    fn first_that_holds(&self, scope: &Scope<'_>) -> Result<Option<&Rule>, Failure> {
+    fn first_that_holds(&self, scope: &Scope<'_>) -> Result<Option<&Rule>, Fault> {
         for rule in &self.rules {
             if rule.condition.holds(scope)? {
                 return Ok(Some(rule));
@@ -75,18 +81,23 @@ impl ChoiceState {
 }
 
 impl Condition {
-    fn holds(&self, scope: &Scope<'_>) -> Result<bool, Failure> {
+    fn holds(&self, scope: &Scope<'_>) -> Result<bool, Fault> {
         match self {
             Self::Not(condition) => condition.holds(scope).map(|holds| !holds),
             Self::And(conditions) => all(conditions, true, scope),
             Self::Or(conditions) => all(conditions, false, scope).map(|none| !none),
-            Self::Test { variable, test } => test.holds(variable, scope),
+            Self::Test { variable, test } => Ok(test.holds(variable, scope)?),
+            Self::Literal(holds) => Ok(*holds),
+            Self::Query(script) => {
+                let value = script.evaluate(Produced::Nothing, scope)?;
+                value.as_bool().ok_or_else(|| script.unexpected("boolean", &value))
+            }
         }
     }
 }
 
 /// Whether every condition gives `wanted`; later ones are not looked at once one does not.
-fn all(conditions: &[Condition], wanted: bool, scope: &Scope<'_>) -> Result<bool, Failure> {
+fn all(conditions: &[Condition], wanted: bool, scope: &Scope<'_>) -> Result<bool, Fault> {
     for condition in conditions {
         if condition.holds(scope)? != wanted {
             return Ok(false);

@@ -6,6 +6,7 @@ use crate::definition::State;
 use crate::error_name::{ErrorName, Failure};
 use crate::expression::{Expression, Scope};
 use crate::ids::FrameId;
+use crate::jsonata::{Produced, Script};
 use crate::run::{ContextParts, Fault, Outcome, Run};
 
 /// What a Fail state has of its own.
@@ -22,6 +23,7 @@ pub(crate) enum FailText {
     Absent,
     Literal(String),
     Computed(Expression),
+    Query(Script),
 }
 
 pub(crate) fn perform(
@@ -39,16 +41,20 @@ pub(crate) fn perform(
 }
 
 impl FailText {
-    fn text(&self, field: &str, scope: &Scope<'_>) -> Result<Option<String>, Failure> {
+    fn text(&self, field: &str, scope: &Scope<'_>) -> Result<Option<String>, Fault> {
         match self {
             Self::Absent => Ok(None),
             Self::Literal(text) => Ok(Some(text.clone())),
             Self::Computed(expression) => match expression.evaluate(field, scope)?.into_owned() {
                 Value::String(text) => Ok(Some(text)),
-                other => Err(Failure::new(
-                    ErrorName::Runtime,
-                    format!("The field '{field}' must be a string, but was: {other}"),
-                )),
+                other => {
+                    let cause = format!("The field '{field}' must be a string, but was: {other}");
+                    Err(Failure::new(ErrorName::Runtime, cause).into())
+                }
+            },
+            Self::Query(script) => match script.evaluate(Produced::Nothing, scope)? {
+                Value::String(text) => Ok(Some(text)),
+                other => Err(script.unexpected("string", &other)),
             },
         }
     }

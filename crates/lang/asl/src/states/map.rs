@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use crate::context_object::Item;
-use crate::data_flow::{PathField, evaluated};
+use crate::data_flow::{PathField, evaluated, queried};
 use crate::definition::{State, StateId};
 use crate::error_name::{ErrorName, Failure};
 use crate::expression::{Origin, QueryPath, Scope};
 use crate::frame::{Parent, Phase};
 use crate::history::{EventDetails, FanOut, IterationStage};
 use crate::ids::FrameId;
+use crate::jsonata::{Produced, QueryTemplate, Script};
 use crate::limits::INLINE_MAP_CONCURRENCY;
 use crate::payload::Payload;
 use crate::run::{ContextParts, Fault, Outcome, Run};
@@ -20,10 +21,26 @@ use crate::template::Template;
 pub(crate) struct MapState {
     /// `StartAt` of the item processor.
     pub(crate) start: StateId,
-    pub(crate) items_path: PathField,
+    pub(crate) items: Items,
     /// `ItemSelector`, or `Parameters` in older definitions.
-    pub(crate) item_selector: Option<Template>,
+    pub(crate) item_selector: Option<Selector>,
     pub(crate) max_concurrency: MaxConcurrency,
+}
+
+/// Where the items come from.
+#[derive(Debug)]
+pub(crate) enum Items {
+    /// `ItemsPath`.
+    Path(PathField),
+    /// `Items` in JSONata: an array, or an expression that gives one.
+    Query(QueryTemplate),
+}
+
+/// `ItemSelector`.
+#[derive(Debug)]
+pub(crate) enum Selector {
+    Template(Template),
+    Query(QueryTemplate),
 }
 
 /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is no limit of the state's own.
@@ -31,6 +48,7 @@ pub(crate) struct MapState {
 pub(crate) enum MaxConcurrency {
     Literal(u64),
     Path(QueryPath),
+    Query(Script),
 }
 
 pub(crate) fn perform(
@@ -42,7 +60,7 @@ pub(crate) fn perform(
     let raw = run.raw_input(frame);
     let (input, items, concurrency) = run.evaluate(frame, &raw, ContextParts::default(), |scope| {
         let input = state.flow.effective_input(&raw, scope)?;
-        let items = map.items(&input, scope)?;
+        let items = map.items.resolve(&input, scope)?;
         let concurrency = map.max_concurrency.resolve(&scope.with_input(input.value()))?;
         Ok((input, items, concurrency))
     })?;
@@ -110,7 +128,7 @@ fn begin_next(
         None => Payload::new(value.clone()),
         Some(selector) => {
             let parts = ContextParts { token: None, item: Some(Item { index, value }) };
-            run.evaluate(frame, &input, parts, |scope| evaluated(selector, scope))?
+            run.evaluate(frame, &input, parts, |scope| selector.evaluate(scope))?
         }
     };
     let started = run.record_iteration(IterationStage::Started, state, index, previous_event_id);
@@ -129,25 +147,53 @@ fn length(items: &Payload) -> u64 {
     items.value().as_array().map_or(0, Vec::len) as u64
 }
 
-impl MapState {
-    fn items(&self, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Failure> {
-        let items = self.items_path.select(input, scope)?;
-        if items.value().is_array() {
-            return Ok(items);
+impl Items {
+    fn resolve(&self, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Fault> {
+        match self {
+            Self::Path(path) => Ok(at_path(path, input, scope)?),
+            Self::Query(template) => {
+                let items = queried(template, Produced::Nothing, scope)?;
+                match template {
+                    QueryTemplate::Script(script) if !items.value().is_array() => {
+                        Err(script.unexpected("array", items.value()))
+                    }
+                    _ => Ok(items),
+                }
+            }
         }
-        let path = match &self.items_path {
-            PathField::At(path) if matches!(path.origin(), Origin::Variable(_)) => path.text(),
-            PathField::At(path) => path.path_text(),
-            PathField::Root | PathField::Discard => "$",
-        };
-        Err(Failure::new(ErrorName::Runtime, format!("Reference path \"{path}\" must point to array.")))
+    }
+}
+
+fn at_path(field: &PathField, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Failure> {
+    let items = field.select(input, scope)?;
+    if items.value().is_array() {
+        return Ok(items);
+    }
+    let path = match field {
+        PathField::At(path) if matches!(path.origin(), Origin::Variable(_)) => path.text(),
+        PathField::At(path) => path.path_text(),
+        PathField::Root | PathField::Discard => "$",
+    };
+    Err(Failure::new(ErrorName::Runtime, format!("Reference path \"{path}\" must point to array.")))
+}
+
+impl Selector {
+    pub(crate) fn evaluate(&self, scope: &Scope<'_>) -> Result<Payload, Fault> {
+        match self {
+            Self::Template(template) => Ok(evaluated(template, scope)?),
+            Self::Query(template) => queried(template, Produced::Nothing, scope),
+        }
     }
 }
 
 impl MaxConcurrency {
-    fn resolve(&self, scope: &Scope<'_>) -> Result<u64, Failure> {
+    fn resolve(&self, scope: &Scope<'_>) -> Result<u64, Fault> {
         let wanted = match self {
             Self::Literal(wanted) => *wanted,
+            Self::Query(script) => {
+                let value = script.evaluate(Produced::Nothing, scope)?;
+                value.as_u64().ok_or_else(|| script.unexpected("number", &value))?
+            }
             Self::Path(path) => {
                 let value = path.resolve(scope)?;
                 whole_number(&value).ok_or_else(|| {

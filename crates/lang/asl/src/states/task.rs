@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::data_flow::evaluated;
 use crate::definition::State;
 use crate::error_name::{ErrorName, Failure};
 use crate::execution::OpenTask;
@@ -17,9 +16,10 @@ use crate::frame::{Calling, Frame, Phase};
 use crate::history::{EventDetails, TaskStage};
 use crate::ids::{FrameId, TaskId, TimerId};
 use crate::integrations::{Pattern, Resource, ResourceFamily};
+use crate::jsonata::{Produced, Script};
 use crate::payload::Payload;
 use crate::run::{ContextParts, Fault, Outcome, Run, too_large};
-use crate::template::Template;
+use crate::states::map::Selector;
 use crate::token::task_token;
 use crate::wake::{FailurePhase, TaskFailure};
 
@@ -30,7 +30,7 @@ pub(crate) struct TaskState {
     pub(crate) timeout: Seconds,
     pub(crate) heartbeat: Seconds,
     /// `Credentials`, an object with `RoleArn`.
-    pub(crate) credentials: Option<Template>,
+    pub(crate) credentials: Option<Selector>,
 }
 
 /// `TimeoutSeconds` or `TimeoutSecondsPath`, `HeartbeatSeconds` or `HeartbeatSecondsPath`.
@@ -40,6 +40,7 @@ pub(crate) enum Seconds {
     Absent,
     Literal(u64),
     Path(QueryPath),
+    Query(Script),
 }
 
 /// Schedules an attempt.
@@ -233,21 +234,12 @@ fn origin(resource: &Resource) -> String {
 
 impl TaskState {
     /// The attempt, without its token.
-    fn open(
-        &self,
-        task: TaskId,
-        state: &State,
-        raw: &Payload,
-        scope: &Scope<'_>,
-    ) -> Result<OpenTask, Failure> {
-        let input = state.flow.input_path.select(raw, scope)?;
+    fn open(&self, task: TaskId, state: &State, raw: &Payload, scope: &Scope<'_>) -> Result<OpenTask, Fault> {
+        let input = state.flow.input(raw, scope)?;
         let scope = scope.with_input(input.value());
         let timeout_seconds = self.timeout.resolve("TimeoutSecondsPath", &scope)?;
         let heartbeat_seconds = self.heartbeat.resolve("HeartbeatSecondsPath", &scope)?;
-        let mut parameters = match &state.flow.parameters {
-            None => input.clone(),
-            Some(template) => evaluated(template, &scope)?,
-        };
+        let mut parameters = state.flow.parameters(&input, &scope)?;
         if self.resource.completes_parameters() {
             let mut value = parameters.value().clone();
             self.resource.complete(&mut value);
@@ -266,22 +258,22 @@ impl TaskState {
         })
     }
 
-    fn role(&self, scope: &Scope<'_>) -> Result<Option<String>, Failure> {
+    fn role(&self, scope: &Scope<'_>) -> Result<Option<String>, Fault> {
         let Some(credentials) = &self.credentials else { return Ok(None) };
-        match credentials.evaluate(scope)?.get("RoleArn") {
+        match credentials.evaluate(scope)?.value().get("RoleArn") {
             Some(Value::String(role)) => Ok(Some(role.clone())),
             other => {
                 let shown = other.map(ToString::to_string).unwrap_or_default();
                 let cause =
                     format!("The field 'RoleArn' of 'Credentials' must be a string, but was: {shown}");
-                Err(Failure::new(ErrorName::Runtime, cause))
+                Err(Failure::new(ErrorName::Runtime, cause).into())
             }
         }
     }
 }
 
 impl Seconds {
-    fn resolve(&self, field: &str, scope: &Scope<'_>) -> Result<Option<u64>, Failure> {
+    fn resolve(&self, field: &str, scope: &Scope<'_>) -> Result<Option<u64>, Fault> {
         match self {
             Self::Absent => Ok(None),
             Self::Literal(seconds) => Ok(Some(*seconds)),
@@ -294,8 +286,13 @@ impl Seconds {
                         "The {field} parameter does not reference a positive integer: {} == {value}",
                         path.text()
                     );
-                    Failure::new(ErrorName::Runtime, cause)
+                    Failure::new(ErrorName::Runtime, cause).into()
                 })
+            }
+            Self::Query(script) => {
+                let value = script.evaluate(Produced::Nothing, scope)?;
+                let seconds = value.as_u64().filter(|seconds| *seconds > 0);
+                seconds.map(Some).ok_or_else(|| script.unexpected("number", &value))
             }
         }
     }

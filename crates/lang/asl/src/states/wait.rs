@@ -10,7 +10,8 @@ use crate::error_name::{ErrorName, Failure};
 use crate::expression::{QueryPath, Scope};
 use crate::frame::Phase;
 use crate::ids::FrameId;
-use crate::limits::WAIT_SECONDS_MAX;
+use crate::jsonata::{Produced, Script, value_fault};
+use crate::limits::{SECONDS_MAX, WAIT_SECONDS_MAX};
 use crate::run::{ContextParts, Fault, Outcome, Run};
 
 /// What a Wait state has of its own: exactly one of four fields.
@@ -20,6 +21,10 @@ pub(crate) enum WaitState {
     SecondsPath(QueryPath),
     Timestamp(Timestamp),
     TimestampPath(QueryPath),
+    /// `Seconds` in JSONata.
+    SecondsQuery(Script),
+    /// `Timestamp` in JSONata.
+    TimestampQuery(Script),
 }
 
 pub(crate) fn perform(
@@ -54,12 +59,14 @@ pub(crate) fn over(run: &mut Run<'_>, frame: FrameId) {
 }
 
 impl WaitState {
-    fn due(&self, now: Timestamp, scope: &Scope<'_>) -> Result<Timestamp, Failure> {
+    fn due(&self, now: Timestamp, scope: &Scope<'_>) -> Result<Timestamp, Fault> {
         match self {
             Self::Seconds(seconds) => Ok(now + Duration::from_secs(*seconds)),
             Self::SecondsPath(path) => Ok(now + Duration::from_secs(seconds(path, scope)?)),
-            Self::Timestamp(due) => not_too_far(now, *due),
-            Self::TimestampPath(path) => not_too_far(now, timestamp(path, scope)?),
+            Self::Timestamp(due) => Ok(not_too_far(now, *due)?),
+            Self::TimestampPath(path) => Ok(not_too_far(now, timestamp(path, scope)?)?),
+            Self::SecondsQuery(script) => Ok(now + Duration::from_secs(queried_seconds(script, scope)?)),
+            Self::TimestampQuery(script) => Ok(not_too_far(now, queried_timestamp(script, scope)?)?),
         }
     }
 }
@@ -91,6 +98,29 @@ fn timestamp(path: &QueryPath, scope: &Scope<'_>) -> Result<Timestamp, Failure> 
             "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: \
              {text} == {shown}"
         ))
+    })
+}
+
+fn queried_seconds(script: &Script, scope: &Scope<'_>) -> Result<u64, Fault> {
+    let value = script.evaluate(Produced::Nothing, scope)?;
+    value.as_u64().filter(|seconds| *seconds <= SECONDS_MAX).ok_or_else(|| match &value {
+        Value::Number(_) => {
+            let cause =
+                format!("The Seconds field must be an integer from 0 to {SECONDS_MAX}, but was: {value}");
+            value_fault(cause, script.field())
+        }
+        _ => script.unexpected("number", &value),
+    })
+}
+
+fn queried_timestamp(script: &Script, scope: &Scope<'_>) -> Result<Timestamp, Fault> {
+    let value = script.evaluate(Produced::Nothing, scope)?;
+    let Some(text) = value.as_str() else { return Err(script.unexpected("string", &value)) };
+    Timestamp::parse_rfc3339(text).map_err(|_| {
+        let cause = format!(
+            "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
+        );
+        value_fault(cause, script.field())
     })
 }
 

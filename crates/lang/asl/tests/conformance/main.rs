@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// Recordings that pass. Raise it with what you make right.
-const FLOOR: usize = 382;
+const FLOOR: usize = 471;
 
 /// Recordings that pass when services answer as they did. Raise it too.
-const REPLAY_FLOOR: usize = 98;
+const REPLAY_FLOOR: usize = 116;
 
 #[test]
 fn recordings() {
@@ -84,7 +84,6 @@ fn read(file: &Path) -> Vec<Value> {
 struct Tally {
     files: BTreeMap<String, (usize, usize)>,
     failures: Vec<String>,
-    jsonata: usize,
     skipped: usize,
     /// Cases that call services, rather than those that do not.
     replay: bool,
@@ -108,10 +107,6 @@ impl Tally {
     fn add(&mut self, file: &str, case: &Value) {
         if is_driven(case) == self.replay || (self.replay && !replay::is_driven(case)) {
             self.skipped += 1;
-            return;
-        }
-        if case.to_string().contains("JSONata") {
-            self.jsonata += 1;
             return;
         }
         let verdict = match case["kind"].as_str() {
@@ -142,10 +137,7 @@ impl Tally {
             println!("{file:40} {passed:5} passed {failed:5} failed");
         }
         let (passed, failed) = (self.passed(), self.failures.len());
-        println!(
-            "{passed} passed, {failed} failed, {} in JSONata, {} need services",
-            self.jsonata, self.skipped
-        );
+        println!("{passed} passed, {failed} failed, {} not of this kind", self.skipped);
     }
 }
 
