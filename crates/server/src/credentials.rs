@@ -1,35 +1,13 @@
-//! Access keys: how the wire finds them, and the file by which `runwright env` knows the root key.
+//! The file by which `runwright env` knows the root key.
 
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use wire::{Credential, CredentialStore};
 
 use crate::config::Config;
-
-/// The keys that IAM keeps, for the wire.
-pub struct Credentials(pub iam::Iam);
-
-impl CredentialStore for Credentials {
-    fn lookup<'a>(&'a self, access_key_id: &'a str) -> BoxFuture<'a, Option<Credential>> {
-        Box::pin(async move {
-            let found = self.0.credential(access_key_id).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "an access key could not be read");
-                None
-            })?;
-            Some(Credential {
-                secret_access_key: found.secret_access_key,
-                session_token: found.session_token,
-                expires: found.expiration,
-                principal: found.principal,
-            })
-        })
-    }
-}
 
 /// How clients reach the server of a data directory.
 #[derive(Debug, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use wire::Wire;
 
 use crate::config::Config;
-use crate::credentials::{self, Credentials};
+use crate::credentials;
 use crate::operator::Operator;
 
 /// A running stack.
@@ -76,7 +76,7 @@ impl Server {
         let key = iam.ensure_root_key(&config.account).await?;
         credentials::write(&config, &endpoint, &key)?;
         let (shutdown, stopped) = oneshot::channel();
-        let wire = Wire::new(dispatcher.clone(), Arc::new(Credentials(iam)), Clock::Wall);
+        let wire = Wire::new(dispatcher.clone(), Arc::new(iam), Clock::Wall);
         let http = tokio::spawn(wire.serve(listener, async {
             // A sender that is gone means the same as one that has sent.
             let _ = stopped.await;

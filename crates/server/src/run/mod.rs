@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::config::Settings;
 use crate::operator::{Operator, text};
 use crate::server::Server;
-pub use happening::{Happening, Outcome};
+use happening::Happening;
 use show::Show;
 
 /// What `runwright run` is told.
@@ -86,7 +86,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let template = read_template(&args.template)?;
     let mut show = Show::new(args.output);
-    let (config, _temporary) = args.settings.for_run()?;
+    let (config, _temporary) = args.settings.clone().for_run()?;
     let server = Server::start(config).await?;
     show.tell(&Happening::Ready { driver: server.driver_kind(), endpoint: server.endpoint() });
     let outcome = perform(&args, &template, &server, &mut show).await;
