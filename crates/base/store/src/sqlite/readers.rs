@@ -41,21 +41,7 @@ impl Readers {
     }
 
     pub(super) fn list(&self, table: &str, keys: &Keys) -> Result<Vec<Record>, Error> {
-        let sql = match (&keys.before, keys.descending) {
-            (None, false) => {
-                "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 ORDER BY k LIMIT ?3"
-            }
-            (None, true) => {
-                "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 ORDER BY k DESC LIMIT ?3"
-            }
-            (Some(_), false) => {
-                "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 AND k < ?4 ORDER BY k LIMIT ?3"
-            }
-            (Some(_), true) => {
-                "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 AND k < ?4 \
-                 ORDER BY k DESC LIMIT ?3"
-            }
-        };
+        let sql = list_sql(keys.before.is_some(), keys.descending);
         let limit = clamp(keys.limit as u64);
         let mut parameters: Vec<&dyn ToSql> = vec![&table, &keys.from, &limit];
         parameters.extend(keys.before.as_ref().map(|before| before as &dyn ToSql));
@@ -103,6 +89,24 @@ impl Readers {
             idle.push(connection);
         }
         Ok(answer)
+    }
+}
+
+fn list_sql(is_bounded: bool, descending: bool) -> &'static str {
+    match (is_bounded, descending) {
+        (false, false) => {
+            "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 ORDER BY k LIMIT ?3"
+        }
+        (false, true) => {
+            "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 ORDER BY k DESC LIMIT ?3"
+        }
+        (true, false) => {
+            "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 AND k < ?4 ORDER BY k LIMIT ?3"
+        }
+        (true, true) => {
+            "SELECT k, version, value FROM records WHERE tbl = ?1 AND k >= ?2 AND k < ?4 \
+             ORDER BY k DESC LIMIT ?3"
+        }
     }
 }
 
@@ -176,4 +180,51 @@ fn clamp(count: u64) -> i64 {
 /// The last sequence before `to`; none where there is none.
 fn last_before(to: u64) -> Option<i64> {
     to.checked_sub(1).map(clamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(connection: &Connection, sql: &str, parameters: usize) -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let nothing = vec![rusqlite::types::Null; parameters];
+        let rows =
+            statement.query_map(rusqlite::params_from_iter(nothing), |row| row.get::<_, String>(3)).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn every_order_is_read_from_an_index_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = format::open_for_writing(dir.path()).unwrap();
+        for (order, index) in [(Order::Sequence, "entries_by_sequence"), (Order::Time, "entries_by_time")] {
+            for descending in [false, true] {
+                let plan = plan(&connection, read_sql(order, descending), 6);
+                assert!(plan.starts_with("SEARCH") && plan.contains(index), "{order:?}: {plan}");
+                assert!(!plan.contains("TEMP B-TREE"), "{order:?} is sorted: {plan}");
+            }
+        }
+        for (is_bounded, parameters) in [(false, 3), (true, 4)] {
+            for descending in [false, true] {
+                let plan = plan(&connection, list_sql(is_bounded, descending), parameters);
+                assert!(plan.starts_with("SEARCH") && plan.contains("records_by_key"), "{plan}");
+                assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_prefix_ends_where_no_text_begins_with_it() {
+        for (prefix, end) in [
+            ("", None),
+            ("a", Some("b")),
+            ("a/", Some("a0")),
+            ("\u{d7ff}", Some("\u{e000}")),
+            ("a\u{10ffff}", Some("b")),
+            ("\u{10ffff}", None),
+        ] {
+            assert_eq!(end_of_prefix(prefix).as_deref(), end, "{prefix:?}");
+        }
+    }
 }
