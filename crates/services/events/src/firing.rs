@@ -141,3 +141,84 @@ fn occurrence(bus: &BusName, seen: &Versioned<Rule>, timer: &Timer, now: Timesta
     }
     batch
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use api::Dispatcher;
+    use clock::{Clock, VirtualClock};
+    use store::{SqliteStore, Store};
+
+    use super::*;
+    use crate::Events;
+    use crate::rule::State;
+
+    fn rule(scheduled_from: Timestamp) -> Rule {
+        Rule {
+            name: "r".to_owned(),
+            event_pattern: None,
+            schedule_expression: Some("rate(1 minute)".to_owned()),
+            state: State::Enabled,
+            description: None,
+            role_arn: None,
+            managed_by: None,
+            tags: BTreeMap::new(),
+            targets: vec![crate::generated::types::Target {
+                id: "1".to_owned(),
+                arn: "arn:aws:logs:us-east-1:000000000000:log-group:g".to_owned(),
+                ..Default::default()
+            }],
+            scheduled_from,
+        }
+    }
+
+    /// The timer that a batch sets.
+    fn timer(batch: &Batch) -> Timer {
+        let timers = batch.mutations.iter().filter_map(|mutation| match mutation {
+            store::Mutation::SetTimer { queue, key, due, payload } if *queue == QUEUE => {
+                Some(Timer { key: key.clone(), due: *due, payload: payload.clone() })
+            }
+            _ => None,
+        });
+        timers.last().unwrap()
+    }
+
+    /// A timer that was given to the service just before the rule was changed.
+    #[tokio::test]
+    async fn a_timer_of_an_earlier_schedule_fires_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path()).unwrap());
+        let now = Timestamp::from_seconds(60);
+        let dispatcher = Dispatcher::new(Clock::Virtual(VirtualClock::new(now)));
+        let inner = Events::new(store, dispatcher).inner;
+        let bus = BusName {
+            account: types::AccountId::new("000000000000"),
+            region: types::Region::new("us-east-1"),
+            name: "default".to_owned(),
+        };
+        let mut set = Batch::new();
+        set_timer(&mut set, &bus, &rule(Timestamp::from_seconds(0)), Timestamp::from_seconds(0));
+        let due = timer(&set);
+        assert_eq!(due.due, now);
+
+        let fires = async |kept: Option<Rule>| {
+            let mut batch = Batch::new();
+            match kept {
+                Some(kept) => inner.rules.put(&mut batch, &due.key, &kept),
+                None => inner.rules.delete(&mut batch, &due.key),
+            }
+            inner.store.submit(batch).durable().await.unwrap();
+            let before = inner.outcomes.list(store::Range::prefix("")).await.unwrap().len();
+            inner.fire_due(&due, now).await.unwrap();
+            inner.outcomes.list(store::Range::prefix("")).await.unwrap().len() - before
+        };
+        let earlier = rule(Timestamp::from_seconds(0));
+        assert_eq!(fires(None).await, 0);
+        assert_eq!(fires(Some(rule(Timestamp::from_seconds(30)))).await, 0);
+        assert_eq!(fires(Some(Rule { state: State::Disabled, ..earlier.clone() })).await, 0);
+        let other = Some("rate(2 minutes)".to_owned());
+        assert_eq!(fires(Some(Rule { schedule_expression: other, ..earlier.clone() })).await, 0);
+        assert_eq!(fires(Some(Rule { description: Some("changed".to_owned()), ..earlier })).await, 1);
+    }
+}

@@ -189,6 +189,7 @@ fn whenever_it_dies_nothing_is_lost_and_nothing_is_done_twice() {
             idle(&world).await;
         });
         check(batches, &targets, &events, schedule_is_there);
+        check_nothing_is_left(&store, &clock, &targets);
         if finished {
             break;
         }
@@ -238,6 +239,18 @@ fn check(batches: usize, targets: &Targets, events: &BTreeSet<String>, schedule_
         streams.len()
     );
     assert!(executions.len() <= 4 + 3, "{batches}: {} executions", executions.len());
+}
+
+/// A third life has nothing to do but what it is asked: everything before was ended, not only done.
+fn check_nothing_is_left(store: &Arc<SqliteStore>, clock: &VirtualClock, targets: &Targets) {
+    let before = targets.given().len();
+    life(store, usize::MAX, clock, targets, |world| async move {
+        world.rule("pattern", json!([{"Id": "machine", "Arn": MACHINE, "RoleArn": ROLE}])).await;
+        world.ok("RemoveTargets", json!({"Rule": "pattern", "Ids": ["cluster", "log"]})).await;
+        let event = world.event(json!({})).await;
+        world.outcomes(&event).await;
+    });
+    assert_eq!(targets.given().len(), before + 1);
 }
 
 #[test]
