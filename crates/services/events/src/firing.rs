@@ -175,28 +175,59 @@ mod tests {
 
     /// The timer that a batch sets.
     fn timer(batch: &Batch) -> Timer {
-        let timers = batch.mutations.iter().filter_map(|mutation| match mutation {
+        let mut timers = batch.mutations.iter().filter_map(|mutation| match mutation {
             store::Mutation::SetTimer { queue, key, due, payload } if *queue == QUEUE => {
                 Some(Timer { key: key.clone(), due: *due, payload: payload.clone() })
             }
             _ => None,
         });
-        timers.last().unwrap()
+        timers.next_back().unwrap()
+    }
+
+    fn bus() -> BusName {
+        BusName {
+            account: types::AccountId::new("000000000000"),
+            region: types::Region::new("us-east-1"),
+            name: "default".to_owned(),
+        }
+    }
+
+    /// A service that has not been started: nobody takes its timers.
+    fn events(clock: &VirtualClock) -> (Events, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path()).unwrap());
+        (Events::new(store, Dispatcher::new(Clock::Virtual(clock.clone()))), dir)
+    }
+
+    #[tokio::test]
+    async fn only_another_schedule_sets_another_timer() {
+        let clock = VirtualClock::new(Timestamp::from_seconds(0));
+        let (events, _dir) = events(&clock);
+        let (inner, bus) = (events.inner, bus());
+        inner.save_rule(&bus, None, rule(Timestamp::from_seconds(0))).await.unwrap();
+        let mut timers = inner.store.timers(QUEUE).await.unwrap();
+        // Due, and not looked at yet.
+        clock.advance(Duration::from_secs(60));
+        let seen = inner.rule_of(&bus, "r").await.unwrap();
+        let changed =
+            Rule { targets: Vec::new(), event_pattern: Some("{}".to_owned()), ..seen.value.clone() };
+        inner.save_rule(&bus, Some(&seen), changed).await.unwrap();
+        let clock = inner.dispatcher.clock().clone();
+        assert_eq!(timers.next(&clock).await.unwrap().due, Timestamp::from_seconds(60));
+
+        let seen = inner.rule_of(&bus, "r").await.unwrap();
+        let anew = Rule { scheduled_from: Timestamp::from_seconds(60), ..seen.value.clone() };
+        inner.save_rule(&bus, Some(&seen), anew).await.unwrap();
+        let kept = inner.store.timers(QUEUE).await.unwrap().next(&Clock::Wall).await.unwrap();
+        assert_eq!(kept.due, Timestamp::from_seconds(120));
     }
 
     /// A timer that was given to the service just before the rule was changed.
     #[tokio::test]
     async fn a_timer_of_an_earlier_schedule_fires_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path()).unwrap());
         let now = Timestamp::from_seconds(60);
-        let dispatcher = Dispatcher::new(Clock::Virtual(VirtualClock::new(now)));
-        let inner = Events::new(store, dispatcher).inner;
-        let bus = BusName {
-            account: types::AccountId::new("000000000000"),
-            region: types::Region::new("us-east-1"),
-            name: "default".to_owned(),
-        };
+        let (events, _dir) = events(&VirtualClock::new(now));
+        let (inner, bus) = (events.inner, bus());
         let mut set = Batch::new();
         set_timer(&mut set, &bus, &rule(Timestamp::from_seconds(0)), Timestamp::from_seconds(0));
         let due = timer(&set);
