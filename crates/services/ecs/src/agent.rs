@@ -25,6 +25,7 @@ use crate::retry::Delays;
 use crate::state_change_events;
 use crate::tables::{EXPIRY_QUEUE, TASK_QUEUE, Tables, index_key};
 use crate::task::{Container, ContainerState, Status, Task};
+use crate::volumes;
 
 /// What every supervisor needs.
 pub struct Agent {
@@ -124,6 +125,9 @@ impl Agent {
     async fn prepare(&self, task: &Task) -> TaskEvent {
         if let Err(reason) = prepare_streams(&self.dispatcher, task).await {
             return TaskEvent::FailedToStart { reason };
+        }
+        if let Err(error) = volumes::create(task).await {
+            return TaskEvent::FailedToStart { reason: format!("CannotCreateVolumeError: {error}") };
         }
         let started_at = self.clock().now();
         let mut digests = Vec::with_capacity(task.containers.len());
@@ -255,6 +259,9 @@ impl Agent {
                     break;
                 }
             }
+        }
+        if let Err(error) = volumes::remove(task).await {
+            tracing::warn!(%error, task = task.arn, "the volumes of a task cannot be removed");
         }
     }
 

@@ -1,11 +1,13 @@
 //! From a container of a task definition to what a container engine is told to run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit};
 
 use crate::generated::types::{ContainerDefinition, LinuxParameters};
 use crate::task::LaunchType;
+use crate::volumes;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -32,6 +34,8 @@ pub struct Surroundings<'a> {
     pub memory: Option<i64>,
     /// Where containers find AWS's services, if they are told.
     pub endpoint_url: Option<&'a str>,
+    /// The directory of the task's volumes.
+    pub volumes: PathBuf,
 }
 
 /// What to run for `container`, the `place`th of its task. Overrides have been applied.
@@ -57,12 +61,7 @@ pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<
         capabilities_add: capabilities.add.unwrap_or_default(),
         capabilities_drop: capabilities.drop.unwrap_or_default(),
         resource_limits: resource_limits(container, task.launch_type),
-        mounts: linux
-            .tmpfs
-            .iter()
-            .flatten()
-            .map(|mount| Mount::Tmpfs { target: mount.container_path.clone(), size_bytes: mib(mount.size) })
-            .collect(),
+        mounts: mounts(container, linux, task),
         network: network(container, task.network_mode),
         extra_hosts: container
             .extra_hosts
@@ -101,6 +100,13 @@ fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<
         own.map(|pair| (pair.name.clone().unwrap_or_default(), pair.value.clone().unwrap_or_default())),
     )
     .collect()
+}
+
+fn mounts(container: &ContainerDefinition, linux: &LinuxParameters, task: &Surroundings<'_>) -> Vec<Mount> {
+    let in_memory = linux.tmpfs.iter().flatten();
+    let in_memory = in_memory
+        .map(|mount| Mount::Tmpfs { target: mount.container_path.clone(), size_bytes: mib(mount.size) });
+    volumes::mounts(container, &task.volumes).into_iter().chain(in_memory).collect()
 }
 
 fn resource_limits(container: &ContainerDefinition, launch_type: LaunchType) -> Vec<ResourceLimit> {

@@ -29,7 +29,9 @@ mod tables;
 mod tag;
 mod task;
 mod task_definition;
+mod volumes;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::model::ServiceModel;
@@ -46,10 +48,12 @@ use crate::error::Error;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
 /// What the server decides for the service.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Where containers find AWS's services: their `AWS_ENDPOINT_URL`. They get none when absent.
     pub endpoint_url: Option<String>,
+    /// An absolute directory in which the volumes of tasks are made.
+    pub volumes_dir: PathBuf,
 }
 
 /// The service.

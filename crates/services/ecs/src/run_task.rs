@@ -3,6 +3,7 @@
 use api::{Context, ids};
 use types::Timestamp;
 
+use crate::Config;
 use crate::cluster::{self, Cluster};
 use crate::container_spec::{self, Surroundings};
 use crate::error::Error;
@@ -71,7 +72,7 @@ pub fn plan(
     input: &RunTaskInput,
     cluster: &Cluster,
     definition: &Definition,
-    endpoint_url: Option<&str>,
+    config: &Config,
 ) -> Result<Vec<Task>, Error> {
     let placement = Placement::parse(input, cluster)?;
     check_platform_version(input, placement.launch_type)?;
@@ -83,7 +84,7 @@ pub fn plan(
     let given = input.overrides.as_ref().unwrap_or(&none);
     overrides::check(given, definition)?;
     let size = Size::parse(given, definition, placement.launch_type)?;
-    let request = Request { cx, input, cluster, definition, overrides: given, size, network, endpoint_url };
+    let request = Request { cx, input, cluster, definition, overrides: given, size, network, config };
     let tags = request.tags()?;
     let count = usize::try_from(input.count.unwrap_or(1)).unwrap_or(1);
     let providers = placement.providers(count);
@@ -103,7 +104,7 @@ struct Request<'a> {
     overrides: &'a TaskOverride,
     size: Size,
     network: Option<&'a AwsVpcConfiguration>,
-    endpoint_url: Option<&'a str>,
+    config: &'a Config,
 }
 
 impl Request<'_> {
@@ -175,7 +176,8 @@ impl Request<'_> {
             network_mode: shape.network_mode.as_deref(),
             cpu: self.size.cpu,
             memory: self.size.memory,
-            endpoint_url: self.endpoint_url,
+            endpoint_url: self.config.endpoint_url.as_deref(),
+            volumes: self.config.volumes_dir.join(id),
         };
         let definitions = shape.container_definitions.iter().flatten().enumerate();
         definitions

@@ -33,8 +33,7 @@ impl Ecs {
                 return Ok(answer);
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
-            let endpoint_url = self.config.endpoint_url.as_deref();
-            let tasks = run_task::plan(cx, &input, &cluster, &definition, endpoint_url)?;
+            let tasks = run_task::plan(cx, &input, &cluster, &definition, &self.config)?;
             let answer = RunTaskOutput {
                 tasks: Some(tasks.iter().map(describe::task_with_tags).collect()),
                 failures: Some(Vec::new()),

@@ -28,7 +28,7 @@ pub fn parse(
     container.essential = Some(given.essential.unwrap_or(true));
     container.port_mappings = Some(port_mappings(name, given, task.network_mode.as_deref())?);
     container.environment = Some(given.environment.clone().unwrap_or_default());
-    container.mount_points = Some(Vec::new());
+    container.mount_points = Some(given.mount_points.clone().unwrap_or_default());
     container.volumes_from = Some(Vec::new());
     container.system_controls = Some(Vec::new());
     Ok(container)

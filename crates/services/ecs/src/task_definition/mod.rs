@@ -19,6 +19,7 @@ use crate::generated::types::{self as shapes, RegisterTaskDefinitionInput};
 use crate::limits;
 use crate::names;
 use crate::tag::{self, Tags};
+use crate::volumes;
 
 /// A registered task definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +91,7 @@ impl Definition {
 pub fn parse(input: RegisterTaskDefinitionInput) -> Result<Definition, Error> {
     check_names(&input)?;
     unsupported::check(&input)?;
+    volumes::check(&input)?;
     check_size_of_document(&input)?;
     let tags = tag::parse(input.tags.as_deref())?;
     let network_mode = input.network_mode.as_deref();

@@ -1,7 +1,7 @@
 //! What Runwright refuses to register because it could not honour it, by the name of the field.
 
 use crate::error::Error;
-use crate::generated::types::{ContainerDefinition, LinuxParameters, RegisterTaskDefinitionInput, Volume};
+use crate::generated::types::{ContainerDefinition, LinuxParameters, RegisterTaskDefinitionInput};
 
 /// Refuses a request that asks for what is not served.
 ///
@@ -28,14 +28,7 @@ pub fn check(input: &RegisterTaskDefinitionInput) -> Result<(), Error> {
         ),
     ];
     refuse_first("", &fields)?;
-    input.volumes.iter().flatten().try_for_each(volume)?;
     input.container_definitions.iter().try_for_each(container)
-}
-
-fn volume(volume: &Volume) -> Result<(), Error> {
-    // A volume that lives and dies with its task needs nothing but a directory; mounting it waits for the driver.
-    let name = volume.name.as_deref().unwrap_or_default();
-    Err(Error::unsupported(format!("volumes ('{name}')")))
 }
 
 fn container(container: &ContainerDefinition) -> Result<(), Error> {
@@ -46,7 +39,6 @@ fn container(container: &ContainerDefinition) -> Result<(), Error> {
         ("links", is_filled(&container.links)),
         ("restartPolicy", restarts),
         ("environmentFiles", is_filled(&container.environment_files)),
-        ("mountPoints", is_filled(&container.mount_points)),
         ("volumesFrom", is_filled(&container.volumes_from)),
         ("secrets", is_filled(&container.secrets)),
         ("dependsOn", is_filled(&container.depends_on)),

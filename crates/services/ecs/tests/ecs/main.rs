@@ -7,3 +7,4 @@ mod crash;
 mod expiry;
 mod idempotency;
 mod support;
+mod volumes;

@@ -11,6 +11,7 @@ use api::{AwsError, Call, Dispatcher, Principal, Service, ids};
 use clock::{Clock, VirtualClock};
 use ecs::{Config, Ecs};
 use serde_json::Value;
+use tempfile::TempDir;
 use types::{AccountId, Region, Timestamp};
 
 use memory_store::MemoryStore;
@@ -24,6 +25,7 @@ pub struct World {
     pub events: Arc<Events>,
     pub logs: Arc<Logs>,
     pub hand: VirtualClock,
+    pub volumes: TempDir,
 }
 
 /// A running service, as one process would hold it.
@@ -40,14 +42,16 @@ impl World {
             events: Arc::default(),
             logs: Arc::default(),
             hand: VirtualClock::new(Timestamp::from_seconds(1_700_000_000)),
+            volumes: tempfile::tempdir().unwrap(),
         }
     }
 
     /// Starts the service on whatever the world holds.
     pub async fn start(&self) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
+        let config = Config { endpoint_url: None, volumes_dir: self.volumes.path().to_owned() };
         let (store, driver) = (Arc::clone(&self.store), Arc::clone(&self.driver));
-        let ecs = Arc::new(Ecs::new(store, dispatcher.clone(), driver, Config::default()));
+        let ecs = Arc::new(Ecs::new(store, dispatcher.clone(), driver, config));
         let (events, logs) = (Arc::clone(&self.events), Arc::clone(&self.logs));
         dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs]);
         ecs.start().await.unwrap();
