@@ -41,6 +41,8 @@ pub(crate) struct QueryFlow {
     pub(crate) arguments: Option<QueryTemplate>,
     pub(crate) output: Option<QueryTemplate>,
     pub(crate) assign: Option<QueryTemplate>,
+    /// Whether there is `$states.result`: in Task, Parallel and Map states.
+    pub(crate) has_result: bool,
 }
 
 /// `InputPath` or `OutputPath`. Absent is `$`; JSON `null` gives `{}`.
@@ -101,7 +103,11 @@ impl Flow {
     pub(crate) fn give(&self, raw: &Payload, result: Payload, scope: &Scope<'_>) -> Result<Given, Fault> {
         match self {
             Self::JsonPath(flow) => Ok(flow.give(raw, result, scope)?),
-            Self::Jsonata(flow) => flow.give(&result, Produced::Result(result.value()), scope),
+            Self::Jsonata(flow) => {
+                let produced =
+                    if flow.has_result { Produced::Result(result.value()) } else { Produced::Nothing };
+                flow.give(&result, produced, scope)
+            }
         }
     }
 

@@ -23,7 +23,7 @@ use crate::run::Fault;
 const DEPTH: usize = 10_000;
 
 /// Milliseconds after which an expression that does not end is given up. Only then does the result depend on a clock.
-const TIMEOUT_MS: u64 = 2_000;
+const TIMEOUT_MS: u64 = 500;
 
 /// Elements in a sequence that an expression makes.
 const SEQUENCE: usize = 1_000_000;
@@ -57,7 +57,7 @@ impl Script {
     /// Compiles a text that [`is_expression`]; `None` where it is not JSONata.
     pub(crate) fn parse(text: &str, field: &str) -> Option<Self> {
         let inner = text.strip_prefix("{%")?.strip_suffix("%}")?.trim();
-        let ast = jsonata_core::parser::parse(inner).ok()?;
+        let ast = guarded(|| jsonata_core::parser::parse(inner).ok()).flatten()?;
         Some(Self { text: inner.to_owned(), field: field.to_owned(), ast })
     }
 
@@ -84,9 +84,12 @@ impl Script {
         let mut evaluator = Evaluator::with_options(context, options);
         let random = Rc::new(std::cell::Cell::new(scope.random.get()));
         functions::register(&mut evaluator, &random, scope.now);
-        let result = evaluator.evaluate(&self.ast, &JValue::Undefined);
+        let result = guarded(|| evaluator.evaluate(&self.ast, &JValue::Undefined));
         scope.random.set(random.get());
-        self.checked(result)
+        match result {
+            Some(result) => self.checked(result),
+            None => Err(self.fault("threw an error during evaluation.")),
+        }
     }
 
     fn mentions(&self, name: &str) -> bool {
@@ -102,7 +105,8 @@ impl Script {
             states.insert("input".to_owned(), scope.input.clone());
         }
         if wanted("context") {
-            states.insert("context".to_owned(), scope.context.part(None, None));
+            let context = if whole { scope.context.part(None, None) } else { self.context(scope) };
+            states.insert("context".to_owned(), context);
         }
         match produced {
             Produced::Nothing => {}
@@ -110,6 +114,23 @@ impl Script {
             Produced::Error(error) => drop(states.insert("errorOutput".to_owned(), error.clone())),
         }
         JValue::from(Value::Object(states))
+    }
+
+    /// `$states.context`, with no more in it than the expression names: the input of the execution that a Map state
+    /// iterates over may be large.
+    fn context(&self, scope: &Scope<'_>) -> Value {
+        let mut context = Map::new();
+        for rest in self.text.split("$states.context").skip(1) {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '.').unwrap_or(rest.len());
+            let mut names = rest[..end].split('.').skip(1).filter(|name| !name.is_empty());
+            let (Some(first), second) = (names.next(), names.next()) else {
+                return scope.context.part(None, None);
+            };
+            if let Some(part) = scope.context.part(Some(first), second).get(first) {
+                merge(context.entry(first).or_insert(Value::Null), part.clone());
+            }
+        }
+        Value::Object(context)
     }
 
     fn checked(&self, result: Result<JValue, EvaluatorError>) -> Result<Value, Fault> {
@@ -133,6 +154,19 @@ impl Script {
             format!("The JSONata expression '{}' specified for the field '{}' {what}", self.text, self.field);
         query_fault(cause, &self.field, false)
     }
+}
+
+/// Adds the members of `more` to an object that is there already.
+fn merge(value: &mut Value, more: Value) {
+    match (value, more) {
+        (Value::Object(members), Value::Object(more)) => members.extend(more),
+        (value, more) => *value = more,
+    }
+}
+
+/// Runs the library, which is large and not ours: a panic in it must not end the process.
+fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
 }
 
 /// The fault of a value that is none for its field.

@@ -198,6 +198,15 @@ proptest! {
     }
 
     #[test]
+    fn no_expression_panics(text in "[$a-c0-9\\[\\](){}.,:;?*/+<>=!&|@#%^~'\" -]{0,30}") {
+        let definition = json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {
+            "A": {"Type": "Pass", "Output": format!("{{%{text}%}}"), "End": true}}});
+        if let Ok(machine) = parse(&definition.to_string()) {
+            World::new(&Arc::new(machine), false).run(&[]);
+        }
+    }
+
+    #[test]
     fn no_damaged_definition_panics(at in any::<prop::sample::Index>(), value in damage()) {
         let mut definition = busy_machine();
         let mut places = Vec::new();
@@ -257,6 +266,18 @@ fn looping(kind: MachineKind) -> Execution {
         "B": {"Type": "Choice", "Choices": [{"Variable": "$", "IsPresent": false, "Next": "C"}], "Default": "A"},
         "C": {"Type": "Succeed"}}});
     Execution::new(Arc::new(parse(&definition.to_string()).expect("a machine")), spec(kind))
+}
+
+#[test]
+fn an_expression_without_an_end_is_given_up() {
+    for expression in ["($f := function($x){$f($x + 1)}; $f(0))", "($f := function($x){1 + $f($x)}; $f(0))"] {
+        let definition = json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {
+            "A": {"Type": "Pass", "Output": format!("{{% {expression} %}}"), "End": true}}});
+        let machine = Arc::new(parse(&definition.to_string()).expect("a machine"));
+        let (mut execution, mut effects) = (Execution::new(machine, spec(MachineKind::Standard)), Vec::new());
+        step(&mut execution, Wake::Start, START, &mut effects);
+        assert_eq!(execution.status().as_str(), "FAILED");
+    }
 }
 
 #[test]

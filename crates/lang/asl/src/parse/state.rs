@@ -139,7 +139,8 @@ fn kind(fields: &Fields<'_>) -> Option<StateKind> {
 /// The fields of data flow. A Map state's `Parameters` are its item selector's.
 fn flow(kind: StateKind, fields: &Fields<'_>) -> Flow {
     if fields.is_jsonata() {
-        return Flow::Jsonata(Box::new(query_flow(fields)));
+        let has_result = kind.is_retryable();
+        return Flow::Jsonata(Box::new(QueryFlow { has_result, ..query_flow(fields) }));
     }
     Flow::JsonPath(Box::new(DataFlow {
         input_path: fields.path_field("InputPath"),
@@ -158,6 +159,7 @@ pub(super) fn query_flow(fields: &Fields<'_>) -> QueryFlow {
         arguments: fields.query("Arguments"),
         output: fields.query("Output"),
         assign: fields.query("Assign"),
+        has_result: false,
     }
 }
 
