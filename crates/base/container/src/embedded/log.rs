@@ -14,8 +14,12 @@ use crate::driver::{LogLine, LogStream};
 
 /// The longest message of one record; a longer line goes on in the next. Docker's size.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// The largest log of one container. What it writes beyond is read and dropped, so that it neither blocks nor fills the
+/// disk.
+pub const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// How much is read at once.
 const READ_BYTES: usize = 256 * 1024;
+const CUT_OFF: &[u8] = b"[the log is full: what follows is not kept]";
 const HEADER_BYTES: usize = 13;
 const STDERR: u8 = 1;
 const PARTIAL: u8 = 2;
@@ -24,12 +28,15 @@ const PARTIAL: u8 = 2;
 pub struct LogWriter {
     file: BufWriter<File>,
     pending: [Vec<u8>; 2],
+    length: u64,
+    length_max: u64,
 }
 
 impl LogWriter {
-    /// Appends to `file`.
-    pub fn new(file: File) -> Self {
-        Self { file: BufWriter::with_capacity(64 * 1024, file), pending: Default::default() }
+    /// Appends to the empty `file`, up to `length_max` bytes.
+    pub fn new(file: File, length_max: u64) -> Self {
+        let file = BufWriter::with_capacity(64 * 1024, file);
+        Self { file, pending: Default::default(), length: 0, length_max }
     }
 
     /// Takes what was read from a stream at `now`.
@@ -81,6 +88,13 @@ impl LogWriter {
     }
 
     fn append(&mut self, stream: LogStream, message: &[u8], partial: bool, now: Timestamp) -> io::Result<()> {
+        if self.length > self.length_max {
+            return Ok(());
+        }
+        let total = self.length + (HEADER_BYTES + message.len()) as u64;
+        // The last line says that it is not the container's last.
+        let message = if total > self.length_max { CUT_OFF } else { message };
+        self.length = total;
         let length = u32::try_from(message.len()).map_err(io::Error::other)?;
         let flags = if stream == LogStream::Stderr { STDERR } else { 0 } | if partial { PARTIAL } else { 0 };
         self.file.write_all(&length.to_le_bytes())?;
@@ -145,7 +159,7 @@ mod tests {
     #[test]
     fn keeps_lines_whole_across_writes_and_streams() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut writer = LogWriter::new(file.reopen().unwrap());
+        let mut writer = LogWriter::new(file.reopen().unwrap(), LOG_BYTES_MAX);
         let now = Timestamp::from_millis(5);
         writer.take(LogStream::Stdout, b"one\ntw", now).unwrap();
         writer.take(LogStream::Stderr, b"error\n", now).unwrap();
@@ -162,12 +176,22 @@ mod tests {
     #[test]
     fn cuts_long_lines() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut writer = LogWriter::new(file.reopen().unwrap());
+        let mut writer = LogWriter::new(file.reopen().unwrap(), LOG_BYTES_MAX);
         let mut long = vec![b'x'; MESSAGE_BYTES_MAX + 1];
         long.push(b'\n');
         writer.take(LogStream::Stdout, &long, Timestamp::default()).unwrap();
         let (lines, _) = read(file.as_file(), 0).unwrap();
         let lengths: Vec<_> = lines.iter().map(|line| (line.message.len(), line.partial)).collect();
         assert_eq!(lengths, [(MESSAGE_BYTES_MAX, true), (1, false)]);
+    }
+
+    #[test]
+    fn stops_when_full() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer = LogWriter::new(file.reopen().unwrap(), 40);
+        writer.take(LogStream::Stdout, b"one\ntwo\nthree\nfour\n", Timestamp::default()).unwrap();
+        let (lines, _) = read(file.as_file(), 0).unwrap();
+        assert_eq!(messages(&lines).len(), 3);
+        assert_eq!(lines[2].message.as_bytes(), CUT_OFF);
     }
 }

@@ -128,21 +128,28 @@ impl ContainerDirectory {
         if !self.path.is_dir() {
             return Ok(Standing::Unknown);
         }
-        // Looked at before the files: what a supervisor wrote before it let go of the lock is then seen.
+        if let Some(standing) = self.written_end() {
+            return Ok(standing);
+        }
         let supervisor = self.supervisor()?;
-        if let Some(exit) = self.read::<ExitRecord>("exit.json") {
-            return Ok(Standing::Ended(exit));
-        }
-        if let Ok(reason) = fs::read_to_string(self.join("failed")) {
-            return Ok(Standing::Failed(reason));
-        }
         let started = self.read::<StartedRecord>("started.json");
         Ok(match (supervisor, started) {
             (Some(supervisor), Some(started)) => Standing::Running(started, supervisor),
             (Some(supervisor), None) => Standing::Starting(supervisor),
-            (None, None) if !self.join("starting").exists() => Standing::NeverStarted,
-            (None, _) => Standing::Lost,
+            // What a supervisor wrote before it let go of the lock is there to be seen now.
+            (None, _) => match self.written_end() {
+                Some(standing) => standing,
+                None if !self.join("starting").exists() => Standing::NeverStarted,
+                None => Standing::Lost,
+            },
         })
+    }
+
+    fn written_end(&self) -> Option<Standing> {
+        if let Some(exit) = self.read::<ExitRecord>("exit.json") {
+            return Some(Standing::Ended(exit));
+        }
+        fs::read_to_string(self.join("failed")).ok().map(Standing::Failed)
     }
 
     /// Tries to become this container's supervisor; the lock is held until the result is dropped.

@@ -21,16 +21,16 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, fchown, setsid};
+use nix::unistd::{ForkResult, Pid, fchown, setsid};
 
 use super::bundle::{Surroundings, configuration};
 use super::cgroup::Hierarchies;
 use super::executor::ContainerExecutor;
-use super::log::LogWriter;
+use super::log::{LOG_BYTES_MAX, LogWriter};
 use super::rootfs::{RootFs, write_network_files};
 use super::seccomp;
 use super::state::{ContainerDirectory, ExitRecord, Plan, Standing, StartedRecord, now};
-use super::unsafe_calls::send_signal;
+use super::unsafe_calls::{send_signal, split};
 use super::user;
 use crate::driver::{LogStream, NetworkMode};
 
@@ -67,6 +67,11 @@ pub fn run(directory: &Path) -> io::Result<()> {
             report(STARTED)
         }
     };
+    // The drivers wait for this process to end: they need not wait for the tidying up. The child holds the lock too.
+    match split() {
+        Ok(ForkResult::Parent { .. }) => return outcome,
+        Ok(ForkResult::Child) | Err(_) => {}
+    }
     hierarchies.kill(&plan.cgroup);
     hierarchies.remove(&plan.cgroup)?;
     outcome
@@ -171,7 +176,7 @@ fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies)
         started_at_millis: 0,
         streams: [(LogStream::Stdout, Some(stdout.into())), (LogStream::Stderr, Some(stderr.into()))],
         signals,
-        log: LogWriter::new(log),
+        log: LogWriter::new(log, LOG_BYTES_MAX),
         _supervisor: alive,
     };
     running.begin(container, directory)

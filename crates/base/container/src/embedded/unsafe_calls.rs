@@ -25,7 +25,8 @@ pub fn reset_signals() {
 /// # Errors
 /// Those of the kernel.
 pub fn split() -> nix::Result<ForkResult> {
-    // SAFETY: a container's process 1 has one thread, so no lock can be held by a thread that the child lacks.
+    // SAFETY: the supervisor and a container's process 1, which call this, have one thread each, so no lock can be
+    // held by a thread that the child lacks.
     unsafe { fork() }
 }
 

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::digest::Digest;
 use super::document::{Descriptor, Manifest, SavedImage};
@@ -282,8 +284,44 @@ pub(super) fn decompress<'a>(mut stream: impl Read + 'a) -> io::Result<Box<dyn R
     Ok(match compression {
         Compression::None => Box::new(whole),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(whole)),
-        Compression::Zstandard => {
-            Box::new(ruzstd::decoding::StreamingDecoder::new(whole).map_err(io::Error::other)?)
-        }
+        Compression::Zstandard => Box::new(ZstandardFrames { frame: None, rest: Some(Box::new(whole)) }),
     })
+}
+
+/// Reads all frames of a Zstandard stream, one after the other: tools cut layers into several.
+struct ZstandardFrames<'a> {
+    frame: Option<StreamingDecoder<Box<dyn BufRead + 'a>, FrameDecoder>>,
+    rest: Option<Box<dyn BufRead + 'a>>,
+}
+
+impl<'a> Read for ZstandardFrames<'a> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(mut rest) = self.rest.take() {
+                let mut header = Vec::with_capacity(8);
+                rest.by_ref().take(8).read_to_end(&mut header)?;
+                match header.as_slice() {
+                    [] => return Ok(0),
+                    // A skippable frame: an index that tools append for their own use.
+                    [0x50..=0x5f, 0x2a, 0x4d, 0x18, length @ ..] if length.len() == 4 => {
+                        let length = length.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+                        io::copy(&mut rest.by_ref().take(length), &mut io::sink())?;
+                        self.rest = Some(rest);
+                    }
+                    _ => {
+                        let whole: Box<dyn BufRead + 'a> = Box::new(io::Cursor::new(header).chain(rest));
+                        self.frame = Some(StreamingDecoder::new(whole).map_err(io::Error::other)?);
+                    }
+                }
+                continue;
+            }
+            let Some(mut frame) = self.frame.take() else { return Ok(0) };
+            let count = frame.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                self.frame = Some(frame);
+                return Ok(count);
+            }
+            self.rest = Some(frame.into_inner());
+        }
+    }
 }

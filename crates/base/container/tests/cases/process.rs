@@ -191,8 +191,7 @@ async fn refuses_impossible_specifications(target: &Target) {
 
 async fn writes_stay_in_the_container(target: &Target) {
     let driver = target.open().await;
-    let script =
-        "cat /tmp/mark 2>/dev/null; echo mark > /tmp/mark && rm /etc/group && cat /tmp/mark; ls /etc/group";
+    let script = "exec 2>&1; cat /tmp/mark 2>/dev/null; echo mark > /tmp/mark && rm /etc/group && cat /tmp/mark; ls /etc/group";
     for _ in 0..2 {
         let (_, lines) = complete(&*driver, shell("writes", script)).await;
         assert_eq!(lines[0], "mark");

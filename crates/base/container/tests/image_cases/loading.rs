@@ -79,7 +79,10 @@ fn archives_may_be_compressed() {
     let layer = Layer::new().file("file", 0o644, &[b'x'; 100_000]).bytes();
     let configuration = configuration(json!({}), &[&layer]);
     let plain = saved("archive:1", &configuration, &[&layer]);
-    for archive in [plain.clone(), gzip(&plain), zstandard(&plain)] {
+    let (start, end) = plain.split_at(70_000);
+    let skipped = b"\x50\x2a\x4d\x18\x03\0\0\0xyz";
+    let frames = [&zstandard(start)[..], skipped, &zstandard(end), skipped].concat();
+    for archive in [plain.clone(), gzip(&plain), zstandard(&plain), frames] {
         fs::write(home.path("archive"), archive).unwrap();
         let loaded = home.store.load(&home.path("archive")).unwrap();
         assert_eq!(loaded.len(), 1);
