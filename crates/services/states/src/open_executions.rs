@@ -429,7 +429,7 @@ impl Open {
     }
 
     fn find(&self, task: TaskId) -> Option<&OpenTask> {
-        self.execution.open_tasks().find(|open| open.task == task)
+        self.execution.open_task(task)
     }
 
     fn is_for_open_task(&self, wake: &Wake) -> bool {

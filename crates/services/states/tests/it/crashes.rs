@@ -109,3 +109,60 @@ async fn an_execution_survives_an_end_after_every_batch() {
         }
     }
 }
+
+/// Starts and stops an execution that runs one task; `None` where the process died before both were acknowledged.
+async fn start_and_stop(process: &Process, machine: &str) -> Option<String> {
+    let input = json!({"stateMachineArn": machine, "name": "e", "input": "{}"});
+    let execution = match process.call("StartExecution", input).await {
+        Ok(answer) => answer["executionArn"].as_str().unwrap().to_owned(),
+        Err(error) if error.code == "ExecutionAlreadyExists" => {
+            machine.replace("stateMachine", "execution") + ":e"
+        }
+        Err(_) => return None,
+    };
+    process.call("StopExecution", json!({"executionArn": execution})).await.ok().map(|_| execution)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_leaves_no_task_behind_whenever_the_process_ends() {
+    let task = json!({
+        "Type": "Task",
+        "Resource": "arn:aws:states:::ecs:runTask.sync",
+        "Parameters": {"Cluster": "c", "TaskDefinition": "family"},
+        "End": true,
+    });
+    for batches in 0..12 {
+        let world = World::new();
+        let machine = {
+            let process = world.process().await;
+            process.create("m", &json!({"StartAt": "T", "States": {"T": task}})).await
+        };
+        let mut process = world.process_with(batches).await;
+        // A caller who got no answer asks again.
+        let execution = loop {
+            if let Some(execution) = start_and_stop(&process, &machine).await {
+                break execution;
+            }
+            drop(process);
+            process = world.process().await;
+        };
+        if process.store.is_dead() {
+            drop(process);
+            process = world.process().await;
+        }
+        let mut rounds = 0;
+        while !(world.ecs.running().is_empty()
+            && world.ecs.inputs("StopTask").len() >= world.ecs.started().len())
+        {
+            if process.store.is_dead() {
+                drop(process);
+                process = world.process().await;
+            }
+            rounds += 1;
+            let described = process.describe(&execution).await;
+            assert!(rounds < ROUNDS, "after {batches} batches: {described}");
+        }
+        assert_eq!(process.describe(&execution).await["status"], "ABORTED", "after {batches} batches");
+        assert!(world.ecs.started().len() <= 1, "after {batches} batches");
+    }
+}
