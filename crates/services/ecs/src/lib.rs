@@ -48,12 +48,10 @@ use crate::error::Error;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
 /// What the server decides for the service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Where containers find AWS's services: their `AWS_ENDPOINT_URL`. They get none when absent.
     pub endpoint_url: Option<String>,
-    /// An absolute directory in which the volumes of tasks are made.
-    pub volumes_dir: PathBuf,
 }
 
 /// The service.
@@ -61,6 +59,7 @@ pub struct Ecs {
     tables: Tables,
     agent: Arc<Agent>,
     config: Config,
+    volumes_dir: Option<PathBuf>,
     background: Mutex<JoinSet<()>>,
 }
 
@@ -74,7 +73,14 @@ impl Ecs {
     ) -> Self {
         let tables = Tables::new(store);
         let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver));
-        Self { tables, agent, config, background: Mutex::default() }
+        Self { tables, agent, config, volumes_dir: None, background: Mutex::default() }
+    }
+
+    /// Has the volumes of tasks made in `directory`, an absolute path. Without one, volumes are refused.
+    #[must_use]
+    pub fn with_volumes_dir(mut self, directory: PathBuf) -> Self {
+        self.volumes_dir = Some(directory);
+        self
     }
 
     /// Starts the background work: tasks that have not stopped are taken up again, containers that still run are found.

@@ -1,9 +1,10 @@
 //! RunTask as a pure decision: a request, a cluster and a task definition in, the tasks that are to be run out.
 
+use std::path::Path;
+
 use api::{Context, ids};
 use types::Timestamp;
 
-use crate::Config;
 use crate::cluster::{self, Cluster};
 use crate::container_spec::{self, Surroundings};
 use crate::error::Error;
@@ -15,6 +16,15 @@ use crate::overrides;
 use crate::tag::{self, Tags};
 use crate::task::{Container, ContainerState, LaunchType, NetworkInterface, Status, Task, Timeline};
 use crate::task_definition::{Definition, fargate, log_configuration, size};
+
+/// What the machine that runs the tasks lends them.
+#[derive(Clone, Copy, Debug)]
+pub struct Host<'a> {
+    /// Where containers find AWS's services, if they are told.
+    pub endpoint_url: Option<&'a str>,
+    /// The directory in which volumes are made. Only tasks with volumes look at it.
+    pub volumes_dir: &'a Path,
+}
 
 /// Checks what can be checked of a request by itself.
 ///
@@ -72,7 +82,7 @@ pub fn plan(
     input: &RunTaskInput,
     cluster: &Cluster,
     definition: &Definition,
-    config: &Config,
+    host: Host<'_>,
 ) -> Result<Vec<Task>, Error> {
     let placement = Placement::parse(input, cluster)?;
     check_platform_version(input, placement.launch_type)?;
@@ -84,7 +94,7 @@ pub fn plan(
     let given = input.overrides.as_ref().unwrap_or(&none);
     overrides::check(given, definition)?;
     let size = Size::parse(given, definition, placement.launch_type)?;
-    let request = Request { cx, input, cluster, definition, overrides: given, size, network, config };
+    let request = Request { cx, input, cluster, definition, overrides: given, size, network, host };
     let tags = request.tags()?;
     let count = usize::try_from(input.count.unwrap_or(1)).unwrap_or(1);
     let providers = placement.providers(count);
@@ -104,7 +114,7 @@ struct Request<'a> {
     overrides: &'a TaskOverride,
     size: Size,
     network: Option<&'a AwsVpcConfiguration>,
-    config: &'a Config,
+    host: Host<'a>,
 }
 
 impl Request<'_> {
@@ -176,8 +186,8 @@ impl Request<'_> {
             network_mode: shape.network_mode.as_deref(),
             cpu: self.size.cpu,
             memory: self.size.memory,
-            endpoint_url: self.config.endpoint_url.as_deref(),
-            volumes: self.config.volumes_dir.join(id),
+            endpoint_url: self.host.endpoint_url,
+            volumes: self.host.volumes_dir.join(id),
         };
         let definitions = shape.container_definitions.iter().flatten().enumerate();
         definitions

@@ -25,6 +25,7 @@ impl Ecs {
         input: RegisterTaskDefinitionInput,
     ) -> Result<RegisterTaskDefinitionOutput, Error> {
         let with_tags = input.tags.is_some();
+        self.directory_for(input.volumes.as_deref())?;
         let family_name = input.family.clone();
         let definition = task_definition::parse(input)?;
         let scope = Scope::of(cx);

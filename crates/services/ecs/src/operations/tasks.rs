@@ -1,5 +1,7 @@
 //! RunTask, StopTask, DescribeTasks, ListTasks.
 
+use std::path::Path;
+
 use api::{AwsError, Context};
 use store::{Batch, Range, Versioned};
 
@@ -10,13 +12,13 @@ use crate::describe;
 use crate::error::Error;
 use crate::generated::types::{
     DescribeTasksInput, DescribeTasksOutput, ListTasksInput, ListTasksOutput, RunTaskInput, RunTaskOutput,
-    StopTaskInput, StopTaskOutput,
+    StopTaskInput, StopTaskOutput, Volume,
 };
 use crate::lifecycle::{self, TaskEvent};
 use crate::limits;
 use crate::names::{self, Scope, TaskDefinitionName};
 use crate::page::{Page, Results};
-use crate::run_task;
+use crate::run_task::{self, Host};
 use crate::tables::{ClientToken, IndexEntry, TASK_QUEUE, TOKEN_QUEUE};
 use crate::task::{Task, key};
 use crate::task_definition::Definition;
@@ -33,7 +35,11 @@ impl Ecs {
                 return Ok(answer);
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
-            let tasks = run_task::plan(cx, &input, &cluster, &definition, &self.config)?;
+            let host = Host {
+                endpoint_url: self.config.endpoint_url.as_deref(),
+                volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
+            };
+            let tasks = run_task::plan(cx, &input, &cluster, &definition, host)?;
             let answer = RunTaskOutput {
                 tasks: Some(tasks.iter().map(describe::task_with_tags).collect()),
                 failures: Some(Vec::new()),
@@ -85,6 +91,15 @@ impl Ecs {
         let name = TaskDefinitionName::parse(cx, text)?;
         let definition = self.find_definition(cx, &name).await?.ok_or(Error::TaskDefinitionNotFound)?.value;
         if definition.is_active() { Ok(definition) } else { Err(Error::TaskDefinitionInactive) }
+    }
+
+    /// The directory for volumes, which must be known where there are any.
+    pub(crate) fn directory_for(&self, volumes: Option<&[Volume]>) -> Result<&Path, Error> {
+        match &self.volumes_dir {
+            Some(directory) => Ok(directory),
+            None if volumes.is_none_or(<[Volume]>::is_empty) => Ok(Path::new("")),
+            None => Err(Error::client("volumes are not supported without a directory for them.")),
+        }
     }
 
     /// StopTask: records the wish; the agent sees to it.

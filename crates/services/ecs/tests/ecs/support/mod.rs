@@ -49,9 +49,11 @@ impl World {
     /// Starts the service on whatever the world holds.
     pub async fn start(&self) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
-        let config = Config { endpoint_url: None, volumes_dir: self.volumes.path().to_owned() };
         let (store, driver) = (Arc::clone(&self.store), Arc::clone(&self.driver));
-        let ecs = Arc::new(Ecs::new(store, dispatcher.clone(), driver, config));
+        let ecs = Arc::new(
+            Ecs::new(store, dispatcher.clone(), driver, Config::default())
+                .with_volumes_dir(self.volumes.path().to_owned()),
+        );
         let (events, logs) = (Arc::clone(&self.events), Arc::clone(&self.logs));
         dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs]);
         ecs.start().await.unwrap();
