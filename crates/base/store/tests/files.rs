@@ -42,6 +42,21 @@ fn a_missing_directory_is_created() {
     SqliteStore::open(&dir).unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_what_is_kept() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    let store = SqliteStore::open(&dir).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    for name in ["store.sqlite", "store.sqlite-wal", "store.sqlite-shm"] {
+        assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
+    }
+    drop(store);
+}
+
 #[test]
 fn a_newer_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -84,6 +99,17 @@ fn a_file_that_was_cut_off_is_refused() {
             "{kept}: {refusal}"
         );
     }
+}
+
+#[test]
+fn a_lost_file_is_not_replaced_by_an_empty_one() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path());
+    let path = dir.path().join("store.sqlite");
+    std::fs::write(&path, []).unwrap();
+    assert_contains(&refusal(dir.path()), "is missing or empty");
+    std::fs::remove_file(&path).unwrap();
+    assert_contains(&refusal(dir.path()), "is missing or empty");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The files of a store: who may open them, and which ones are understood.
 
 use std::fs::{File, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -25,6 +26,10 @@ enum OpenError {
     Format { file: PathBuf, found: i32 },
     #[error("{file} is damaged: it has {length} bytes and should have {expected}")]
     Truncated { file: PathBuf, length: u64, expected: u64 },
+    #[error(
+        "{0} is missing or empty, but the directory has held a store: bring the file back, or empty the directory"
+    )]
+    Lost(PathBuf),
     #[error("{file} cannot be written ahead: its journal mode is {mode}")]
     JournalMode { file: PathBuf, mode: String },
     #[error("{path}: {cause}")]
@@ -38,6 +43,11 @@ pub(super) fn database(dir: &Path) -> PathBuf {
     dir.join("store.sqlite")
 }
 
+/// The file that is locked while a store is open. It is not empty once a store was created beside it.
+fn lock_file(dir: &Path) -> PathBuf {
+    dir.join("store.lock")
+}
+
 /// Creates the directory where it is missing, and takes it for this process until the file is dropped.
 ///
 /// # Errors
@@ -48,13 +58,13 @@ pub(super) fn lock(dir: &Path) -> Result<File, Error> {
         move |cause| Error::unavailable(OpenError::Io { path, cause })
     };
     if !dir.is_dir() {
-        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        create_private_dir(dir).map_err(io(dir))?;
         // The directory must itself survive a power loss.
         if let Some(parent) = dir.canonicalize().ok().as_deref().and_then(Path::parent) {
             File::open(parent).and_then(|parent| parent.sync_all()).map_err(io(parent))?;
         }
     }
-    let path = dir.join("store.lock");
+    let path = lock_file(dir);
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -69,10 +79,29 @@ pub(super) fn lock(dir: &Path) -> Result<File, Error> {
 /// [`Error::Unavailable`] where the file is not a store that this version understands.
 pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, Error> {
     let file = database(dir);
-    prepare(&file).map_err(|error| match error {
+    let io = |cause| Error::unavailable(OpenError::Io { path: file.clone(), cause });
+    let has_held_a_store = std::fs::metadata(lock_file(dir)).is_ok_and(|metadata| metadata.len() > 0);
+    if has_held_a_store && std::fs::metadata(&file).map_or(0, |metadata| metadata.len()) == 0 {
+        // An empty store in the place of a lost one would forget everything and say nothing.
+        return Err(Error::unavailable(OpenError::Lost(file)));
+    }
+    create_private_file(&file).map_err(io)?;
+    let connection = prepare(&file).map_err(|error| match error {
         Opening::Refused(error) => Error::unavailable(error),
-        Opening::Sqlite(cause) => Error::unavailable(OpenError::Sqlite { file, cause }),
-    })
+        Opening::Sqlite(cause) => Error::unavailable(OpenError::Sqlite { file: file.clone(), cause }),
+    })?;
+    if !has_held_a_store {
+        mark(dir).map_err(io)?;
+    }
+    Ok(connection)
+}
+
+/// Says for all time that the directory has held a store.
+fn mark(dir: &Path) -> std::io::Result<()> {
+    let mut file = File::options().create(true).truncate(true).write(true).open(lock_file(dir))?;
+    file.write_all(b"A store was created here.\n")?;
+    file.sync_all()?;
+    File::open(dir)?.sync_all()
 }
 
 /// Opens a connection that reads.
@@ -85,6 +114,24 @@ pub(super) fn open_for_reading(file: &Path) -> Result<Connection, rusqlite::Erro
     connection.pragma_update(None, "cache_size", -8192)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
+}
+
+/// Creates a directory that only its owner may enter: the store keeps secrets.
+fn create_private_dir(dir: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// Creates the file where it is missing, for its owner alone. SQLite gives its other files the same mode.
+fn create_private_file(file: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
 }
 
 enum Opening {
