@@ -33,13 +33,16 @@ pub struct Agent {
     /// The door to CloudWatch Logs and EventBridge.
     pub dispatcher: Dispatcher,
     driver: Arc<dyn Driver>,
+    pulls: Semaphore,
     launches: Semaphore,
 }
 
 impl Agent {
     /// An agent that runs containers with `driver`.
     pub fn new(tables: Tables, dispatcher: Dispatcher, driver: Arc<dyn Driver>) -> Self {
-        Self { tables, dispatcher, driver, launches: Semaphore::new(limits::CONCURRENT_LAUNCHES) }
+        let (pulls, launches) =
+            (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
+        Self { tables, dispatcher, driver, pulls, launches }
     }
 
     /// Supervises the tasks of the queue. Dropping the future drops all supervisors; containers run on.
@@ -141,7 +144,7 @@ impl Agent {
     }
 
     async fn pull(&self, image: &str) -> Result<String, ImageError> {
-        let _permit = self.launches.acquire().await;
+        let _permit = self.pulls.acquire().await;
         Ok(self.driver.prepare_image(image).await?.digest)
     }
 

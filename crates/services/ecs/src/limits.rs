@@ -42,7 +42,9 @@ pub const STOPPED_TASK_RETENTION: Duration = Duration::from_secs(3600);
 /// How long a client token is remembered after the tasks that it started have stopped.
 pub const CLIENT_TOKEN_RETENTION: Duration = Duration::from_secs(24 * 3600);
 
-/// Containers that are being started, or whose images are being pulled, at the same time.
+/// Images that are asked for at the same time.
+pub const CONCURRENT_PULLS: usize = 16;
+/// Containers that are being started at the same time.
 pub const CONCURRENT_LAUNCHES: usize = 16;
 /// From one attempt to reach something that fails to the next: the first wait, doubled each time.
 pub const RETRY_DELAY: Duration = Duration::from_secs(1);

@@ -110,7 +110,7 @@ pub fn check_containers(
             )));
         }
     }
-    let total: i64 = containers.iter().filter_map(|container| container.cpu).sum();
+    let total = containers.iter().filter_map(|container| container.cpu).fold(0, i64::saturating_add);
     if cpu.is_some_and(|task| total > task) {
         return Err(Error::client(
             "The total of the 'cpu' settings of all containers is greater than the 'cpu' setting for the task.",

@@ -6,5 +6,6 @@ mod cases;
 mod crash;
 mod expiry;
 mod idempotency;
+mod late_events;
 mod support;
 mod volumes;
