@@ -137,27 +137,27 @@ pub fn check_target(bus: &BusName, target: &model::Target) -> Result<(), Error> 
     TargetInput::compile(target).map(drop)
 }
 
-/// Events go on to a bus of the same account and region, and as they are.
+/// Events go on to another bus of the same account and region, and as they are.
 fn check_bus(bus: &BusName, target: &model::Target) -> Result<(), Error> {
+    let is_near = |other: &BusName| other.account == bus.account && other.region == bus.region;
     let reason = match Resource::parse(&target.arn) {
         Some(Resource::Bus(other)) if other == *bus => {
             "Runwright does not send events to the bus they are on"
         }
-        Some(Resource::Bus(other)) if other.account == bus.account && other.region == bus.region => {
-            return match target.input.is_some()
-                || target.input_path.is_some()
-                || target.input_transformer.is_some()
-            {
-                true => Err(Error::Invalid(format!(
-                    "Input, InputPath and InputTransformer are not served by Runwright for target {}: it is an event bus.",
-                    target.id
-                ))),
-                false => Ok(()),
-            };
-        }
+        Some(Resource::Bus(other)) if is_near(&other) => return refuse_inputs(target),
         _ => "Runwright does not serve event buses of other accounts and regions yet",
     };
     Err(Error::Invalid(format!("Parameter {} is not valid. Reason: {reason}.", target.arn)))
+}
+
+fn refuse_inputs(bus: &model::Target) -> Result<(), Error> {
+    if bus.input.is_none() && bus.input_path.is_none() && bus.input_transformer.is_none() {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "Input, InputPath and InputTransformer are not served by Runwright for target {}: it is an event bus.",
+        bus.id
+    )))
 }
 
 fn check_parameters(target: &model::Target, kind: TargetKind) -> Result<(), Error> {
