@@ -1,8 +1,8 @@
 //! AWS Step Functions: state machines, their executions, and what those call.
 //!
-//! The language is `asl`, which is pure. Here is everything around it: the API ([`operations`]), the executions that run
-//! ([`open_executions`]), the queues that keep them going ([`runner`]) and the services that their tasks call
-//! ([`integrations`]). A step is kept in one batch with everything that follows from it, and only then done.
+//! The language is `asl`, which is pure. Here is everything around it: the API (`operations`), the executions that run
+//! (`open_executions`), the queues that keep them going (`runner`) and the services that their tasks call
+//! (`integrations`). A step is kept in one batch with everything that follows from it, and only then done.
 
 mod delivery;
 mod effects;

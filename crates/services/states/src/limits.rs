@@ -34,9 +34,6 @@ pub const DIAGNOSTICS: usize = 100;
 /// Bytes of input and output together that a status change event carries; it leaves them out beyond.
 pub const EVENT_PAYLOAD_BYTES: usize = 248 * 1024;
 
-/// Characters of `TaskFailed`'s cause and the like.
-pub const CAUSE_CHARACTERS: usize = 32_768;
-
 /// Events in one `PutLogEvents` call.
 pub const LOG_EVENTS: usize = 10_000;
 

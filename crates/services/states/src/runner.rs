@@ -102,19 +102,22 @@ async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = 
     let mut always = Batch::new();
     always.clear_timer(tables::WAKE, timer.key.as_str());
     let target = tables::parse_timer(&timer.key).map(|(execution, timer)| (execution.to_owned(), timer));
-    let submitted = match &target {
+    let submitted = match target {
         Some((execution, timer)) => {
-            let wake = Wake::TimerFired { timer: *timer };
-            Some(open.wake(execution, Report { wake, always, if_open: Batch::new() }).await)
+            let wake = Wake::TimerFired { timer };
+            let report = Report { wake, always, if_open: Batch::new() };
+            let commit = open.wake(&execution, report.clone()).await;
+            Some((execution, report, commit))
         }
         None => None,
     };
     async move {
-        if let Some(commit) = submitted
-            && let Err(error) = open.settle(commit).await
-        {
-            tracing::error!(key = timer.key, %error, "a wake was not kept");
-        }
+        let Some((execution, again, commit)) = submitted else { return };
+        let settled = match open.settle(commit).await {
+            Err(Error::Store(store::Error::Conflict { .. })) => open.wake_durably(&execution, again).await,
+            settled => settled,
+        };
+        report(&timer.key, settled);
     }
 }
 

@@ -11,7 +11,7 @@
 //! | table | [`ECS_TASKS`] | ECS task ARN | [`crate::execution::Waiting`] | submission and end of `ecs:runTask.sync` |
 //! | log | [`history`] | event id | the event as `GetExecutionHistory` gives it | every step |
 //! | queue | [`WAKE`] | [`timer`] | nothing | every step |
-//! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`cancellation`] | `crate::effects::Job` | every step |
+//! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`cancellation`] | [`crate::plan::Job`] | every step |
 //! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |
 //! | queue | [`STATUS_CHANGE`] | execution ARN and status | an EventBridge event | start, end |
 //! | queue | [`RETENTION`] | ARN or revision | what is to be forgotten | end, update |

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::execution::ExecutionRecord;
 use crate::open_executions::{OpenExecutions, Report};
 use crate::plan::Forget;
-use crate::state_machine::StateMachines;
+use crate::state_machine::{StateMachineStatus, StateMachines};
 use crate::tables;
 
 /// Deletes.
@@ -23,14 +23,21 @@ pub(crate) struct Deletion {
 
 impl Deletion {
     /// Aborts what runs of a machine that is being deleted, then deletes the machine.
+    ///
+    /// Nobody changes machines meanwhile: another one of the same name may only come after.
     pub(crate) async fn delete(&self, machine: &str) -> Result<(), Error> {
+        let change = self.machines.change().await;
+        let mut batch = Batch::new();
+        batch.clear_timer(tables::DELETION, machine);
+        let record = self.machines.get(machine);
+        if record.is_none_or(|record| record.status != StateMachineStatus::Deleting) {
+            self.store.submit(batch).durable().await?;
+            return Ok(());
+        }
         for execution in self.open.of_machine(machine) {
             let stop = Wake::Stop { error: None, cause: None };
             self.open.wake_durably(&execution, Report::new(stop)).await?;
         }
-        let change = self.machines.change().await;
-        let mut batch = Batch::new();
-        batch.clear_timer(tables::DELETION, machine);
         self.machines.remove(&change, machine, batch).await
     }
 

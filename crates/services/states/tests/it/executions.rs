@@ -195,3 +195,17 @@ async fn execution_logs_go_where_the_configuration_says() {
     let validation = world.logs.messages("my/loggroup", "log_stream_created_by_aws_to_validate");
     assert_eq!(validation.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_of_the_same_name_outlives_its_predecessor() {
+    let world = World::new();
+    let process = world.process().await;
+    for round in 0..20 {
+        let machine = process.create("m", &wait_machine(60)).await;
+        let execution = process.start(&machine, &format!("e{round}"), &json!({})).await;
+        assert_eq!(process.describe(&execution).await["status"], "RUNNING");
+        process.call("StopExecution", json!({"executionArn": execution})).await.unwrap();
+        process.call("DeleteStateMachine", json!({"stateMachineArn": machine})).await.unwrap();
+    }
+    assert_eq!(process.call("ListStateMachines", json!({})).await.unwrap()["stateMachines"], json!([]));
+}
