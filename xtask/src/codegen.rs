@@ -5,10 +5,12 @@
 
 mod botocore;
 mod docs;
+mod imports;
 mod model;
 mod names;
 mod operations;
 mod pattern;
+mod rest;
 mod tables;
 mod types;
 

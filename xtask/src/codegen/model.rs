@@ -35,11 +35,25 @@ pub struct Metadata {
 
 #[derive(Deserialize)]
 pub struct Operation {
+    pub http: Http,
     pub input: Option<ShapeRef>,
     pub output: Option<ShapeRef>,
     #[serde(default)]
     pub errors: Vec<ShapeRef>,
     pub documentation: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Http {
+    pub method: String,
+    pub request_uri: String,
+    #[serde(default = "ok")]
+    pub response_code: u16,
+}
+
+fn ok() -> u16 {
+    200
 }
 
 #[derive(Deserialize)]
@@ -81,6 +95,8 @@ pub struct Shape {
     #[serde(default)]
     pub document: bool,
     pub timestamp_format: Option<String>,
+    /// The member that is the whole body, in REST protocols.
+    pub payload: Option<String>,
     pub error: Option<ErrorTrait>,
     #[serde(default)]
     pub exception: bool,
@@ -222,6 +238,7 @@ impl Shape {
             sensitive: false,
             document: false,
             timestamp_format: None,
+            payload: None,
             error: None,
             exception: false,
             fault: false,

@@ -6,16 +6,11 @@ use anyhow::{Result, bail};
 
 use super::model::{Model, Shape, ShapeRef};
 use super::pattern::translate;
-use super::{Service, names};
+use super::{Service, imports, names, rest};
 
 /// The text of `model.rs`.
 pub fn render(model: &Model, service: &Service, header: &str) -> Result<String> {
-    let mut text = format!(
-        "{header}//! The model of the API: what `wire` converts and `api::validation` checks with.\n\n\
-         #![expect(clippy::wildcard_imports, reason = \"the tables use the words of `api::model` alone\")]\n\n\
-         use api::model::*;\n\n\
-         /// The service.\n"
-    );
+    let mut text = String::from("/// The service.\n");
     text.push_str(&service_table(model, service)?);
     for (name, operation) in &model.operations {
         text.push_str(&operation_table(service, name, operation)?);
@@ -28,7 +23,12 @@ pub fn render(model: &Model, service: &Service, header: &str) -> Result<String> 
             text.push_str(&shape_table(model, name, shape)?);
         }
     }
-    Ok(text)
+    text.push_str(&rest::routes(model)?);
+    Ok(format!(
+        "{header}//! The model of the API: what `wire` converts and `api::validation` checks with.\n\n\
+         use api::model::{{{}}};\n\n{text}",
+        imports::of_tables(&text).join(", "),
+    ))
 }
 
 fn service_table(model: &Model, service: &Service) -> Result<String> {
@@ -37,6 +37,7 @@ fn service_table(model: &Model, service: &Service) -> Result<String> {
         ("json", Some("1.0")) => "AwsJson1_0",
         ("json", Some("1.1")) => "AwsJson1_1",
         ("query", _) => "AwsQuery",
+        ("rest-json", _) => "RestJson1(ROUTES)",
         other => bail!("unknown protocol {other:?}"),
     };
     Ok(format!(

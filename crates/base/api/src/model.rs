@@ -47,6 +47,21 @@ pub enum Protocol {
     AwsJson1_1,
     /// Form-encoded requests, XML answers.
     AwsQuery,
+    /// Methods and paths choose the operation; JSON bodies. Sorted by operation.
+    RestJson1(&'static [Route]),
+}
+
+/// Which requests of a REST protocol are for an operation.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// Name of the operation.
+    pub operation: &'static str,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path with labels, such as `/schedules/{Name}`. A label is one segment, `{Key+}` is the rest of the path.
+    pub path: &'static str,
+    /// The HTTP status of an answer that is no error.
+    pub status: u16,
 }
 
 /// One operation of a service.

@@ -17,10 +17,11 @@ use types::{AccountId, Arn, Region};
 use crate::credential::CredentialStore;
 use crate::limits;
 use crate::protocol::{Payload, Syntax};
-use crate::route::{Route, Routed, route};
+use crate::route::{Routed, Target, route};
 use crate::sigv4::{Refusal, SignedRequest, SigningKeys};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// The HTTP side of the door.
 pub struct Wire {
@@ -54,9 +55,10 @@ impl Wire {
     }
 
     async fn answer(&self, parts: &Parts, body: &[u8], request_id: &str) -> Payload {
-        let Routed { syntax, route } = route(parts, body, self.dispatcher.models());
-        let (model, operation, input) = match route {
-            Ok(Route { model, operation, input }) => (model, operation, input),
+        let models: Vec<_> = self.dispatcher.models().collect();
+        let Routed { syntax, target } = route(parts, body, &models);
+        let (model, operation, input) = match target {
+            Ok(Target { model, operation, input }) => (model, operation, input),
             Err(error) => return syntax.error(&error, None, request_id),
         };
         let caller = match self.authenticate(parts, body, model).await {
@@ -180,6 +182,9 @@ fn response(payload: Payload, request_id: &str) -> Response<Full<Bytes>> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(payload.content_type));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);
+    }
+    if let Some(Ok(code)) = payload.error_type.map(HeaderValue::try_from) {
+        headers.insert(ERROR_TYPE, code);
     }
     response
 }

@@ -5,6 +5,8 @@
 mod json;
 pub mod query;
 mod refusal;
+pub mod rest_json;
+mod scalar;
 mod xml;
 
 use api::AwsError;
@@ -28,6 +30,11 @@ pub enum Syntax {
         /// The namespace.
         namespace: &'static str,
     },
+    /// `restJson1`, with the HTTP status of an answer that is no error.
+    RestJson1 {
+        /// The status.
+        success: u16,
+    },
     /// Nothing says which protocol the client speaks.
     None,
 }
@@ -38,6 +45,8 @@ pub enum Input<'a> {
     Json(&'a [u8]),
     /// A form's parameters.
     Form(Form<'a>),
+    /// Members all over the request.
+    Rest(rest_json::Request<'a>),
 }
 
 /// What an HTTP response carries.
@@ -45,6 +54,8 @@ pub enum Input<'a> {
 pub struct Payload {
     pub status: u16,
     pub content_type: &'static str,
+    /// The code of an error, for protocols that have it in a header.
+    pub error_type: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -55,6 +66,7 @@ impl Syntax {
             Protocol::AwsJson1_0 => Self::Json1_0,
             Protocol::AwsJson1_1 => Self::Json1_1,
             Protocol::AwsQuery => Self::Query { namespace: model.xml_namespace },
+            Protocol::RestJson1(_) => Self::RestJson1 { success: 200 },
         }
     }
 
@@ -75,6 +87,9 @@ impl Syntax {
     pub fn output(self, operation: &Operation, output: &Value, request_id: &str) -> Payload {
         match self {
             Self::Json1_0 | Self::Json1_1 | Self::None => self.payload(200, json::output(output)),
+            // A status that means "no content" comes with none.
+            Self::RestJson1 { success: 204 } => self.payload(204, Vec::new()),
+            Self::RestJson1 { success } => self.payload(success, json::output(output)),
             Self::Query { namespace } => {
                 self.payload(200, query::output(operation, output, namespace, request_id))
             }
@@ -89,6 +104,11 @@ impl Syntax {
                 let error = query::translate(error, operation);
                 self.payload(error.status, query::error(&error, namespace, request_id))
             }
+            Self::RestJson1 { .. } => {
+                let error = rest_json::translate(error, operation);
+                let payload = self.payload(error.status, rest_json::error(&error, operation));
+                Payload { error_type: Some(error.code.to_string()), ..payload }
+            }
             Self::None => self.payload(error.status, format!("<{}/>\n", error.code).into_bytes()),
         }
     }
@@ -97,6 +117,7 @@ impl Syntax {
     pub fn refusal(self, refusal: &Refusal) -> AwsError {
         match self {
             Self::Json1_0 | Self::Json1_1 => refusal::json(refusal),
+            Self::RestJson1 { .. } => refusal::json(refusal).with_status(403),
             Self::Query { .. } | Self::None => refusal::query(refusal),
         }
     }
@@ -105,9 +126,10 @@ impl Syntax {
         let content_type = match self {
             Self::Json1_0 => "application/x-amz-json-1.0",
             Self::Json1_1 => "application/x-amz-json-1.1",
+            Self::RestJson1 { .. } => "application/json",
             Self::Query { .. } | Self::None => "text/xml",
         };
-        Payload { status, content_type, body }
+        Payload { status, content_type, error_type: None, body }
     }
 }
 
@@ -120,6 +142,7 @@ impl Input<'_> {
         match self {
             Self::Json(body) => json::input(body),
             Self::Form(form) => Ok(query::input(form, shape)),
+            Self::Rest(request) => request.input(shape),
         }
     }
 }

@@ -7,43 +7,43 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 
 use crate::protocol::query::Form;
-use crate::protocol::{Input, Syntax};
+use crate::protocol::{Input, Syntax, rest_json};
 use crate::sigv4::scope_service;
 
 /// How to answer a request, and what it asks for.
 pub struct Routed<'a> {
     pub syntax: Syntax,
-    pub route: Result<Route<'a>, AwsError>,
+    pub target: Result<Target<'a>, AwsError>,
 }
 
 /// An operation that is served, and its input as it was sent.
-pub struct Route<'a> {
+pub struct Target<'a> {
     pub model: &'static ServiceModel,
     pub operation: &'static Operation,
     pub input: Input<'a>,
 }
 
-/// Routes by `X-Amz-Target`, else by a form's `Action` and the service in the signature's scope. The host says nothing:
-/// all services share it.
-pub fn route<'a>(
-    parts: &'a Parts,
-    body: &'a [u8],
-    models: impl Iterator<Item = &'static ServiceModel>,
-) -> Routed<'a> {
+/// Routes by `X-Amz-Target`, else by the service in the signature's scope and the path or, for services that speak
+/// forms, the form's `Action`. The host says nothing: all services share it.
+pub fn route<'a>(parts: &'a Parts, body: &'a [u8], models: &[&'static ServiceModel]) -> Routed<'a> {
     if is_cross_origin(&parts.headers) {
         let error =
             AwsError::new("AccessDeniedException", "Cross-origin requests are not served.").with_status(403);
-        return Routed { syntax: Syntax::guess(&parts.headers), route: Err(error) };
+        return Routed { syntax: Syntax::guess(&parts.headers), target: Err(error) };
     }
     if let Some(target) = parts.headers.get("x-amz-target") {
         return by_target(target.to_str().unwrap_or_default(), &parts.headers, body, models);
     }
+    let service = scope_service(parts);
+    if let Some((model, routes)) = service.as_deref().and_then(|service| rest_service(service, models)) {
+        return by_path(model, routes, parts, body);
+    }
     match form(parts, body) {
-        Some(Ok(form)) if form.get("Action").is_some() => by_action(parts, form, models),
-        Some(Err(error)) => Routed { syntax: Syntax::guess(&parts.headers), route: Err(error) },
+        Some(Ok(form)) if form.get("Action").is_some() => by_action(service.as_deref(), form, models),
+        Some(Err(error)) => Routed { syntax: Syntax::guess(&parts.headers), target: Err(error) },
         _ => Routed {
             syntax: Syntax::None,
-            route: Err(AwsError::new("UnknownOperationException", "").with_status(404)),
+            target: Err(AwsError::new("UnknownOperationException", "").with_status(404)),
         },
     }
 }
@@ -52,53 +52,82 @@ fn by_target<'a>(
     target: &str,
     headers: &HeaderMap,
     body: &'a [u8],
-    mut models: impl Iterator<Item = &'static ServiceModel>,
+    models: &[&'static ServiceModel],
 ) -> Routed<'a> {
     let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
     let is_json = |model: &ServiceModel| {
         matches!(model.protocol, Protocol::AwsJson1_0 | Protocol::AwsJson1_1) && model.target_prefix == prefix
     };
-    let Some(model) = models.find(|model| is_json(model)) else {
+    let Some(model) = models.iter().find(|model| is_json(model)) else {
         let error = format!("Runwright does not serve the operation {target}.");
         let error = AwsError::new("UnknownOperationException", error);
-        return Routed { syntax: Syntax::guess(headers), route: Err(error) };
+        return Routed { syntax: Syntax::guess(headers), target: Err(error) };
     };
-    let route = match model.operation(name) {
-        Some(operation) => Ok(Route { model, operation, input: Input::Json(body) }),
+    let target = match model.operation(name) {
+        Some(operation) => Ok(Target { model, operation, input: Input::Json(body) }),
         None => Err(AwsError::new(
             "UnknownOperationException",
             format!("Runwright does not serve {}:{name}.", model.iam_prefix),
         )),
     };
-    Routed { syntax: Syntax::of(model), route }
+    Routed { syntax: Syntax::of(model), target }
 }
 
-fn by_action<'a>(
-    parts: &Parts,
-    form: Form<'a>,
-    mut models: impl Iterator<Item = &'static ServiceModel>,
+/// The REST service of that name in signatures.
+fn rest_service(
+    service: &str,
+    models: &[&'static ServiceModel],
+) -> Option<(&'static ServiceModel, &'static [api::model::Route])> {
+    models.iter().filter(|model| model.signing_name == service).find_map(|model| match model.protocol {
+        Protocol::RestJson1(routes) => Some((*model, routes)),
+        Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::AwsQuery => None,
+    })
+}
+
+fn by_path<'a>(
+    model: &'static ServiceModel,
+    routes: &'static [api::model::Route],
+    parts: &'a Parts,
+    body: &'a [u8],
 ) -> Routed<'a> {
-    let Some(service) = scope_service(parts) else {
+    let found = rest_json::Request::route(routes, parts, body)
+        .and_then(|(route, request)| Some((route, model.operation(route.operation)?, request)));
+    match found {
+        Some((route, operation, request)) => Routed {
+            syntax: Syntax::RestJson1 { success: route.status },
+            target: Ok(Target { model, operation, input: Input::Rest(request) }),
+        },
+        None => {
+            let (service, method, path) = (model.iam_prefix, &parts.method, parts.uri.path());
+            let text = format!("Runwright does not serve {method} {path} of {service}.");
+            let error = AwsError::new("UnknownOperationException", text).with_status(404);
+            Routed { syntax: Syntax::of(model), target: Err(error) }
+        }
+    }
+}
+
+fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static ServiceModel]) -> Routed<'a> {
+    let Some(service) = service else {
         // Who does not sign does not say which service is meant.
         let error = AwsError::new("MissingAuthenticationToken", "Request is missing Authentication Token");
-        return Routed { syntax: Syntax::Query { namespace: "" }, route: Err(error.with_status(403)) };
+        return Routed { syntax: Syntax::Query { namespace: "" }, target: Err(error.with_status(403)) };
     };
     let action = form.get("Action").unwrap_or_default();
     let is_query =
         |model: &ServiceModel| model.protocol == Protocol::AwsQuery && model.signing_name == service;
-    let Some(model) = models.find(|model| is_query(model)) else {
+    let Some(model) = models.iter().find(|model| is_query(model)) else {
         let version = form.get("Version").unwrap_or_default();
         return Routed {
             syntax: Syntax::Query { namespace: "" },
-            route: Err(invalid_action(action, version)),
+            target: Err(invalid_action(action, version)),
         };
     };
     let version = form.get("Version").unwrap_or(model.api_version);
-    let route = match model.operation(action).filter(|_| version == model.api_version) {
-        Some(operation) => Ok(Route { model, operation, input: Input::Form(form) }),
+    let target = match model.operation(action).filter(|_| version == model.api_version) {
+        Some(operation) => Ok(Target { model, operation, input: Input::Form(form) }),
         None => Err(invalid_action(action, version)),
     };
-    Routed { syntax: Syntax::of(model), route }
+    Routed { syntax: Syntax::of(model), target }
 }
 
 fn invalid_action(action: &str, version: &str) -> AwsError {

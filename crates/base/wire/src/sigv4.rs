@@ -15,6 +15,7 @@ use types::Timestamp;
 
 use crate::credential::Credential;
 use crate::limits;
+pub use canonical::percent_decode;
 pub use keys::SigningKeys;
 pub use scope::scope_service;
 pub use signed_request::SignedRequest;

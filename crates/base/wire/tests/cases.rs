@@ -88,6 +88,9 @@ struct ServiceError {
 struct Answer {
     status: u16,
     content_type: String,
+    /// The header `x-amzn-errortype`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error_type: Option<String>,
     /// With `<request-id>` for the id.
     body: String,
 }
@@ -147,6 +150,7 @@ async fn run(case: &Case) -> (Option<Value>, Answer) {
     let answer = Answer {
         status: parts.status.as_u16(),
         content_type: parts.headers.get("content-type").unwrap().to_str().unwrap().to_owned(),
+        error_type: parts.headers.get("x-amzn-errortype").map(|code| code.to_str().unwrap().to_owned()),
         body: body.replace(id, "<request-id>"),
     };
     let input = script.input.lock().unwrap().take();

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 
 use api::AwsError;
 use api::model::{Kind, List, Map, Operation, Shape};
-use serde_json::{Number, Value};
-use types::Timestamp;
+use serde_json::Value;
 
+use super::scalar;
 use super::xml::Writer;
 pub use form::Form;
 
@@ -97,7 +97,7 @@ fn value(form: &Form<'_>, shape: &Shape, path: &str) -> Option<Value> {
         Kind::Structure(_) => form.has(path).then(|| structure(form, shape, path)),
         Kind::List(items) => list(form, items, path),
         Kind::Map(entries) => map(form, entries, path),
-        _ => form.get(path).map(|text| scalar(shape, text)),
+        _ => form.get(path).map(|text| scalar::read(shape, text)),
     }
 }
 
@@ -127,28 +127,6 @@ fn map(form: &Form<'_>, map: &Map, path: &str) -> Option<Value> {
         Some((key, value(form, map.value, &join(&entry, map.value_name))?))
     });
     Some(Value::Object(entries.collect()))
-}
-
-fn scalar(shape: &Shape, text: &str) -> Value {
-    let parsed = match shape.kind {
-        Kind::Integer(_) => text.parse::<i64>().ok().map(Value::from),
-        Kind::Double(_) => text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number),
-        Kind::Boolean => boolean(text),
-        Kind::Timestamp(_) => timestamp(text),
-        _ => None,
-    };
-    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
-}
-
-fn boolean(text: &str) -> Option<Value> {
-    let is_true = text.eq_ignore_ascii_case("true");
-    (is_true || text.eq_ignore_ascii_case("false")).then_some(Value::Bool(is_true))
-}
-
-/// Inputs carry times as epoch seconds, whatever the wire wrote.
-fn timestamp(text: &str) -> Option<Value> {
-    let time = Timestamp::parse_rfc3339(text).ok()?;
-    serde_json::to_value(time).ok()
 }
 
 fn join(path: &str, name: &str) -> String {

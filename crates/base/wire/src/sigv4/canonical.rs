@@ -90,7 +90,7 @@ fn reencode(part: &str) -> String {
 }
 
 /// Decodes `%XX`; anything else stands for itself.
-pub(super) fn percent_decode(text: &str) -> Vec<u8> {
+pub fn percent_decode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {

@@ -1,8 +1,8 @@
 //! Small models in the manner of the generated ones: a service for each protocol.
 
 use api::model::{
-    BLOB, BOOLEAN, DOUBLE, ErrorShape, INTEGER, Kind, Map, Member, Operation, Protocol, STRING, ServiceModel,
-    Shape, Size, TIMESTAMP,
+    BLOB, BOOLEAN, DOUBLE, ErrorShape, INTEGER, Kind, Location, Map, Member, Operation, Protocol, Route,
+    STRING, ServiceModel, Shape, Size, TIMESTAMP,
 };
 
 /// `awsJson1_0`.
@@ -49,6 +49,50 @@ pub static IAM: ServiceModel = ServiceModel {
         operation("GetShapes", &SHAPES, &SHAPES, Some("GetShapesResult")),
     ],
 };
+
+/// `restJson1`.
+pub static SCHEDULER: ServiceModel = ServiceModel {
+    service_id: "Scheduler",
+    endpoint_prefix: "scheduler",
+    signing_name: "scheduler",
+    iam_prefix: "scheduler",
+    api_version: "2021-06-30",
+    protocol: Protocol::RestJson1(&[
+        Route { operation: "DeleteSchedule", method: "DELETE", path: "/schedules/{Name}", status: 204 },
+        Route { operation: "GetSchedule", method: "GET", path: "/schedules/{Name}", status: 200 },
+        Route { operation: "ListTags", method: "GET", path: "/tags/{ResourceArn}", status: 200 },
+        Route { operation: "UpdateSchedule", method: "PUT", path: "/schedules/{Name}", status: 202 },
+    ]),
+    target_prefix: "",
+    xml_namespace: "",
+    prints_values: true,
+    operations: &[
+        operation("DeleteSchedule", &SCHEDULE, &EMPTY, None),
+        operation("GetSchedule", &SCHEDULE, &SHAPES, None),
+        operation("ListTags", &LIST_TAGS_INPUT, &EMPTY, None),
+        operation("UpdateSchedule", &SCHEDULE, &EMPTY, None),
+    ],
+};
+
+/// Members everywhere in a request.
+static SCHEDULE: Shape = Shape::structure(
+    "ScheduleInput",
+    &[
+        Member::required("Name", &STRING).named("Name").at(Location::Uri),
+        Member::optional("GroupName", &STRING).named("groupName").at(Location::QueryString),
+        Member::optional("Limit", &INTEGER).at(Location::QueryString),
+        Member::optional("Since", &TIMESTAMP).at(Location::QueryString),
+        Member::optional("TagKeys", &FLAT).named("TagKeys").at(Location::QueryString),
+        Member::optional("Trace", &STRING).named("X-Amz-Trace").at(Location::Header),
+        Member::optional("Kinds", &FLAT).named("x-amz-kinds").at(Location::Header),
+        Member::optional("StartDate", &TIMESTAMP),
+        Member::optional("Target", &TAG),
+    ],
+);
+static LIST_TAGS_INPUT: Shape = Shape::structure(
+    "ListTagsInput",
+    &[Member::required("ResourceArn", &STRING).named("ResourceArn").at(Location::Uri)],
+);
 
 const fn operation(
     name: &'static str,

@@ -4,9 +4,10 @@
 
 //! The model of the API: what `wire` converts and `api::validation` checks with.
 
-#![expect(clippy::wildcard_imports, reason = "the tables use the words of `api::model` alone")]
-
-use api::model::*;
+use api::model::{
+    BOOLEAN, ErrorShape, Map, Member, Operation, Pattern, Protocol, Range, STRING, ServiceModel, Shape, Size,
+    TIMESTAMP, Text,
+};
 
 /// The service.
 pub static MODEL: ServiceModel = ServiceModel {
