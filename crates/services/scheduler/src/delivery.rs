@@ -1,0 +1,168 @@
+//! Takes invocations to their targets: a timer each, due when the target is to be invoked, and due again after each
+//! failure that may pass, as the target's `RetryPolicy` says.
+//!
+//! Nothing here knows what a target wants (`targets`). A process that dies between a target's answer and the batch that
+//! keeps it invokes the target again, with the same idempotency key.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use api::AwsError;
+use futures_util::FutureExt;
+use store::{Batch, Timer};
+use tokio::sync::Semaphore;
+use types::Timestamp;
+
+use crate::invocation::Invocation;
+use crate::limits::{INVOCATIONS_CONCURRENT_MAX, STORE_PAUSE};
+use crate::{Error, Inner, client_token, targets};
+
+const QUEUE: &str = "scheduler/invocation";
+
+/// What is to be kept of an attempt.
+enum Next {
+    /// Another attempt.
+    Retry(Box<Invocation>, Timestamp),
+    /// The target took it, or it was given up.
+    Settled,
+}
+
+/// Adds an attempt to a batch.
+pub fn plan(batch: &mut Batch, invocation: &Invocation, due: Timestamp) {
+    let payload = serde_json::to_vec(invocation).unwrap_or_default();
+    batch.set_timer(QUEUE, invocation.id.as_str(), due, payload);
+}
+
+/// Invokes targets from now on, for what was left from before, too.
+pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
+    let mut timers = inner.store.timers(QUEUE).await?;
+    let permits = Arc::new(Semaphore::new(INVOCATIONS_CONCURRENT_MAX));
+    let invoking = Arc::clone(inner);
+    tokio::spawn(async move {
+        let clock = invoking.dispatcher.clock().clone();
+        while let Some(timer) = timers.next(&clock).await {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let inner = Arc::clone(&invoking);
+            tokio::spawn(async move {
+                inner.deliver(&timer).await;
+                drop(permit);
+            });
+        }
+    });
+    start_upkeep(inner).await
+}
+
+/// Forgets the answers of old client tokens.
+async fn start_upkeep(inner: &Arc<Inner>) -> Result<(), Error> {
+    let mut timers = inner.store.timers(client_token::QUEUE).await?;
+    let inner = Arc::clone(inner);
+    tokio::spawn(async move {
+        let clock = inner.dispatcher.clock().clone();
+        while let Some(timer) = timers.next(&clock).await {
+            let mut batch = Batch::new();
+            batch.delete(client_token::TABLE, timer.key.as_str());
+            batch.clear_timer(client_token::QUEUE, timer.key.as_str());
+            // Nobody waits for it; where it fails, the timer is given again at the next start.
+            drop(inner.store.submit(batch));
+        }
+    });
+    Ok(())
+}
+
+impl Inner {
+    /// Makes one attempt, and keeps what came of it as often as the store has to be asked for that.
+    async fn deliver(&self, timer: &Timer) {
+        let Ok(invocation) = serde_json::from_slice::<Invocation>(&timer.payload) else {
+            tracing::error!(invocation = timer.key, "an invocation cannot be read");
+            return;
+        };
+        let clock = self.dispatcher.clock();
+        let next = loop {
+            match self.attempt(invocation.clone()).await {
+                Ok(next) => break next,
+                Err(error) if error.may_pass() => clock.sleep_until(clock.now() + STORE_PAUSE).await,
+                Err(error) => {
+                    tracing::error!(invocation = timer.key, %error, "an invocation's schedule cannot be read");
+                    return;
+                }
+            }
+        };
+        while let Err(error) = self.keep(&invocation, &next).await {
+            if matches!(error, Error::Concurrent(_)) {
+                // Somebody changed the schedule that was to delete itself: it is looked at again.
+                continue;
+            }
+            tracing::error!(invocation = timer.key, %error, "an invocation's outcome could not be kept");
+            if !error.may_pass() {
+                return;
+            }
+            clock.sleep_until(clock.now() + STORE_PAUSE).await;
+        }
+    }
+
+    /// Makes one attempt, unless it is too late or nobody wants it any more.
+    ///
+    /// # Errors
+    /// Where the schedule cannot be read; the target was not invoked.
+    async fn attempt(&self, mut invocation: Invocation) -> Result<Next, Error> {
+        let clock = self.dispatcher.clock();
+        let (schedule, id) = (invocation.schedule.arn(), invocation.id.clone());
+        if invocation.is_too_old(clock.now()) {
+            tracing::warn!(%schedule, id, "the invocation has become too old: given up");
+            return Ok(Next::Settled);
+        }
+        if invocation.failed_attempts == 0 && !self.is_wanted(&invocation).await? {
+            tracing::info!(%schedule, id, "the schedule was deleted or disabled: not invoked");
+            return Ok(Next::Settled);
+        }
+        let attempt = AssertUnwindSafe(targets::invoke(&self.dispatcher, &invocation)).catch_unwind().await;
+        let answer = attempt.unwrap_or_else(|_| {
+            Err(AwsError::internal("InternalException", &"a service panicked while it was invoked"))
+        });
+        let Err(error) = answer else { return Ok(Next::Settled) };
+        invocation.failed_attempts = invocation.failed_attempts.saturating_add(1);
+        let now = clock.now();
+        let due = invocation.next_attempt(&error, now, api::ids::seed());
+        let target = &invocation.target.arn;
+        tracing::warn!(%schedule, id, target, %error, retried = due.is_some(), "a target could not be invoked");
+        Ok(due.map_or(Next::Settled, |due| Next::Retry(Box::new(invocation), due)))
+    }
+
+    /// Whether the schedule is still there and enabled. One whose target is being retried may be gone.
+    async fn is_wanted(&self, invocation: &Invocation) -> Result<bool, Error> {
+        let seen = self.schedules.get(&invocation.schedule.key()).await?;
+        Ok(seen.is_some_and(|seen| {
+            seen.value.id == invocation.schedule_id && seen.value.definition.timing.is_enabled
+        }))
+    }
+
+    async fn keep(&self, invocation: &Invocation, next: &Next) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        let mut deleted = 0;
+        match next {
+            Next::Retry(invocation, due) => plan(&mut batch, invocation, *due),
+            Next::Settled => {
+                batch.clear_timer(QUEUE, invocation.id.as_str());
+                deleted = usize::from(self.complete(&mut batch, invocation).await?);
+            }
+        }
+        self.store.submit(batch).durable().await?;
+        self.counts.remove(&invocation.schedule.group, deleted);
+        Ok(())
+    }
+
+    /// Adds to a batch: the schedule goes, where this was its last invocation and it deletes itself. Returns whether.
+    async fn complete(&self, batch: &mut Batch, invocation: &Invocation) -> Result<bool, Error> {
+        if !invocation.is_last {
+            return Ok(false);
+        }
+        let Some(seen) = self.schedules.get(&invocation.schedule.key()).await? else { return Ok(false) };
+        let schedule = &seen.value;
+        let is_complete = schedule.definition.deletes_itself
+            && (&schedule.id, &schedule.timing_id) == (&invocation.schedule_id, &invocation.timing_id);
+        if is_complete {
+            self.remove(batch, &seen);
+        }
+        Ok(is_complete)
+    }
+}

@@ -1,0 +1,154 @@
+//! One occurrence of a schedule, on its way to the target: what it is, and what follows a failed attempt.
+
+use std::time::Duration;
+
+use api::AwsError;
+use serde::{Deserialize, Serialize};
+use types::Timestamp;
+
+use crate::context_attributes::ContextAttributes;
+use crate::generated::types as model;
+use crate::limits::{EVENT_AGE_SECONDS_MAX, RETRY_ATTEMPTS_MAX, RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX};
+use crate::names::ScheduleName;
+
+/// One occurrence for its target.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Invocation {
+    /// A UUID: the idempotency key that the target is given.
+    pub id: String,
+    /// The schedule.
+    pub schedule: ScheduleName,
+    /// The schedule's id, which a later one of the same name does not have.
+    pub schedule_id: String,
+    /// The timing by which it was due.
+    pub timing_id: String,
+    /// Whether the schedule was never due again after this.
+    pub is_last: bool,
+    /// The target, as it was when the occurrence was due.
+    pub target: model::Target,
+    /// When the occurrence was due.
+    pub scheduled: Timestamp,
+    /// When the first attempt was to be made: within the flexible time window.
+    pub planned: Timestamp,
+    /// Attempts that have failed.
+    pub failed_attempts: u32,
+}
+
+impl Invocation {
+    /// The target's input, if the schedule has one, with the context attributes of this attempt.
+    pub fn input(&self) -> Option<String> {
+        let input = self.target.input.as_ref()?;
+        let attributes = ContextAttributes {
+            schedule_arn: &self.schedule.arn().to_string(),
+            scheduled_time: &self.scheduled.to_iso_seconds(),
+            execution_id: &self.id,
+            attempt_number: self.failed_attempts.saturating_add(1),
+        };
+        Some(attributes.fill(input))
+    }
+
+    /// Whether it is too old for another attempt.
+    pub fn is_too_old(&self, now: Timestamp) -> bool {
+        now.since(self.planned) > self.age_max()
+    }
+
+    fn age_max(&self) -> Duration {
+        let policy = self.target.retry_policy.as_ref();
+        let seconds = policy.and_then(|policy| u64::try_from(policy.maximum_event_age_in_seconds?).ok());
+        Duration::from_secs(seconds.unwrap_or(EVENT_AGE_SECONDS_MAX.into()))
+    }
+
+    /// How many failures are followed by another attempt.
+    fn retries_max(&self) -> u32 {
+        let policy = self.target.retry_policy.as_ref();
+        policy
+            .and_then(|policy| u32::try_from(policy.maximum_retry_attempts?).ok())
+            .unwrap_or(RETRY_ATTEMPTS_MAX)
+    }
+
+    /// When to try again after a failure, or `None` where it is to be given up.
+    pub fn next_attempt(&self, error: &AwsError, now: Timestamp, chance: u64) -> Option<Timestamp> {
+        if !may_pass(error) || self.failed_attempts > self.retries_max() {
+            return None;
+        }
+        let due = now + pause(self.failed_attempts, chance);
+        (!self.is_too_old(due)).then_some(due)
+    }
+}
+
+/// Whether an error may be gone at the next attempt. A missing target and a missing permission are not retried.
+fn may_pass(error: &AwsError) -> bool {
+    let code = error.code.as_ref();
+    error.status >= 500
+        || ["Throttl", "TooManyRequests", "LimitExceeded"].iter().any(|part| code.contains(part))
+}
+
+/// The pause after so many failures: doubling, between half and the whole of it by chance.
+fn pause(failed_attempts: u32, chance: u64) -> Duration {
+    let doubled = RETRY_PAUSE_FIRST.saturating_mul(1 << failed_attempts.saturating_sub(1).min(20));
+    let half = doubled.min(RETRY_PAUSE_MAX) / 2;
+    half + offset(half, chance)
+}
+
+/// A time from zero to `window`, both included, chosen by `chance`.
+pub fn offset(window: Duration, chance: u64) -> Duration {
+    let choices = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+    Duration::from_millis(chance % choices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::GroupName;
+    use types::{AccountId, Region};
+
+    fn invocation(policy: Option<(i64, i64)>, failed_attempts: u32) -> Invocation {
+        let retry_policy = policy.map(|(attempts, age)| model::RetryPolicy {
+            maximum_retry_attempts: Some(attempts),
+            maximum_event_age_in_seconds: Some(age),
+        });
+        let (account, region) = (AccountId::new("0"), Region::new("r"));
+        let group = GroupName { account, region, group: "default".to_owned() };
+        Invocation {
+            id: "i".to_owned(),
+            schedule: ScheduleName { group, name: "s".to_owned() },
+            schedule_id: String::new(),
+            timing_id: String::new(),
+            is_last: false,
+            target: model::Target { retry_policy, ..Default::default() },
+            scheduled: Timestamp::from_seconds(0),
+            planned: Timestamp::from_seconds(0),
+            failed_attempts,
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_quarter_of_an_hour() {
+        let halves = [1, 2, 3, 11, 200].map(|failed| pause(failed, 0).as_millis());
+        assert_eq!(halves, [500, 1000, 2000, 450_000, 450_000]);
+        assert!((1..40).all(|failed| pause(failed, u64::MAX) <= RETRY_PAUSE_MAX));
+    }
+
+    #[test]
+    fn offsets_stay_in_the_window() {
+        let window = Duration::from_secs(60);
+        assert_eq!(offset(window, 60_000), window);
+        assert_eq!(offset(window, 60_001), Duration::ZERO);
+        assert!((0..1000).all(|chance| offset(window, u64::MAX - chance) <= window));
+        assert_eq!(offset(Duration::ZERO, u64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn gives_up_by_number_age_and_kind() {
+        let failing = AwsError::new("InternalException", "").with_status(500);
+        let missing = AwsError::new("StateMachineDoesNotExist", "");
+        let now = Timestamp::from_seconds(30);
+        let next = |policy, failed, error, now| invocation(policy, failed).next_attempt(error, now, 0);
+        assert!(next(None, 1, &failing, now).is_some());
+        assert!(next(None, 1, &missing, now).is_none());
+        assert!(next(Some((0, 60)), 1, &failing, now).is_none());
+        assert!(next(Some((5, 60)), 1, &failing, now).is_some());
+        assert!(next(Some((5, 60)), 1, &failing, Timestamp::from_seconds(60)).is_none());
+        assert!(next(None, 186, &failing, now).is_none());
+    }
+}

@@ -1,0 +1,93 @@
+//! Amazon EventBridge Scheduler: schedules in groups, each with one target.
+//!
+//! A schedule is a timer. When it is due, one batch makes the occurrence's *invocation*, a timer of its own that stays
+//! until the target took it or it was given up, and sets the schedule's timer anew. What an expression means is decided
+//! in `schedule`, not here.
+
+mod client_token;
+mod context_attributes;
+mod counts;
+mod delivery;
+mod error;
+mod firing;
+pub mod generated;
+mod invocation;
+pub mod limits;
+mod names;
+mod operations;
+mod page;
+mod schedule;
+mod schedule_group;
+mod schedules;
+mod tag;
+mod target;
+mod targets;
+
+use std::sync::Arc;
+
+use api::model::ServiceModel;
+use api::{AwsError, Context, Dispatcher, Service};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use store::{Collection, Store};
+
+use counts::Counts;
+pub use error::Error;
+
+/// The service `scheduler`.
+#[derive(Clone)]
+pub struct Scheduler {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
+    groups: Collection<schedule_group::ScheduleGroup>,
+    schedules: Collection<schedule::Schedule>,
+    client_tokens: Collection<client_token::Answered>,
+    counts: Counts,
+}
+
+impl Scheduler {
+    /// The service on `store`. [`Scheduler::start`] makes it fire.
+    pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher) -> Self {
+        let inner = Inner {
+            groups: Collection::new(Arc::clone(&store), schedule_group::TABLE),
+            schedules: Collection::new(Arc::clone(&store), schedule::TABLE),
+            client_tokens: Collection::new(Arc::clone(&store), client_token::TABLE),
+            counts: Counts::default(),
+            store,
+            dispatcher,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Begins to fire schedules and to invoke targets, what was left from before included. Targets must be served.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub async fn start(&self) -> Result<(), Error> {
+        delivery::start(&self.inner).await?;
+        firing::start(&self.inner).await
+    }
+}
+
+impl Service for Scheduler {
+    fn name(&self) -> &'static str {
+        "scheduler"
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        &generated::model::MODEL
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        Box::pin(generated::operations::dispatch(&*self.inner, cx, operation, input))
+    }
+}

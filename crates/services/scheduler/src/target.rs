@@ -1,0 +1,204 @@
+//! What a schedule may invoke, and what a request must say of it.
+//!
+//! Source: EventBridge Scheduler User Guide, "Using templated targets" and "Using universal targets".
+
+use serde_json::Value;
+use types::Arn;
+
+use crate::Error;
+use crate::context_attributes::ContextAttributes;
+use crate::generated::types as model;
+use crate::limits::{EVENT_AGE_SECONDS_MAX, INPUT_BYTES_MAX, RETRY_ATTEMPTS_MAX};
+
+/// What a target's ARN stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A state machine, one of its versions or aliases: starts an execution.
+    StateMachine,
+    /// An ECS cluster: runs tasks.
+    EcsCluster,
+    /// An event bus: puts an event.
+    EventBus,
+    /// Any operation of any service: `arn:aws:scheduler:::aws-sdk:<service>:<apiAction>`.
+    Universal {
+        /// The SDKs' identifier of the service, in lower case.
+        service: String,
+        /// The operation, in camel case.
+        action: String,
+    },
+    /// One of AWS's other templated targets. Runwright keeps the schedule, and its invocations fail.
+    Other,
+}
+
+/// What read-only operations begin with: AWS does not take them as universal targets.
+const READ_ONLY: [&str; 25] = [
+    "get",
+    "describe",
+    "list",
+    "poll",
+    "receive",
+    "search",
+    "scan",
+    "query",
+    "select",
+    "read",
+    "lookup",
+    "discover",
+    "validate",
+    "batchGet",
+    "batchDescribe",
+    "batchRead",
+    "transactGet",
+    "adminGet",
+    "adminList",
+    "testMigration",
+    "retrieve",
+    "testConnection",
+    "translateDocument",
+    "isAuthorized",
+    "invokeModel",
+];
+
+/// AWS's other templated targets.
+const TEMPLATED: [&str; 10] = [
+    "codebuild",
+    "codepipeline",
+    "firehose",
+    "inspector",
+    "inspector2",
+    "kinesis",
+    "lambda",
+    "sagemaker",
+    "sns",
+    "sqs",
+];
+
+impl TargetKind {
+    /// What `arn` stands for.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTargetArn`]; [`Error::Invalid`] for what AWS does not take as a target.
+    pub fn of(arn: &str) -> Result<Self, Error> {
+        let arn: Arn = arn.parse().map_err(|_| Error::InvalidTargetArn)?;
+        match (arn.service.as_str(), arn.resource.as_str()) {
+            ("states", resource) if resource.starts_with("stateMachine:") => Ok(Self::StateMachine),
+            ("ecs", resource) if resource.starts_with("cluster/") => Ok(Self::EcsCluster),
+            ("events", resource) if resource.starts_with("event-bus/") => Ok(Self::EventBus),
+            ("scheduler", resource) => universal(resource),
+            (service, _) if TEMPLATED.contains(&service) => Ok(Self::Other),
+            _ => Err(Error::Invalid(format!("{arn} is not a supported target."))),
+        }
+    }
+}
+
+fn universal(resource: &str) -> Result<TargetKind, Error> {
+    let mut parts = resource.split(':');
+    let (Some("aws-sdk"), Some(service), Some(action), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Error::InvalidTargetArn);
+    };
+    if service.is_empty() || action.is_empty() {
+        return Err(Error::InvalidTargetArn);
+    }
+    if READ_ONLY.iter().any(|read_only| action.starts_with(read_only)) {
+        return Err(Error::Invalid(format!("{service}:{action} is not a supported API action.")));
+    }
+    Ok(TargetKind::Universal { service: service.to_owned(), action: action.to_owned() })
+}
+
+/// The target, checked and with AWS's defaults.
+///
+/// # Errors
+/// What is wrong with it, or what of it Runwright does not serve.
+pub fn checked(mut target: model::Target) -> Result<model::Target, Error> {
+    let kind = TargetKind::of(&target.arn)?;
+    refuse_unserved(&target)?;
+    check_parameters(&kind, &target)?;
+    if let Some(input) = &target.input {
+        check_input(&kind, input)?;
+    }
+    let policy = target.retry_policy.get_or_insert_default();
+    policy.maximum_event_age_in_seconds.get_or_insert(EVENT_AGE_SECONDS_MAX.into());
+    policy.maximum_retry_attempts.get_or_insert(RETRY_ATTEMPTS_MAX.into());
+    Ok(target)
+}
+
+fn refuse_unserved(target: &model::Target) -> Result<(), Error> {
+    for (is_given, what) in [
+        (target.dead_letter_config.is_some(), "DeadLetterConfig"),
+        (target.event_bridge_put_events_v2_parameters.is_some(), "EventBridgePutEventsV2Parameters"),
+        (target.event_bridge_put_raw_events_parameters.is_some(), "EventBridgePutRawEventsParameters"),
+    ] {
+        if is_given {
+            return Err(Error::NotServed(what));
+        }
+    }
+    Ok(())
+}
+
+/// Parameters belong to one kind of target, which may need them.
+fn check_parameters(kind: &TargetKind, target: &model::Target) -> Result<(), Error> {
+    for (name, is_given, is_of_kind) in [
+        ("EcsParameters", target.ecs_parameters.is_some(), *kind == TargetKind::EcsCluster),
+        ("EventBridgeParameters", target.event_bridge_parameters.is_some(), *kind == TargetKind::EventBus),
+    ] {
+        if is_of_kind && !is_given {
+            return Err(Error::Invalid(format!("{name} must be specified for the target {}.", target.arn)));
+        }
+        if is_given && !is_of_kind {
+            return Err(Error::Invalid(format!("{name} is not supported for the target {}.", target.arn)));
+        }
+    }
+    // The model forbids it, too, but in a pattern that is not checked there.
+    let source = target.event_bridge_parameters.as_ref().map(|parameters| parameters.source.as_str());
+    if source.is_some_and(|source| source.starts_with("aws.")) {
+        return Err(Error::Invalid("Source must not begin with aws.".to_owned()));
+    }
+    Ok(())
+}
+
+fn check_input(kind: &TargetKind, input: &str) -> Result<(), Error> {
+    if input.len() > INPUT_BYTES_MAX {
+        return Err(Error::Invalid(format!("Input can have at most {INPUT_BYTES_MAX} bytes.")));
+    }
+    let sample =
+        ContextAttributes { schedule_arn: "", scheduled_time: "", execution_id: "", attempt_number: 1 };
+    let parsed: Option<Value> = serde_json::from_str(&sample.fill(input)).ok();
+    let is_right = match kind {
+        TargetKind::StateMachine => parsed.is_some(),
+        TargetKind::EventBus | TargetKind::EcsCluster | TargetKind::Universal { .. } => {
+            parsed.is_some_and(|input| input.is_object())
+        }
+        TargetKind::Other => true,
+    };
+    if is_right { Ok(()) } else { Err(Error::Invalid("Input is not valid JSON for the target.".to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_say_what_is_invoked() {
+        let kind = |arn| TargetKind::of(arn).ok();
+        assert_eq!(kind("arn:aws:states:r:a:stateMachine:m"), Some(TargetKind::StateMachine));
+        assert_eq!(kind("arn:aws:ecs:r:a:cluster/c"), Some(TargetKind::EcsCluster));
+        assert_eq!(kind("arn:aws:events:r:a:event-bus/default"), Some(TargetKind::EventBus));
+        assert_eq!(kind("arn:aws:sqs:us-east-1:000000000000:none"), Some(TargetKind::Other));
+        let (service, action) = ("sfn".to_owned(), "startExecution".to_owned());
+        let universal = TargetKind::Universal { service, action };
+        assert_eq!(kind("arn:aws:scheduler:::aws-sdk:sfn:startExecution"), Some(universal));
+        for refused in [
+            "nonsense",
+            "arn:aws:s3:::bucket",
+            "arn:aws:scheduler:::aws-sdk:sfn",
+            "arn:aws:scheduler:::aws-sdk::x",
+            "arn:aws:scheduler:::aws-sdk:sqs:getQueueURL",
+            "arn:aws:scheduler:::aws-sdk:mq:listBrokers",
+            "arn:aws:scheduler:::aws-sdk:dynamodb:batchGetItem",
+        ] {
+            assert_eq!(kind(refused), None, "{refused}");
+        }
+    }
+}

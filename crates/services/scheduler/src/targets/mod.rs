@@ -1,0 +1,72 @@
+//! What an invocation is to each kind of target: one file per kind.
+
+mod ecs;
+mod events;
+mod states;
+mod universal;
+
+use api::{AwsError, Call, Dispatcher, Principal};
+use serde_json::{Value, json};
+
+use crate::invocation::Invocation;
+use crate::target::TargetKind;
+
+/// Invokes the target, once; returns what it answered.
+///
+/// # Errors
+/// Whatever the target's service answers; `UnknownOperationException` for a service that is not served.
+pub async fn invoke(dispatcher: &Dispatcher, invocation: &Invocation) -> Result<Value, AwsError> {
+    match TargetKind::of(&invocation.target.arn)? {
+        TargetKind::StateMachine => states::start_execution(dispatcher, invocation).await,
+        TargetKind::EcsCluster => ecs::run_task(dispatcher, invocation).await,
+        TargetKind::EventBus => events::put_event(dispatcher, invocation).await,
+        TargetKind::Universal { service, action } => {
+            universal::call_operation(dispatcher, invocation, &service, &action).await
+        }
+        TargetKind::Other => {
+            let text = format!("Runwright does not serve the target {}.", invocation.target.arn);
+            Err(AwsError::new("UnknownOperationException", text))
+        }
+    }
+}
+
+/// Calls an operation as the target's role, in a session named after the invocation.
+async fn call(
+    dispatcher: &Dispatcher,
+    invocation: &Invocation,
+    service: &str,
+    operation: &str,
+    input: Value,
+) -> Result<Value, AwsError> {
+    let call = Call {
+        principal: Principal::role(&invocation.target.role_arn, invocation.id.replace('-', "")),
+        account: invocation.schedule.group.account.clone(),
+        region: invocation.schedule.group.region.clone(),
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        input,
+        request_id: api::ids::uuid(),
+    };
+    dispatcher.call(call).await
+}
+
+/// The input that a target is given where the schedule has none: a notification in the form of an event.
+///
+/// Source: EventBridge Scheduler API, `Target`, "Input".
+fn input_or_notification(invocation: &Invocation) -> String {
+    invocation.input().unwrap_or_else(|| {
+        let group = &invocation.schedule.group;
+        json!({
+            "version": "0",
+            "id": invocation.id,
+            "detail-type": "Scheduled Event",
+            "source": "aws.scheduler",
+            "account": group.account,
+            "time": invocation.scheduled.to_iso_seconds(),
+            "region": group.region,
+            "resources": [invocation.schedule.arn()],
+            "detail": "{}",
+        })
+        .to_string()
+    })
+}
