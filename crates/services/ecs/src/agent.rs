@@ -83,6 +83,7 @@ impl Agent {
     }
 
     async fn look_after(&self, key: &str, waker: &Notify, logs: &mut LogShipping) -> Result<(), Error> {
+        let mut delays = Delays::endless();
         loop {
             let Some(task) = self.tables.tasks.get(key).await?.map(|seen| seen.value) else { return Ok(()) };
             logs.follow(&task);
@@ -100,8 +101,14 @@ impl Agent {
                 }
                 Work::Launch(place) => {
                     let Some(container) = task.containers.get(place) else { return Ok(()) };
-                    let event = self.launch(place, container).await;
-                    self.record(key, event).await?;
+                    match self.launch(place, container).await {
+                        Some(event) => self.record(key, event).await?,
+                        // A wish to stop does not wait for the engine.
+                        None => tokio::select! {
+                            _ = delays.wait(self.clock()) => {}
+                            () = waker.notified() => {}
+                        },
+                    }
                 }
                 Work::Watch => {
                     let ended = tokio::select! {
@@ -148,33 +155,28 @@ impl Agent {
         Ok(self.driver.prepare_image(image).await?.digest)
     }
 
-    async fn launch(&self, place: usize, container: &Container) -> TaskEvent {
-        let mut delays = Delays::endless();
-        loop {
-            let launched = {
-                let _permit = self.launches.acquire().await;
-                self.driver.launch(container.spec.clone()).await
-            };
-            match launched {
-                Ok(started) => {
-                    return TaskEvent::ContainerStarted { container: place, runtime_id: started.runtime_id };
-                }
-                Err(error @ LaunchError::Unavailable(_)) => {
-                    tracing::warn!(%error, container = container.spec.name, "a container waits to be started");
-                    delays.wait(self.clock()).await;
-                }
-                Err(error @ LaunchError::Image(_)) => {
-                    return TaskEvent::FailedToStart { reason: error.to_string() };
-                }
-                Err(
-                    error @ (LaunchError::CannotCreate(_)
-                    | LaunchError::CannotStart(_)
-                    | LaunchError::Lost { .. }),
-                ) => {
-                    let reason = error.to_string();
-                    return TaskEvent::ContainerFailedToStart { container: place, reason };
-                }
+    /// Starts a container; `None` where its engine cannot be reached, and starting it again may work.
+    async fn launch(&self, place: usize, container: &Container) -> Option<TaskEvent> {
+        let launched = {
+            let _permit = self.launches.acquire().await;
+            self.driver.launch(container.spec.clone()).await
+        };
+        match launched {
+            Ok(started) => {
+                Some(TaskEvent::ContainerStarted { container: place, runtime_id: started.runtime_id })
             }
+            Err(error @ LaunchError::Unavailable(_)) => {
+                tracing::warn!(%error, container = container.spec.name, "a container waits to be started");
+                None
+            }
+            Err(error @ LaunchError::Image(_)) => {
+                Some(TaskEvent::FailedToStart { reason: error.to_string() })
+            }
+            Err(
+                error @ (LaunchError::CannotCreate(_)
+                | LaunchError::CannotStart(_)
+                | LaunchError::Lost { .. }),
+            ) => Some(TaskEvent::ContainerFailedToStart { container: place, reason: error.to_string() }),
         }
     }
 

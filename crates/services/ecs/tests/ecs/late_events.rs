@@ -39,3 +39,15 @@ async fn many_tasks_end_each_by_itself() {
     assert_eq!(world.driver.left(), 0);
     assert_eq!(world.events.entries().len(), 200 * 5);
 }
+
+#[tokio::test]
+async fn a_wish_to_stop_does_not_wait_for_an_engine_that_is_away() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare(&world, &process, &["unavailable"]).await;
+    process.call("RunTask", run()).await.unwrap();
+    let pending = world.event(|detail| detail["lastStatus"] == "PENDING").await;
+    process.call("StopTask", json!({"task": pending["taskArn"]})).await.unwrap();
+    assert_eq!(world.stopped().await["stopCode"], "UserInitiated");
+    assert!(world.driver.launches().is_empty());
+}

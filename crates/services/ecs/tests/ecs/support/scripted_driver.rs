@@ -1,8 +1,8 @@
 //! A container driver without containers: what a container does is said by the name of its image.
 //!
 //! `exit-N` writes two lines and ends with N; `oom` is killed for its memory; `forever` runs until it is stopped;
-//! `stubborn` runs until it is killed; `gated-N` runs until the test opens the gate; `cannot-start`, `lost` and
-//! `missing` do what they say.
+//! `stubborn` runs until it is killed; `gated-N` runs until the test opens the gate; `cannot-start`, `lost`,
+//! `missing` and `unavailable` do what they say.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -98,6 +98,9 @@ impl Driver for ScriptedDriver {
                 return Err(LaunchError::CannotStart(
                     "exec: \"nope\": executable file not found in $PATH".to_owned(),
                 ));
+            }
+            if spec.image == "unavailable" {
+                return Err(LaunchError::Unavailable("no engine".to_owned()));
             }
             let mut containers = self.containers();
             let found = containers.contains_key(&spec.name);
