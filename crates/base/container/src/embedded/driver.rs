@@ -20,7 +20,7 @@ use super::unsafe_calls::watch;
 use super::{SUPERVISOR_ARGUMENT, log, supervisor};
 use crate::driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
-    ImageError, LaunchError, LogChunk, LogPosition, NetworkMode, Started, is_container_name,
+    ImageError, LaunchError, LogChunk, LogPosition, Mount, NetworkMode, Started, is_container_name,
 };
 use crate::image::digest::Digest;
 use crate::image::{ImageStore, RegistryOptions, StoredImage};
@@ -80,6 +80,8 @@ impl EmbeddedDriver {
             launching: Mutex::default(),
             config,
         };
+        // A crash between a pin and the directory that it is for.
+        driver.images.keep_pins(|name| driver.directory(name).path().is_dir())?;
         for name in ["making", "removing"] {
             for entry in fs::read_dir(driver.config.data_directory.join(name)).map_err(failed)? {
                 fs::remove_dir_all(entry.map_err(failed)?.path()).map_err(failed)?;
@@ -148,6 +150,16 @@ impl EmbeddedDriver {
 
     /// Makes the container's directory: aside, and then by a rename, which takes the name.
     async fn make(&self, spec: ContainerSpec, directory: &ContainerDirectory) -> Result<(), LaunchError> {
+        let missing = spec.mounts.iter().find_map(|mount| match mount {
+            Mount::Bind { source, .. } if !source.exists() => Some(source),
+            Mount::Bind { .. } | Mount::Tmpfs { .. } => None,
+        });
+        if let Some(source) = missing {
+            return Err(LaunchError::CannotCreate(format!(
+                "invalid mount config for type \"bind\": bind source path does not exist: {}",
+                source.display()
+            )));
+        }
         let image = self.image(&spec.image).await?;
         let plan = self.plan(spec, image.as_ref())?;
         if let Some(image) = &image {
@@ -389,6 +401,9 @@ impl EmbeddedDriver {
         }
         // The name is free at once; what is left after a crash is removed when the driver is opened again.
         let doomed = self.config.data_directory.join("removing").join(name);
+        if doomed.exists() {
+            fs::remove_dir_all(&doomed)?;
+        }
         fs::rename(directory.path(), &doomed)?;
         fs::remove_dir_all(&doomed)?;
         self.images.unpin(name).map_err(io::Error::other)

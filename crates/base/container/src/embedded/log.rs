@@ -30,20 +30,26 @@ pub struct LogWriter {
     pending: [Vec<u8>; 2],
     length: u64,
     length_max: u64,
+    broken: bool,
 }
 
 impl LogWriter {
     /// Appends to the empty `file`, up to `length_max` bytes.
     pub fn new(file: File, length_max: u64) -> Self {
         let file = BufWriter::with_capacity(64 * 1024, file);
-        Self { file, pending: Default::default(), length: 0, length_max }
+        Self { file, pending: Default::default(), length: 0, length_max, broken: false }
     }
 
     /// Takes what was read from a stream at `now`.
     ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn take(&mut self, stream: LogStream, bytes: &[u8], now: Timestamp) -> io::Result<()> {
+    /// When the disk fails the log ends there: a container must not end because it cannot be listened to.
+    pub fn take(&mut self, stream: LogStream, bytes: &[u8], now: Timestamp) {
+        if !self.broken {
+            self.broken = self.cut(stream, bytes, now).is_err();
+        }
+    }
+
+    fn cut(&mut self, stream: LogStream, bytes: &[u8], now: Timestamp) -> io::Result<()> {
         let mut pending = std::mem::take(self.pending(stream));
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, complete) = match piece.strip_suffix(b"\n") {
@@ -66,10 +72,13 @@ impl LogWriter {
     }
 
     /// Appends what was written after the last line feed.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn finish(&mut self, now: Timestamp) -> io::Result<()> {
+    pub fn finish(&mut self, now: Timestamp) {
+        if !self.broken {
+            self.broken = self.append_pending(now).is_err();
+        }
+    }
+
+    fn append_pending(&mut self, now: Timestamp) -> io::Result<()> {
         for stream in [LogStream::Stdout, LogStream::Stderr] {
             let pending = std::mem::take(self.pending(stream));
             if !pending.is_empty() {
@@ -161,12 +170,12 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut writer = LogWriter::new(file.reopen().unwrap(), LOG_BYTES_MAX);
         let now = Timestamp::from_millis(5);
-        writer.take(LogStream::Stdout, b"one\ntw", now).unwrap();
-        writer.take(LogStream::Stderr, b"error\n", now).unwrap();
-        writer.take(LogStream::Stdout, b"o\n\nlast", now).unwrap();
+        writer.take(LogStream::Stdout, b"one\ntw", now);
+        writer.take(LogStream::Stderr, b"error\n", now);
+        writer.take(LogStream::Stdout, b"o\n\nlast", now);
         let (lines, next) = read(file.as_file(), 0).unwrap();
         assert_eq!(messages(&lines), [("one", false), ("error", false), ("two", false), ("", false)]);
-        writer.finish(now).unwrap();
+        writer.finish(now);
         let (lines, end) = read(file.as_file(), next).unwrap();
         assert_eq!(messages(&lines), [("last", false)]);
         assert_eq!(read(file.as_file(), end).unwrap(), (vec![], end));
@@ -179,7 +188,7 @@ mod tests {
         let mut writer = LogWriter::new(file.reopen().unwrap(), LOG_BYTES_MAX);
         let mut long = vec![b'x'; MESSAGE_BYTES_MAX + 1];
         long.push(b'\n');
-        writer.take(LogStream::Stdout, &long, Timestamp::default()).unwrap();
+        writer.take(LogStream::Stdout, &long, Timestamp::default());
         let (lines, _) = read(file.as_file(), 0).unwrap();
         let lengths: Vec<_> = lines.iter().map(|line| (line.message.len(), line.partial)).collect();
         assert_eq!(lengths, [(MESSAGE_BYTES_MAX, true), (1, false)]);
@@ -189,7 +198,7 @@ mod tests {
     fn stops_when_full() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut writer = LogWriter::new(file.reopen().unwrap(), 40);
-        writer.take(LogStream::Stdout, b"one\ntwo\nthree\nfour\n", Timestamp::default()).unwrap();
+        writer.take(LogStream::Stdout, b"one\ntwo\nthree\nfour\n", Timestamp::default());
         let (lines, _) = read(file.as_file(), 0).unwrap();
         assert_eq!(messages(&lines).len(), 3);
         assert_eq!(lines[2].message.as_bytes(), CUT_OFF);

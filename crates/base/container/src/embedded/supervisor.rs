@@ -37,6 +37,10 @@ use crate::driver::{LogStream, NetworkMode};
 /// How long another supervisor, or a driver that looks whether there is one, may hold the lock.
 const LOCK_ATTEMPTS: u32 = 200;
 
+/// How often, and how long apart, writing down how the container ended is tried.
+const EXIT_ATTEMPTS: u32 = 600;
+const EXIT_PAUSE: Duration = Duration::from_secs(1);
+
 /// What the supervisor tells the driver that started it, on its standard output.
 pub const STARTED: &str = "started";
 /// There is a supervisor already, or there was one.
@@ -247,14 +251,24 @@ impl Running {
         let finished_at_millis = now().as_millis();
         // Everything in the process namespace is dead: what is in the pipes now is all there is.
         while self.read_streams()? {}
-        self.log.finish(now())?;
+        self.log.finish(now());
         let exit = ExitRecord {
             code,
             oom_killed: hierarchies.oom_kills(&plan.cgroup) > 0,
             started_at_millis: self.started_at_millis,
             finished_at_millis,
         };
-        directory.write_json("exit.json", &exit)
+        // A disk that is full for a while is no reason to lose how it ended.
+        let mut attempts = 0;
+        loop {
+            match directory.write_json("exit.json", &exit) {
+                Err(_) if attempts < EXIT_ATTEMPTS => {
+                    attempts += 1;
+                    std::thread::sleep(EXIT_PAUSE);
+                }
+                result => return result,
+            }
+        }
     }
 
     fn wait_for_something(&self) -> io::Result<()> {
@@ -283,7 +297,7 @@ impl Running {
                 continue;
             }
             any = true;
-            self.log.take(*stream, buffer.get(..count).unwrap_or_default(), now())?;
+            self.log.take(*stream, buffer.get(..count).unwrap_or_default(), now());
         }
         Ok(any)
     }

@@ -163,6 +163,21 @@ impl ImageStore {
         removed.or_else(|error| ignore_missing(&error)).map_err(store)
     }
 
+    /// Lets go of what was pinned for containers that do not exist.
+    ///
+    /// # Errors
+    /// [`ImageError::Store`].
+    pub fn keep_pins(&self, exists: impl Fn(&str) -> bool) -> Result<(), ImageError> {
+        let _lock = self.lock().map_err(store)?;
+        for pin in entries(&self.root.join("pins")).map_err(store)? {
+            let user = pin.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if !exists(user) {
+                fs::remove_file(&pin).map_err(store)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes every image and layer that no name and no container uses.
     ///
     /// # Errors
