@@ -2,6 +2,7 @@ mod hostile;
 mod keeping;
 mod loading;
 mod pulling;
+mod real_registry;
 
 use std::path::{Path, PathBuf};
 
