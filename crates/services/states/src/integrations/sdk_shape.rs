@@ -68,6 +68,9 @@ fn kind_name(kind: &Kind) -> &'static str {
     }
 }
 
+/// Lists that services have gained since: recorded answers do not show them where they are empty.
+const NOT_IN_THE_SDK: [&str; 1] = ["neuronDeviceIds"];
+
 /// What a state is given of a service's answer, or of an event about one of its resources: keys in PascalCase and
 /// sorted, times in milliseconds, lists always there. Fields that the model does not have are left out.
 pub(super) fn response(shape: &Shape, value: &Value) -> Value {
@@ -78,7 +81,9 @@ pub(super) fn response(shape: &Shape, value: &Value) -> Value {
                 .iter()
                 .filter_map(|member| match (given(member.name), &member.shape.kind) {
                     (Some(value), _) => Some((pascal(member.name), response(member.shape, value))),
-                    (None, Kind::List(_)) => Some((pascal(member.name), Value::Array(Vec::new()))),
+                    (None, Kind::List(_)) if !NOT_IN_THE_SDK.contains(&member.name) => {
+                        Some((pascal(member.name), Value::Array(Vec::new())))
+                    }
                     (None, _) => None,
                 })
                 .collect();

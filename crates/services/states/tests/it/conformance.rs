@@ -221,3 +221,55 @@ fn matches(expected: &str, found: &str, tokens: &[&str]) -> bool {
     }
     rest.is_empty() || is_open
 }
+
+/// The names of ECS's own JSON, from those that states are given; lists that are empty are not in events.
+fn camel(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let is_there = |value: &Value| value.as_array().is_none_or(|elements| !elements.is_empty());
+            let renamed = fields.iter().filter(|(_, value)| is_there(value)).map(|(name, value)| {
+                let (first, rest) = name.split_at(1);
+                (format!("{}{rest}", first.to_ascii_lowercase()), camel(value))
+            });
+            Value::Object(renamed.collect())
+        }
+        Value::Array(elements) => elements.iter().map(camel).collect(),
+        other => other.clone(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_task_of_a_failed_run_is_given_as_recorded() {
+    let Some(folder) = folder() else { return };
+    let text = std::fs::read_to_string(folder.join("../services.json")).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let is_it = |case: &&Value| {
+        case["name"].as_str().is_some_and(|name| name.ends_with("run_task_sync_raise_failure"))
+    };
+    let case = cases.iter().find(is_it).unwrap();
+    let mut recorded = case["expect"]["cause"].clone();
+
+    let world = World::new();
+    let process = world.process().await;
+    let machine = process.create("m", &case["definition"]).await;
+    let execution = process.start(&machine, "e", &case["input"]).await;
+    world.ecs.changes.until(|| !world.ecs.inputs("DescribeTasks").is_empty()).await;
+    recorded["TaskArn"] = world.ecs.started()[0].as_str().into();
+    let mut detail = camel(&recorded);
+    detail["platformFamily"] = "Linux".into();
+    detail["updatedAt"] = "2024-02-25T00:00:00.000Z".into();
+    process.deliver(json!({"detail-type": "ECS Task State Change", "detail": detail})).await.unwrap();
+    world.events.until_ended(&execution).await;
+
+    let described = process.describe(&execution).await;
+    assert_eq!(described["error"], case["expect"]["error"]);
+    let cause = described["cause"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(cause).unwrap(), recorded);
+    let kinds: Vec<&Value> =
+        case["expect"]["history"].as_array().unwrap().iter().map(|event| &event["type"]).collect();
+    assert_eq!(json!(process.event_types(&execution).await), json!(kinds));
+    // The parameters that the state asked for, and what Step Functions added.
+    let scheduled = &process.history(&execution).await[2]["taskScheduledEventDetails"]["parameters"];
+    let parameters: Value = serde_json::from_str(scheduled.as_str().unwrap()).unwrap();
+    assert_eq!(parameters["StartedBy"], "AWS Step Functions");
+}
