@@ -14,3 +14,6 @@ pub const STABILISE_MS: u64 = 1_000;
 
 /// How often an unfinished action is looked at before it counts as `NotStabilized`: for ten minutes.
 pub const STABILISE_TRIES_MAX: u32 = 600;
+
+/// For how long a deleted stack can still be found by its ARN, in days.
+pub const DELETED_STACK_DAYS: u64 = 90;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use types::{AccountId, Region, Timestamp};
 use crate::Error;
 use crate::change_set::ChangeSet;
 use crate::event::Event;
+use crate::limits::DELETED_STACK_DAYS;
 use crate::stack::{Resource, Stack, State, Status};
 
 /// The queue whose timers are stacks with an operation: the payload is the stack's key.
@@ -223,6 +225,42 @@ impl Stacks {
     /// Adds to `batch`: the text of a template.
     pub fn put_template(&self, batch: &mut Batch, id: &str, text: &str) {
         self.templates.put(batch, id, &text.to_owned());
+    }
+
+    /// Adds to `batch`: drop the templates of a stack that nothing refers to any more.
+    pub async fn sweep_templates(
+        &self,
+        batch: &mut Batch,
+        stack: &Stack,
+        kept: &[&str],
+    ) -> Result<(), store::Error> {
+        for record in self.templates.list(Range::prefix(&format!("{}/", stack.key()))).await? {
+            if !kept.contains(&record.key.as_str()) {
+                self.templates.delete(batch, &record.key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to `batch`: forget the stacks that were deleted long ago.
+    pub async fn forget_deleted(
+        &self,
+        batch: &mut Batch,
+        account: &AccountId,
+        region: &Region,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let kept_for = Duration::from_secs(DELETED_STACK_DAYS * 24 * 60 * 60);
+        for stack in self.all(account, region).await? {
+            if stack.deleted.is_some_and(|deleted| deleted + kept_for < now) {
+                let key = stack.key();
+                self.stacks.delete(batch, &key);
+                batch.delete_prefix(RESOURCES, format!("{key}/"));
+                batch.delete_prefix(TEMPLATES, format!("{key}/"));
+                batch.trim(log(&stack), Timestamp::MAX);
+            }
+        }
+        Ok(())
     }
 
     /// The text of a template.

@@ -280,17 +280,22 @@ async fn commit(
 }
 
 async fn end_change_sets(inner: &Inner, batch: &mut Batch, stack: &Stack) -> Result<(), Error> {
+    let mut templates = vec![stack.definition.template_id.clone()];
     for mut record in inner.stacks.change_sets_of(stack).await? {
         if stack.status == Status::DeleteComplete {
             inner.stacks.change_sets().delete(batch, &record.key);
-        } else if record.value.execution_status == ExecutionStatus::ExecuteInProgress {
+            continue;
+        }
+        templates.push(record.value.definition.template_id.clone());
+        if record.value.execution_status == ExecutionStatus::ExecuteInProgress {
             let succeeded = matches!(stack.status, Status::CreateComplete | Status::UpdateComplete);
             record.value.execution_status =
                 if succeeded { ExecutionStatus::ExecuteComplete } else { ExecutionStatus::ExecuteFailed };
             inner.stacks.change_sets().put(batch, &record.key, &record.value);
         }
     }
-    Ok(())
+    let kept: Vec<&str> = templates.iter().map(String::as_str).collect();
+    Ok(inner.stacks.sweep_templates(batch, stack, &kept).await?)
 }
 
 /// Acts on a resource, and records how that ended.

@@ -141,6 +141,8 @@ async fn record(
             stack.description.clone_from(&change_set.template_description);
             let event = Event::of_stack(&stack, change_set.created);
             inner.stacks.create(&mut batch, &mut stack, event);
+            let now = change_set.created;
+            inner.stacks.forget_deleted(&mut batch, &stack.account, &stack.region, now).await?;
             stack.name
         }
         Subject::Existing(mut loaded) => {

@@ -89,6 +89,7 @@ pub(super) async fn create(
     let mut batch = Batch::new();
     inner.stacks.put_template(&mut batch, &stack.definition.template_id, &text);
     inner.stacks.create(&mut batch, &mut stack, event);
+    inner.stacks.forget_deleted(&mut batch, &cx.account, &cx.region, cx.now).await?;
     match inner.stacks.commit(batch, &stack.name).await {
         Err(Error::Concurrent(name)) => Err(Error::StackExists(name)),
         other => other,

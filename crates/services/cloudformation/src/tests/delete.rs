@@ -72,6 +72,24 @@ async fn a_deletion_overtakes_a_creation() {
 }
 
 #[tokio::test]
+async fn a_deleted_stack_is_found_for_ninety_days() {
+    let (process, stack) = made().await;
+    process.ok("DeleteStack", json!({"StackName": "s"})).await;
+    assert_eq!(process.run(&stack).await, "DELETE_COMPLETE");
+    let day = Duration::from_secs(24 * 60 * 60);
+    let group = |name: &str| json!({"StackName": name, "TemplateBody": "Resources: {A: {Type: AWS::Logs::LogGroup}}"});
+    process.machine.hand.advance(90 * day);
+    process.ok("CreateStack", group("one")).await;
+    assert_eq!(process.stack(&stack).await["StackStatus"], "DELETE_COMPLETE");
+    let template = process.ok("GetTemplate", json!({"StackName": stack})).await;
+    assert_eq!(template["TemplateBody"], SCHEDULED);
+    process.machine.hand.advance(day);
+    process.ok("CreateStack", group("two")).await;
+    let error = process.error("DescribeStacks", json!({"StackName": stack})).await;
+    assert_eq!(error, format!("ValidationError: Stack with id {stack} does not exist"));
+}
+
+#[tokio::test]
 async fn protection_protects() {
     let (process, stack) = made().await;
     let protect = |on: bool| json!({"StackName": "s", "EnableTerminationProtection": on});

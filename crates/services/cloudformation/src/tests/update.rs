@@ -198,6 +198,16 @@ async fn exports_stay_while_they_are_imported() {
 }
 
 #[tokio::test]
+async fn templates_that_nothing_refers_to_go() {
+    let (process, stack) = made(SCHEDULED).await;
+    let changed = SCHEDULED.replace("RetentionInDays: 7", "RetentionInDays: 14");
+    assert_eq!(update(&process, &stack, &changed).await, "UPDATE_COMPLETE");
+    let kept = process.machine.store.list("cloudformation/template", store::Range::prefix("")).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(process.ok("GetTemplate", json!({"StackName": "s"})).await["TemplateBody"], changed);
+}
+
+#[tokio::test]
 async fn types_stay() {
     let (process, _) = made("Resources: {A: {Type: AWS::Logs::LogGroup}}").await;
     let error = process.error("UpdateStack", submission("Resources: {A: {Type: AWS::ECS::Cluster}}")).await;
