@@ -114,16 +114,26 @@ impl DockerDriver {
         let labels = body.labels.get_or_insert_default();
         labels.insert(OWNER_LABEL.to_owned(), self.owner.clone());
         labels.insert(IMAGE_LABEL.to_owned(), spec.image.clone());
-        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
-        match self.docker.create_container(Some(options), body).await {
-            Ok(_) => self.start(&spec.name, false).await,
-            // Somebody was faster: another process, or our own request before it was answered.
-            Err(error) if status(&error) == Some(409) => match self.inspect(&spec.name).await {
-                Ok(Some(found)) => self.adopt(&spec.name, found).await,
-                Ok(None) => Err(launch_error(&error)),
-                Err(error) => Err(launch_error(&error)),
-            },
-            Err(error) => Err(launch_error(&error)),
+        let mut waited = Duration::ZERO;
+        loop {
+            let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+            let error = match self.docker.create_container(Some(options), body.clone()).await {
+                Ok(_) => return self.start(&spec.name, false).await,
+                Err(error) => error,
+            };
+            if status(&error) != Some(409) {
+                return Err(launch_error(&error));
+            }
+            // Somebody was faster: another process, or a request whose sender is gone.
+            if let Some(found) = self.inspect(&spec.name).await.map_err(|error| launch_error(&error))? {
+                return self.adopt(&spec.name, found).await;
+            }
+            // The engine takes the name before it has the container.
+            if waited >= SETTLING_TIME {
+                return Err(launch_error(&error));
+            }
+            tokio::time::sleep(SETTLING_PAUSE).await;
+            waited += SETTLING_PAUSE;
         }
     }
 

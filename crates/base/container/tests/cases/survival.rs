@@ -8,11 +8,16 @@ use container::{ContainerSpec, ContainerState};
 use super::Add;
 use crate::support::{Target, all_lines, messages, run, shell};
 
+/// How often, and how many milliseconds later each time, the launching process is killed.
+const KILLS: u32 = 20;
+const KILL_STEP: Duration = Duration::from_millis(8);
+
 pub fn add<'a>(target: &'a Target, add: Add<'_, 'a>) {
     add("a_name_starts_once", Box::pin(a_name_starts_once(target)));
     add("labels_are_found_again", Box::pin(labels_are_found_again(target)));
     add("outlives_the_driver", Box::pin(outlives_the_driver(target)));
     add("outlives_the_process", Box::pin(outlives_the_process(target)));
+    add("killed_at_any_moment_it_runs_once", Box::pin(killed_at_any_moment_it_runs_once(target)));
     add("many_at_once", Box::pin(many_at_once(target)));
 }
 
@@ -108,6 +113,32 @@ fn hanging(name: &str) -> ContainerSpec {
 pub async fn launch_and_hang(target: &Target, name: &str) -> ExitCode {
     target.open().await.launch(hanging(name)).await.unwrap();
     println!("launched");
+    std::future::pending().await
+}
+
+/// Kills the launching process at different moments, and launches again: the container must have run exactly once.
+async fn killed_at_any_moment_it_runs_once(target: &Target) {
+    let marks = tempfile::tempdir().unwrap();
+    let driver = target.open().await;
+    for round in 0..KILLS {
+        let name = format!("killed-{round}");
+        let mut child = Command::new("/proc/self/exe")
+            .args(["__launch_marking", &target.to_argument(), &name, marks.path().to_str().unwrap()])
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(KILL_STEP * round).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        driver.launch(marking(&name, marks.path(), "exit 5")).await.unwrap();
+        assert_eq!(driver.wait(&name).await.unwrap().code, 5);
+        assert_eq!(std::fs::read_to_string(marks.path().join(&name)).unwrap(), "run\n", "round {round}");
+        driver.remove(&name).await.unwrap();
+    }
+}
+
+/// The other process's half of [`killed_at_any_moment_it_runs_once`].
+pub async fn launch_marking(target: &Target, name: &str, marks: &str) -> ExitCode {
+    target.open().await.launch(marking(name, std::path::Path::new(marks), "exit 5")).await.unwrap();
     std::future::pending().await
 }
 
