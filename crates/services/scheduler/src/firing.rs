@@ -83,7 +83,9 @@ impl Inner {
         };
         loop {
             // A schedule that is gone or has another timing has another timer, or none.
-            let Some(seen) = self.schedules.get(&timer.key).await? else { return Ok(()) };
+            let Some(seen) = self.schedules.get(&timer.key).await? else {
+                return self.forget(&timer.key).await;
+            };
             if seen.value.id != payload.id || seen.value.timing_id != payload.timing_id {
                 return Ok(());
             }
@@ -97,6 +99,18 @@ impl Inner {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Takes away the timer of a schedule that is gone: one that was created while its group was deleted leaves it.
+    async fn forget(&self, key: &str) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        batch.require_absent(crate::schedule::TABLE, key);
+        clear_timer(&mut batch, key);
+        match self.store.submit(batch).durable().await {
+            // A new schedule of that name has set the timer anew.
+            Ok(_) | Err(store::Error::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use serde_json::json;
+use store::{Batch, Store as _};
 
 use crate::world::{World, schedule, time};
 
@@ -130,4 +132,18 @@ async fn what_was_due_in_a_downtime_is_skipped_unless_just_now() {
     assert_eq!(given[1].time(), "2026-11-20T12:20:00Z");
     later.settle().await;
     assert_eq!(later.targets.given().len(), 2);
+}
+
+#[tokio::test]
+async fn a_timer_whose_schedule_is_gone_goes_too() {
+    let world = World::at("2026-11-20T12:00:00Z").await;
+    world.schedule("at(2026-11-20T13:00:00)", json!({})).await;
+    let mut batch = Batch::new();
+    batch.delete("scheduler/schedule", "000000000000/us-east-1/default/s");
+    world.store.inner.submit(batch).durable().await.unwrap();
+    world.clock.advance_to(time("2026-11-20T13:00:00Z"));
+    world.settle().await;
+    let mut timers = world.store.inner.timers("scheduler/schedule").await.unwrap();
+    assert_eq!(timers.next(world.dispatcher.clock()).now_or_never(), None);
+    assert!(world.targets.given().is_empty());
 }
