@@ -51,7 +51,8 @@ impl Server {
         let executions = states::Config::default();
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
         let tasks = ecs::Config { endpoint_url: Some(endpoint.clone()) };
-        let ecs = Arc::new(ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks));
+        let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
+        let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let cloudformation = Arc::new(cloudformation::CloudFormation::new(store, dispatcher.clone()));
         let services: [Arc<dyn Service>; 7] = [
             Arc::new(iam.clone()),

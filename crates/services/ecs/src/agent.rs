@@ -74,7 +74,7 @@ impl Agent {
     /// Brings one task from wherever it is to its end.
     async fn supervise(self: Arc<Self>, key: String, waker: Arc<Notify>) -> String {
         let mut delays = Delays::endless();
-        let mut logs = LogShipping::new(Arc::clone(&self.driver), self.dispatcher.clone(), &self.tables);
+        let mut logs = LogShipping::new(Arc::clone(&self.driver), self.dispatcher.clone());
         while let Err(error) = self.look_after(&key, &waker, &mut logs).await {
             tracing::error!(%error, task = key, "a task cannot be looked after; trying again");
             delays.wait(self.clock()).await;
@@ -299,7 +299,6 @@ impl Agent {
         self.put_changes(batch, task, changes);
         if task.status == Status::Stopped {
             let due = self.clock().now() + limits::STOPPED_TASK_RETENTION;
-            self.tables.forget_log_positions(batch, task);
             batch.clear_timer(TASK_QUEUE, task.key());
             batch.set_timer(EXPIRY_QUEUE, task.key(), due, Vec::new());
         }

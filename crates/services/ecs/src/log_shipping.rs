@@ -1,8 +1,8 @@
 //! The `awslogs` driver: brings what containers write to CloudWatch Logs.
 //!
-//! The driver keeps a container's output until the container is removed, which waits for its delivery. The position up
-//! to which output was delivered is stored after the delivery: a server that is killed in between delivers the last
-//! lines again, and loses none.
+//! The driver keeps a container's output until the container is removed, which waits for its delivery. How far the
+//! output was delivered is kept by CloudWatch Logs, with the events themselves: a server that is killed at any moment
+//! asks there, goes on reading from that place, and no line is lost or written twice.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,30 +11,26 @@ use api::{AwsError, Call, Dispatcher, Fault, Principal, ids};
 use clock::Clock;
 use container::{Driver, DriverError, LogChunk, LogPosition};
 use serde_json::{Value, json};
-use store::Batch;
 use tokio::task::JoinSet;
 use types::{AccountId, Region, Timestamp};
 
 use crate::limits;
 use crate::log_batches::{Lines, LogEvent, batches};
 use crate::retry::Delays;
-use crate::tables::{Tables, log_position_key};
 use crate::task::{Container, ContainerState, LaunchType, LogStream, Task};
 
 /// The delivery of the output of one task's containers. Dropping it ends the delivery where it is.
 pub struct LogShipping {
     driver: Arc<dyn Driver>,
     dispatcher: Dispatcher,
-    tables: Tables,
     followed: BTreeSet<usize>,
     deliveries: JoinSet<()>,
 }
 
 impl LogShipping {
     /// Nothing is delivered yet.
-    pub fn new(driver: Arc<dyn Driver>, dispatcher: Dispatcher, tables: &Tables) -> Self {
-        let tables = tables.clone();
-        Self { driver, dispatcher, tables, followed: BTreeSet::new(), deliveries: JoinSet::new() }
+    pub fn new(driver: Arc<dyn Driver>, dispatcher: Dispatcher) -> Self {
+        Self { driver, dispatcher, followed: BTreeSet::new(), deliveries: JoinSet::new() }
     }
 
     /// Begins to deliver the output of the containers that have been started since the last call.
@@ -50,9 +46,7 @@ impl LogShipping {
                 let delivery = Delivery {
                     driver: Arc::clone(&self.driver),
                     door: Door::new(&self.dispatcher, task, stream),
-                    tables: self.tables.clone(),
                     container: container.spec.name.clone(),
-                    position_key: log_position_key(&task.key(), place),
                 };
                 self.deliveries.spawn(delivery.run());
             }
@@ -105,19 +99,20 @@ fn initialization_error(task: &Task, container: &Container, error: &AwsError) ->
 struct Delivery {
     driver: Arc<dyn Driver>,
     door: Door,
-    tables: Tables,
     container: String,
-    position_key: String,
 }
 
 impl Delivery {
     async fn run(self) {
-        let mut position = self.stored_position().await;
+        let Reached { mut position, events: mut delivered } = self.door.reached().await;
+        let mut reading = position.clone();
         let mut lines = Lines::default();
         let mut delays = Delays::new(limits::LOG_ATTEMPTS);
+        // Events after `position`: those that were delivered before a restart are read again, and passed over.
+        let mut passed_over = delivered;
         loop {
             let LogChunk { lines: read, next, ended } =
-                match self.driver.read_logs(&self.container, position.clone()).await {
+                match self.driver.read_logs(&self.container, reading.clone()).await {
                     Ok(chunk) => chunk,
                     Err(error @ DriverError::Unavailable(_)) => {
                         tracing::warn!(%error, container = self.container, "output cannot be read");
@@ -137,35 +132,42 @@ impl Delivery {
             if ended {
                 lines.end();
             }
-            for events in batches(lines.take()) {
-                self.door.put(&events).await;
+            let mut events = lines.take();
+            let again = passed_over.min(events.len());
+            passed_over -= again;
+            events.drain(..again);
+            for events in batches(events) {
+                delivered += events.len();
+                self.door.put(&events, &Reached { position: position.clone(), events: delivered }).await;
             }
-            position = next;
+            reading = next;
             // A line that goes on is delivered as one: until it ends, a restart reads it from its beginning.
-            if lines.is_complete() {
-                self.store_position(&position);
+            if lines.is_complete() && passed_over == 0 {
+                position = reading.clone();
+                delivered = 0;
             }
             if ended {
                 return;
             }
         }
     }
+}
 
-    async fn stored_position(&self) -> LogPosition {
-        match self.tables.log_positions.get(&self.position_key).await {
-            Ok(position) => position.map(|seen| LogPosition::from_text(seen.value)).unwrap_or_default(),
-            Err(error) => {
-                tracing::error!(%error, container = self.container, "output is delivered from the beginning");
-                LogPosition::default()
-            }
-        }
+/// How far output was delivered: so many events after a position at which a line begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Reached {
+    position: LogPosition,
+    events: usize,
+}
+
+impl Reached {
+    fn parse(text: &str) -> Option<Self> {
+        let (events, position) = text.split_once('@')?;
+        Some(Self { position: LogPosition::from_text(position), events: events.parse().ok()? })
     }
 
-    fn store_position(&self, position: &LogPosition) {
-        let mut batch = Batch::new();
-        self.tables.log_positions.put(&mut batch, &self.position_key, &position.as_str().to_owned());
-        // Lost with the process, it costs lines that are delivered twice.
-        drop(self.tables.store.submit(batch));
+    fn text(&self) -> String {
+        format!("{}@{}", self.events, self.position.as_str())
     }
 }
 
@@ -212,8 +214,27 @@ impl Door {
         unless_known(self.call("CreateLogStream", input).await)
     }
 
-    /// Delivers events. What CloudWatch Logs refuses for good, or for too long, is dropped.
-    async fn put(&self, events: &[LogEvent]) {
+    /// How far the stream's events reach. A stream that cannot be asked is begun anew.
+    async fn reached(&self) -> Reached {
+        let input = json!({ "logGroupName": self.stream.group, "logStreamName": self.stream.name });
+        let ecs = Principal::service("ecs.amazonaws.com");
+        let mut delays = Delays::new(limits::LOG_ATTEMPTS);
+        loop {
+            match self.call_as(ecs.clone(), "internal:ProducerPosition", input.clone()).await {
+                Ok(answer) => {
+                    return answer["position"].as_str().and_then(Reached::parse).unwrap_or_default();
+                }
+                Err(error) if error.fault() == Fault::Sender || !delays.wait(self.clock()).await => {
+                    tracing::error!(%error, stream = self.stream.name, "output is delivered from the beginning");
+                    return Reached::default();
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Delivers events that reach up to `reached`. What CloudWatch Logs refuses for good, or for too long, is dropped.
+    async fn put(&self, events: &[LogEvent], reached: &Reached) {
         let events: Vec<Value> = events
             .iter()
             .map(|event| json!({ "timestamp": event.timestamp.as_millis(), "message": event.message }))
@@ -222,6 +243,7 @@ impl Door {
             "logGroupName": self.stream.group,
             "logStreamName": self.stream.name,
             "logEvents": events,
+            "sequenceToken": format!("position:{}", reached.text()),
         });
         let mut delays = Delays::new(limits::LOG_ATTEMPTS);
         while let Err(error) = self.call("PutLogEvents", input.clone()).await {
@@ -234,8 +256,12 @@ impl Door {
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
+        self.call_as(self.principal.clone(), operation, input).await
+    }
+
+    async fn call_as(&self, principal: Principal, operation: &str, input: Value) -> Result<Value, AwsError> {
         let call = Call {
-            principal: self.principal.clone(),
+            principal,
             account: self.account.clone(),
             region: Region::new(self.stream.region.as_str()),
             service: "logs".to_owned(),

@@ -37,8 +37,6 @@ pub struct Tables {
     pub index: Collection<IndexEntry>,
     /// `ACCOUNT/REGION/CLUSTER/TOKEN`: requests that carried a client token.
     pub tokens: Collection<ClientToken>,
-    /// The task's key, `/` and the container's place: how far its output was delivered. Written by `log_shipping`.
-    pub log_positions: Collection<String>,
 }
 
 /// What ListTasks and the counts of a cluster need of a task.
@@ -81,7 +79,6 @@ impl Tables {
             tasks: Collection::new(Arc::clone(&store), "ecs/task"),
             index: Collection::new(Arc::clone(&store), "ecs/task_index"),
             tokens: Collection::new(Arc::clone(&store), "ecs/client_token"),
-            log_positions: Collection::new(Arc::clone(&store), "ecs/log_position"),
             store,
         }
     }
@@ -97,13 +94,6 @@ impl Tables {
         };
         self.index.put(batch, &index_key(task), &entry);
     }
-
-    /// Adds to `batch`: forget how far the output of `task`'s containers was delivered.
-    pub fn forget_log_positions(&self, batch: &mut Batch, task: &Task) {
-        for place in 0..task.containers.len() {
-            self.log_positions.delete(batch, &log_position_key(&task.key(), place));
-        }
-    }
 }
 
 /// The key of a task's index entry.
@@ -113,9 +103,4 @@ pub fn index_key(task: &Task) -> String {
 
 fn index_prefix(task: &Task, desired: &str) -> String {
     format!("{}/{}/{}/{desired}/", task.account, task.region, task.cluster())
-}
-
-/// The key of a container's log position.
-pub fn log_position_key(task_key: &str, container: usize) -> String {
-    format!("{task_key}/{container}")
 }

@@ -110,6 +110,7 @@ impl Logs {
         self.trim(log, Timestamp::MAX).await?;
         let mut batch = Batch::new();
         batch.trim(log, Timestamp::MAX);
+        self.positions.delete(&mut batch, log);
         self.commit(batch).await
     }
 

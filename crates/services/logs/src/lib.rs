@@ -18,6 +18,7 @@ mod group_identifier;
 mod limits;
 mod page_token;
 mod position;
+mod producer;
 mod put_log_events;
 mod sequence;
 mod stream;
@@ -45,6 +46,8 @@ pub struct Logs {
     groups: Collection<Group>,
     /// By `GROUP ID/NAME`.
     streams: Collection<Stream>,
+    /// By the name of a stream's log.
+    positions: Collection<producer::Position>,
     sequences: Arc<Sequences>,
     clock: Clock,
 }
@@ -55,6 +58,7 @@ impl Logs {
         Self {
             groups: Collection::new(Arc::clone(&store), group::TABLE),
             streams: Collection::new(Arc::clone(&store), stream::TABLE),
+            positions: Collection::new(Arc::clone(&store), "logs-positions"),
             sequences: Arc::default(),
             // Not the dispatcher itself: it will hold this service, and the two would keep each other alive.
             clock: dispatcher.clock().clone(),
@@ -84,6 +88,11 @@ impl Service for Logs {
         operation: &'a str,
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
-        Box::pin(generated::operations::dispatch(self, cx, operation, input))
+        Box::pin(async move {
+            match operation {
+                "internal:ProducerPosition" => Ok(self.producer_position(cx, input).await?),
+                _ => generated::operations::dispatch(self, cx, operation, input).await,
+            }
+        })
     }
 }

@@ -10,10 +10,22 @@ use crate::generated::types::{
 };
 use crate::group::Group;
 use crate::position::Position;
+use crate::producer;
 use crate::{Logs, limits, stream};
 
 /// How often events are appended where their sequences are taken: by what was written before the clock was set back.
 const ATTEMPTS_MAX: usize = 4;
+
+/// Where events are appended.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The stream's key.
+    key: &'a str,
+    /// The version of its record.
+    version: u64,
+    /// The store's log with its events.
+    log: &'a str,
+}
 
 impl Logs {
     pub(crate) async fn put(
@@ -26,10 +38,12 @@ impl Logs {
         let stream = self.streams.get(&stream_key).await?.ok_or(Error::StreamNotFound)?;
         check(&input.log_events)?;
         let (accepted, rejected) = sort_out(&input.log_events, &group, cx.now);
-        let next = if accepted.is_empty() {
+        let reached = producer::Position::of(input.sequence_token.as_deref());
+        let next = if accepted.is_empty() && reached.is_none() {
             self.sequences.take(0, cx.now)
         } else {
-            self.append(&stream_key, stream.version, &stream.value.id, accepted, cx.now).await?
+            let at = Place { key: &stream_key, version: stream.version, log: &stream.value.id };
+            self.append(at, accepted, reached.as_ref(), cx.now).await?
         };
         Ok(PutLogEventsOutput {
             next_sequence_token: Some(Position { time: cx.now, sequence: next }.digits()),
@@ -44,19 +58,19 @@ impl Logs {
     /// Appends events, as long as their stream is there, and gives the sequence that follows theirs.
     async fn append(
         &self,
-        stream_key: &str,
-        stream_version: u64,
-        log: &str,
+        at: Place<'_>,
         events: &[InputLogEvent],
+        reached: Option<&producer::Position>,
         now: Timestamp,
     ) -> Result<u64, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let mut sequence = self.sequences.take(events.len() as u64, now);
             let mut batch = Batch::new();
-            batch.require_version(stream::TABLE, stream_key, stream_version);
+            batch.require_version(stream::TABLE, at.key, at.version);
+            self.put_position(&mut batch, at.log, reached);
             for event in events {
                 let time = Timestamp::from_millis(event.timestamp);
-                batch.append(log, sequence, time, event.message.as_bytes().to_vec());
+                batch.append(at.log, sequence, time, event.message.as_bytes().to_vec());
                 sequence += 1;
             }
             match self.store.submit(batch).durable().await {
@@ -64,7 +78,7 @@ impl Logs {
                 Err(store::Error::Conflict { table, .. }) if table == stream::TABLE => {
                     return Err(Error::StreamNotFound);
                 }
-                Err(store::Error::Conflict { .. }) => self.pass_last(log).await?,
+                Err(store::Error::Conflict { .. }) => self.pass_last(at.log).await?,
                 Err(error) => return Err(error.into()),
             }
         }
