@@ -155,6 +155,9 @@ fn check_parameters(kind: &TargetKind, target: &model::Target) -> Result<(), Err
     if source.is_some_and(|source| source.starts_with("aws.")) {
         return Err(Error::Invalid("Source must not begin with aws.".to_owned()));
     }
+    if source.is_some_and(|source| source.starts_with('$')) {
+        return Err(Error::NotServed("a JSON path as Source"));
+    }
     Ok(())
 }
 

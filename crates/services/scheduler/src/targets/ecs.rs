@@ -38,17 +38,12 @@ fn request(invocation: &Invocation) -> Result<Value, AwsError> {
     }
     request.entry("count").or_insert(1.into());
     request.insert("cluster".to_owned(), invocation.target.arn.as_str().into());
-    request.insert("startedBy".to_owned(), started_by(&invocation.schedule.name).into());
+    request.insert("startedBy".to_owned(), format!("chronos-schedule/{}", invocation.schedule.name).into());
     request.insert("clientToken".to_owned(), invocation.id.as_str().into());
     if let Some(overrides) = invocation.input().and_then(|input| overrides(&input)) {
         request.insert("overrides".to_owned(), overrides);
     }
     Ok(Value::Object(request))
-}
-
-/// `chronos-schedule/<name>`, cut to what ECS takes.
-fn started_by(schedule: &str) -> String {
-    format!("chronos-schedule/{schedule}").chars().take(128).collect()
 }
 
 /// What of the input RunTask takes as overrides; anything else is ignored.
