@@ -64,7 +64,7 @@ def test_stopping_the_execution_stops_the_task(server, batch):
     machine = machine_of(server, batch, "stopped", {"StartAt": "Run", "States": {"Run": run_task_state(batch, ".sync")}})
     states, ecs = server.client("stepfunctions"), server.client("ecs")
     run = states.start_execution(stateMachineArn=machine, input='{"commands": ["sleep", "600"]}')["executionArn"]
-    running = eventually(lambda: ecs.list_tasks(cluster=batch["cluster"], family="acceptance")["taskArns"], what="the task")
+    running = eventually(lambda: ecs.list_tasks(cluster=batch["cluster"], startedBy="AWS Step Functions")["taskArns"], what="the task")
     states.stop_execution(executionArn=run, error="Enough", cause="seen")
     assert finished(states, run)["status"] == "ABORTED"
 
