@@ -393,11 +393,13 @@ fn exit(found: &ContainerInspectResponse) -> Option<Exit> {
     if engine_status(found) != Some(Status::EXITED) {
         return None;
     }
+    let started_at = started_at(found)?;
     Some(Exit {
         code: i32::try_from(state.exit_code?).ok()?,
         oom_killed: state.oom_killed.unwrap_or(false),
-        started_at: started_at(found)?,
-        finished_at: time(state.finished_at.as_deref()?)?,
+        started_at,
+        // The engine notes the start when it hears of it: a quick process has ended by then, "before" it began.
+        finished_at: time(state.finished_at.as_deref()?)?.max(started_at),
     })
 }
 

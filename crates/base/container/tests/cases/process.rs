@@ -246,8 +246,12 @@ async fn limits(target: &Target) {
         "{lines:?}"
     );
 
-    let mut spec = shell("limits", "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1 & done; echo started");
-    spec.pids_limit = Some(5);
+    let mut spec = shell("limits", "echo small");
+    spec.memory_bytes = Some(6 * 1024 * 1024); // The least that ECS and Docker take.
+    assert_eq!(complete(&*driver, spec).await, (0, vec!["small".to_owned()]));
+
+    let mut spec = shell("limits", "for i in $(seq 40); do sleep 1 & done; echo started");
+    spec.pids_limit = Some(20); // Fewer are too few for runc itself.
     let (code, lines) = complete(&*driver, spec).await;
     assert!(code != 0 && lines.iter().any(|line| line.contains("can't fork")), "{code} {lines:?}");
 }
