@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use super::digest::Digest;
 use super::document::{Descriptor, Manifest, StoredImage};
@@ -78,7 +78,8 @@ pub(super) async fn pull(
     let layers: Vec<_> = layers.filter(|(_, (_, diff_id))| seen.insert(diff_id.clone())).collect();
     let fetch = |(index, (blob, diff_id))| registry.layer(images, &workspace, index, blob, diff_id);
     let fetched = stream::iter(layers).map(fetch).buffer_unordered(LAYERS_AT_ONCE);
-    fetched.try_collect::<Vec<()>>().await.map_err(named)?;
+    // All of them are waited for, also after a failure: none may still be unpacking when the failure is told.
+    fetched.collect::<Vec<_>>().await.into_iter().collect::<Result<(), _>>().map_err(named)?;
     let (images, committed) = (images.clone(), image.clone());
     let names = vec![reference.to_string()];
     let commit = tokio::task::spawn_blocking(move || images.commit(&workspace, &committed, &names));
