@@ -3,6 +3,10 @@
 //! A container is known by the name that its owner chose before it was started. Everything a driver does is keyed by
 //! that name and safe to ask for twice, so a server that is killed at any moment can ask again after its restart.
 //! Nothing here knows tasks, task definitions or AWS: the ECS service does.
+//!
+//! A program that uses the embedded driver calls `embedded::run_supervisor_if_requested` first thing in `main`, before
+//! any thread exists, because the driver executes it again as the supervisor of each container. [`doctor::choose`] then
+//! gives the driver that works here, or says what to do.
 
 pub mod docker;
 pub mod doctor;

@@ -5,7 +5,7 @@
 //! layers/<diff_id>  unpacked layers
 //! images/<id>       StoredImage
 //! names/<hex>       { name, id }: <hex> is the digest of the name
-//! pins/<container>  the id of the image that a container was made from
+//! pins/<container>  a link to the id of the image that a container was made from
 //! tmp/<random>      what is being made; whoever makes it holds a lock on it
 //! ```
 
@@ -150,7 +150,10 @@ impl ImageStore {
         if self.image(&image.id).map_err(store)?.is_none() {
             return Err(ImageError::NotFound { image: image.id.to_string() });
         }
-        self.write_json(&self.root.join("pins").join(user), &image.id).map_err(store)
+        let pin = self.root.join("pins").join(user);
+        fs::remove_file(&pin).or_else(|error| ignore_missing(&error)).map_err(store)?;
+        // A link, because it is made whole or not at all, without waiting for the disk before each start.
+        std::os::unix::fs::symlink(image.id.to_string(), &pin).map_err(store)
     }
 
     /// Lets go of the image that `user` was made from.
@@ -278,8 +281,8 @@ impl ImageStore {
         for file in entries(&self.root.join("names"))? {
             used.extend(read_json::<NamedImage>(&file)?.map(|named| named.id));
         }
-        for file in entries(&self.root.join("pins"))? {
-            used.extend(read_json::<Digest>(&file)?);
+        for pin in entries(&self.root.join("pins"))? {
+            used.extend(fs::read_link(&pin)?.to_str().and_then(Digest::parse));
         }
         let mut layers = BTreeSet::new();
         for file in entries(&self.root.join("images"))? {
