@@ -48,17 +48,19 @@ impl Server {
         let iam = iam::Iam::new(Arc::clone(&store), &dispatcher, identities);
         let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone());
+        let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
         let executions = states::Config::default();
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
         let tasks = ecs::Config { endpoint_url: Some(endpoint.clone()) };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let cloudformation = Arc::new(cloudformation::CloudFormation::new(store, dispatcher.clone()));
-        let services: [Arc<dyn Service>; 7] = [
+        let services: [Arc<dyn Service>; 8] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
             Arc::new(events.clone()),
+            Arc::clone(&scheduler) as _,
             Arc::clone(&states) as _,
             Arc::clone(&ecs) as _,
             Arc::clone(&cloudformation) as _,
@@ -72,6 +74,7 @@ impl Server {
         states.start().await?;
         ecs.start().await?;
         events.start().await?;
+        scheduler.start().await?;
         cloudformation.start().await?;
 
         let key = iam.ensure_root_key(&config.account).await?;
