@@ -140,3 +140,73 @@ def test_fargate_pairs(server):
     assert register("2048", "4096")["revision"] == 2
     with pytest.raises(ecs.exceptions.ClientException, match="No Fargate configuration exists for given values: 4096 CPU, 4096 memory"):
         register("4096", "4096")
+
+
+def test_without_overrides_the_definitions_command_runs(server, batch, rule):
+    ecs, events = server.client("ecs"), server.client("events")
+    definition = ecs.register_task_definition(
+        family="migrate", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
+        executionRoleArn=batch["role"], containerDefinitions=[{
+            "name": "job", "image": "host", "command": ["sh", "-c", "echo python manage.py migrate"],
+            "logConfiguration": {"logDriver": "awslogs", "options": {
+                "awslogs-group": batch["group"], "awslogs-region": "us-east-1", "awslogs-stream-prefix": "job"}}}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    events.put_rule(Name="migrate", EventPattern=json.dumps({"source": ["com.corp.migrate"]}))
+    events.put_targets(Rule="migrate", Targets=[{
+        "Id": "task", "Arn": batch["cluster"], "RoleArn": batch["role"],
+        "EcsParameters": {"TaskDefinitionArn": definition, "TaskCount": 1, "LaunchType": "FARGATE",
+                          "NetworkConfiguration": {"awsvpcConfiguration": {"Subnets": ["subnet-1"]}}}}])
+    events.put_events(Entries=[{"Source": "com.corp.migrate", "DetailType": "any", "Detail": "{}"}])
+    arn, = eventually(lambda: ecs.list_tasks(cluster=batch["cluster"], family="migrate", desiredStatus="STOPPED")["taskArns"])
+    assert written(server, batch, arn) == ["python manage.py migrate"]
+
+
+def test_a_container_that_takes_more_memory_than_it_may_is_killed(server, batch):
+    ecs = server.client("ecs")
+    definition = ecs.register_task_definition(
+        family="greedy", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
+        containerDefinitions=[{"name": "job", "image": "host", "memory": 32, "command": [
+            "sh", "-c", "x=a; while :; do x=$x$x; done"]}])["taskDefinition"]["taskDefinitionArn"]
+    started = ecs.run_task(cluster=batch["cluster"], taskDefinition=definition, launchType="FARGATE",
+                           networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}})["tasks"][0]["taskArn"]
+
+    def stopped():
+        task, = ecs.describe_tasks(cluster=batch["cluster"], tasks=[started])["tasks"]
+        return task if task["lastStatus"] == "STOPPED" else None
+    container, = eventually(stopped, 60, "the end of the task")["containers"]
+    assert container["exitCode"] == 137
+    assert container["reason"] == "OutOfMemoryError: Container killed due to memory usage"
+
+
+def test_an_image_that_is_nowhere_fails_the_state_as_on_aws(server, batch):
+    ecs = server.client("ecs")
+    definition = ecs.register_task_definition(
+        family="nowhere", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
+        containerDefinitions=[{"name": "job", "image": "127.0.0.1:1/no/such:image"}])["taskDefinition"]["taskDefinitionArn"]
+    state = run_task_state({**batch, "definition": definition}, ".sync")
+    ended = execute(server, machine_of(server, batch, "nowhere", {"StartAt": "Run", "States": {"Run": state}}), {"commands": ["true"]})
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
+    task = json.loads(ended["cause"])
+    assert task["StopCode"] == "TaskFailedToStart"
+    assert task["StoppedReason"].startswith("CannotPullContainerError: ")
+
+
+def test_a_rule_and_a_pattern_for_the_tasks_own_events(server, batch):
+    """Services put their own events on the default bus: a log group receives the stop of each task."""
+    events, logs = server.client("events"), server.client("logs")
+    logs.create_log_group(logGroupName="/aws/events/stopped-tasks")
+    group = logs.describe_log_groups(logGroupNamePrefix="/aws/events/stopped-tasks")["logGroups"][0]["logGroupArn"]
+    pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}}
+    events.put_rule(Name="stopped-tasks", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="stopped-tasks", Targets=[{"Id": "log", "Arn": group}])
+    machine = machine_of(server, batch, "observed", {"StartAt": "Run", "States": {"Run": run_task_state(batch, ".sync")}})
+    task = json.loads(execute(server, machine, {"commands": ["true"]})["output"])["TaskArn"]
+
+    def seen():
+        found = logs.filter_log_events(logGroupName="/aws/events/stopped-tasks")["events"]
+        return [event for event in map(json.loads, (event["message"] for event in found)) if event["resources"] == [task]]
+    event, = eventually(seen, what="the event of the task")
+    assert event["detail"]["stopCode"] == "EssentialContainerExited"
+    assert event["detail"]["containers"][0]["exitCode"] == 0
+    events.remove_targets(Rule="stopped-tasks", Ids=["log"])
+    events.delete_rule(Name="stopped-tasks")

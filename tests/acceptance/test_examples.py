@@ -60,3 +60,9 @@ def test_parameters_and_their_mistakes():
     done = run("examples/nightly-batch/template.yaml", "--fire", "NoRule")
     assert done.returncode == 2
     assert "no AWS::Events::Rule called NoRule (it has: " in done.stderr
+
+
+def test_another_rule_of_the_same_machine_has_other_commands():
+    done = run("examples/nightly-batch/template.yaml", "--fire", "WeeklyRule")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "│ collecting a week of orders" in done.stdout and "│ the week in one line" in done.stdout

@@ -25,13 +25,8 @@ const VALIDATION_MESSAGE: &str = "Permissions are set correctly to allow AWS Clo
 /// # Errors
 /// [`Error::InvalidDefinition`].
 pub(crate) fn compile(definition: &str, kind: MachineKind) -> Result<StateMachine, Error> {
-    let machine = asl::parse(definition)
-        .map_err(|diagnostics| Error::InvalidDefinition(asl::invalid_definition_message(&diagnostics)))?;
-    let diagnostics = machine.validate_for_type(kind);
-    if diagnostics.is_empty() {
-        return Ok(machine);
-    }
-    Err(Error::InvalidDefinition(asl::invalid_definition_message(&diagnostics)))
+    asl::parse_for_type(definition, kind)
+        .map_err(|diagnostics| Error::InvalidDefinition(asl::invalid_definition_message(&diagnostics)))
 }
 
 /// Reads `type`.

@@ -18,10 +18,8 @@ pub(super) async fn validate(
     _cx: &Context,
     input: ValidateStateMachineDefinitionInput,
 ) -> Result<ValidateStateMachineDefinitionOutput, Error> {
-    let found = match asl::parse(&input.definition) {
-        Ok(machine) => machine.validate_for_type(kind(input.r#type.as_deref())),
-        Err(diagnostics) => diagnostics,
-    };
+    let found =
+        asl::parse_for_type(&input.definition, kind(input.r#type.as_deref())).err().unwrap_or_default();
     let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let with_warnings = input.severity.as_deref() == Some("WARNING");
     let mut diagnostics: Vec<ValidateStateMachineDefinitionDiagnostic> = found
