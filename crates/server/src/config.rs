@@ -29,7 +29,7 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
 
     /// Accept the key "test" with the secret "test" as root, and allow the image "host". Only on loopback.
-    #[arg(long, env = "RUNWRIGHT_DEV", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, env = "RUNWRIGHT_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub dev: Option<bool>,
 
     /// What runs containers.
@@ -41,7 +41,7 @@ pub struct Settings {
     pub docker_host: Option<String>,
 
     /// Allow the image "host": this machine's file system, read-only under a private writable layer.
-    #[arg(long, env = "RUNWRIGHT_HOST_IMAGE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, env = "RUNWRIGHT_HOST_IMAGE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub host_image: Option<bool>,
 
     /// The account [default: 000000000000].

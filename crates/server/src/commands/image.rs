@@ -16,8 +16,13 @@ pub struct ImageArgs {
     #[command(subcommand)]
     command: ImageCommand,
 
-    #[command(flatten)]
-    settings: Settings,
+    /// Read this configuration file [default: runwright.toml, if there is one].
+    #[arg(long, env = "RUNWRIGHT_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    /// The data directory whose images are meant [default: the platform's data directory].
+    #[arg(long, env = "RUNWRIGHT_DATA_DIR", value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -46,7 +51,8 @@ enum ImageCommand {
 /// # Errors
 /// What the store of images, or the registry, says.
 pub async fn manage(args: ImageArgs) -> anyhow::Result<ExitCode> {
-    let store = open(&args.settings.decide()?)?;
+    let settings = Settings { config: args.config, data_dir: args.data_dir, ..Settings::default() };
+    let store = open(&settings.decide()?)?;
     let mut out = std::io::stdout().lock();
     match args.command {
         ImageCommand::Load { path } => {

@@ -8,6 +8,7 @@ mod fire;
 mod happening;
 mod logs;
 mod show;
+mod stopped;
 mod watch_execution;
 mod watch_task;
 

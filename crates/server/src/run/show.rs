@@ -7,6 +7,7 @@ use types::Timestamp;
 
 use super::OutputFormat;
 use super::happening::{Happening, Outcome};
+use super::stopped;
 
 /// Writes what happens to standard output, a line or a few at a time.
 pub struct Show {
@@ -94,7 +95,7 @@ impl Text {
                 format!("{} {dim}{state} left{reset}\n", self.at(*time))
             }
             Happening::Failure { what, error, cause, time } => {
-                format!("{} {red}{what} {error}{reset} {}\n", self.at(*time), shortened(cause))
+                format!("{} {red}{what} {error}{reset} {}\n", self.at(*time), readable(cause))
             }
             Happening::Task { task, status, reason } => {
                 let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -111,7 +112,8 @@ impl Text {
         let seconds = seconds(outcome.duration_ms);
         let mut lines = format!("{colour}{mark} {bold}{}{reset} in {seconds} s\n", outcome.status);
         if let Some(error) = &outcome.error {
-            let _ = writeln!(lines, "  {red}{error}{reset} {}", outcome.cause.as_deref().unwrap_or_default());
+            let cause = outcome.cause.as_deref().map(readable).unwrap_or_default();
+            let _ = writeln!(lines, "  {red}{error}{reset} {cause}");
         }
         if let Some(output) = &outcome.output {
             let pretty = serde_json::to_string_pretty(output).unwrap_or_default();
@@ -138,14 +140,10 @@ fn first(text: &str, count: usize) -> String {
     text.chars().take(count).collect()
 }
 
-/// A cause may hold a whole task as JSON: people want its beginning.
-fn shortened(cause: &str) -> String {
-    const CHARACTERS_MAX: usize = 160;
-    let mut short = first(cause, CHARACTERS_MAX);
-    if short.len() < cause.len() {
-        short.push('…');
-    }
-    short
+/// A cause that is a whole task as JSON is told as why that task stopped.
+fn readable(cause: &str) -> String {
+    let task = serde_json::from_str(cause).ok();
+    task.as_ref().and_then(stopped::reason).unwrap_or_else(|| cause.to_owned())
 }
 
 /// Escape sequences, or nothing in their place.

@@ -9,6 +9,7 @@ use types::Timestamp;
 use super::happening::{Happening, Outcome};
 use super::logs::{TaskLogs, task_id};
 use super::show::Show;
+use super::stopped;
 use crate::operator::Operator;
 
 /// How often the task is looked at.
@@ -46,7 +47,7 @@ impl TaskWatch {
         self.logs.tell_new(operator, show).await;
         if status != self.status && matches!(status, "RUNNING" | "STOPPED") {
             status.clone_into(&mut self.status);
-            let reason = (status == "STOPPED").then(|| stopped_reason(task));
+            let reason = stopped::reason(task).filter(|_| status == "STOPPED");
             show.tell(&Happening::Task { task: task_id(task), status: status.to_owned(), reason });
         }
         Ok((status == "STOPPED").then(|| task.clone()))
@@ -82,21 +83,6 @@ fn outcome(task: &Value) -> Outcome {
         duration_ms: stopped.as_millis() - created.as_millis(),
         output: None,
         error: (!succeeded).then(|| task["stopCode"].as_str().unwrap_or_default().to_owned()),
-        cause: (!succeeded).then(|| stopped_reason(task)),
+        cause: stopped::reason(task).filter(|_| !succeeded),
     }
-}
-
-/// Why the task stopped, with each container's exit code and reason.
-fn stopped_reason(task: &Value) -> String {
-    let mut reason = task["stoppedReason"].as_str().unwrap_or_default().to_owned();
-    for container in task["containers"].as_array().into_iter().flatten() {
-        let name = container["name"].as_str().unwrap_or_default();
-        if let Some(code) = container["exitCode"].as_i64() {
-            reason.push_str(&format!("; {name} exited with {code}"));
-        }
-        if let Some(why) = container["reason"].as_str() {
-            reason.push_str(&format!("; {name}: {why}"));
-        }
-    }
-    reason
 }
