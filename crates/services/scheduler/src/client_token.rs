@@ -74,6 +74,23 @@ impl Inner {
         batch.set_timer(QUEUE, key.as_str(), cx.now + CLIENT_TOKEN_KEPT, Vec::new());
     }
 
+    /// Makes the change that a request asks for, once: a request that meets its own repetition gets the answer of that.
+    pub(crate) async fn once<T, F>(
+        &self,
+        request: &Request,
+        change: impl Fn() -> F + Send,
+    ) -> Result<T, Error>
+    where
+        T: DeserializeOwned,
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        match self.retried(change).await {
+            // The repetition may have been served after this one looked for its answer and before it looked further.
+            Err(error) => self.answered(request).await?.ok_or(error),
+            answer => answer,
+        }
+    }
+
     /// Makes a change again as long as others change the same records meanwhile.
     pub(crate) async fn retried<T, F>(&self, change: impl Fn() -> F + Send) -> Result<T, Error>
     where

@@ -77,7 +77,7 @@ impl Inner {
         let name = GroupName::here(cx, Some(&input.name));
         let tags = tag::checked(BTreeMap::new(), input.tags.unwrap_or_default())?;
         let group = ScheduleGroup::new(&name.group, tags, cx.now);
-        self.retried(|| self.try_create_group(cx, &request, &name, &group)).await
+        self.once(&request, || self.try_create_group(cx, &request, &name, &group)).await
     }
 
     async fn try_create_group(
@@ -149,7 +149,7 @@ impl Inner {
         if name.is_default() {
             return Err(Error::DefaultGroup);
         }
-        self.retried(|| self.try_delete_group(cx, &request, &name)).await
+        self.once(&request, || self.try_delete_group(cx, &request, &name)).await
     }
 
     /// Deletes the group with its schedules, at once. Whoever creates a schedule meanwhile requires the group's record.

@@ -26,7 +26,7 @@ impl Inner {
         let request = Request::new(cx, "CreateSchedule", input.client_token.as_deref(), &input);
         let name = schedule_name(cx, input.group_name.as_deref(), &input.name);
         let definition = Definition::checked(input.into(), cx.now)?;
-        self.retried(|| self.try_create_schedule(cx, &request, &name, &definition)).await
+        self.once(&request, || self.try_create_schedule(cx, &request, &name, &definition)).await
     }
 
     async fn try_create_schedule(
@@ -73,7 +73,7 @@ impl Inner {
         let request = Request::new(cx, "UpdateSchedule", input.client_token.as_deref(), &input);
         let name = schedule_name(cx, input.group_name.as_deref(), &input.name);
         let definition = Definition::checked(input, cx.now)?;
-        self.retried(|| self.try_update_schedule(cx, &request, &name, &definition)).await
+        self.once(&request, || self.try_update_schedule(cx, &request, &name, &definition)).await
     }
 
     async fn try_update_schedule(
@@ -109,7 +109,7 @@ impl Inner {
     ) -> Result<model::DeleteScheduleOutput, Error> {
         let request = Request::new(cx, "DeleteSchedule", input.client_token.as_deref(), &input);
         let name = schedule_name(cx, input.group_name.as_deref(), &input.name);
-        self.retried(|| self.try_delete_schedule(cx, &request, &name)).await
+        self.once(&request, || self.try_delete_schedule(cx, &request, &name)).await
     }
 
     async fn try_delete_schedule(
