@@ -6,5 +6,6 @@ mod conformance;
 mod crashes;
 mod ecs_run_task;
 mod executions;
+mod parameters;
 mod refusals;
 mod world;
