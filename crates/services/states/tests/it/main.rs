@@ -8,4 +8,5 @@ mod ecs_run_task;
 mod executions;
 mod parameters;
 mod refusals;
+mod reserved_tags;
 mod world;
