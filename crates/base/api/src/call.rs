@@ -39,6 +39,11 @@ impl Principal {
         Self::Role { role_arn: role_arn.into(), session: session.into() }
     }
 
+    /// Whether it may set and remove tags whose keys begin with `aws:`, which AWS keeps for its own services.
+    pub fn may_change_reserved_tags(&self) -> bool {
+        matches!(self, Self::Service { .. })
+    }
+
     /// The ARN by which IAM and error texts name this principal.
     ///
     /// A role session is `arn:aws:sts::A:assumed-role/ROLE/SESSION`: the role's path is dropped.

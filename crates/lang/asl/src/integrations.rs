@@ -2,10 +2,18 @@
 //!
 //! To serve another integration, add its row to [`INTEGRATIONS`]; calling it is the runner's business.
 
+mod ecs_run_task;
+mod parameters;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use parameters::{ParameterField, ParameterKind};
+
+use crate::error_name::{ErrorName, Failure};
+use crate::payload::Payload;
 
 /// `Resource` of a Task state, understood.
 ///
@@ -182,6 +190,21 @@ impl Resource {
             fields.insert("StartedBy".to_owned(), "AWS Step Functions".into());
         }
     }
+
+    /// Refuses parameters that the integration cannot take: the task is not even scheduled.
+    pub(crate) fn check(&self, parameters: &Payload) -> Result<(), Failure> {
+        let Some(integration) = self.integration() else { return Ok(()) };
+        let problems = parameters::problems(integration.parameters, parameters.value());
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let cause = format!(
+            "The Parameters '{}' could not be used to start the Task: [{}]",
+            parameters.text(),
+            problems.join(", ")
+        );
+        Err(Failure::new(ErrorName::Runtime, cause))
+    }
 }
 
 impl From<String> for Resource {
@@ -230,8 +253,9 @@ pub struct Integration {
     pub action: &'static str,
     /// The patterns that it has.
     pub patterns: &'static [Pattern],
-    /// The names that `Parameters` may have, without `.$`. Any other is refused when the machine is created.
-    pub parameters: &'static [&'static str],
+    /// What `Parameters` may have. Another name is refused when the machine is created, another value when the state is
+    /// entered.
+    pub parameters: &'static [ParameterField],
     /// Whether `.sync` adds `"StartedBy": "AWS Step Functions"` to the parameters.
     pub adds_started_by: bool,
 }
@@ -241,26 +265,7 @@ pub const INTEGRATIONS: &[Integration] = &[Integration {
     service: "ecs",
     action: "runTask",
     patterns: &[Pattern::RequestResponse, Pattern::Sync, Pattern::WaitForTaskToken],
-    parameters: &[
-        "CapacityProviderStrategy",
-        "Cluster",
-        "Count",
-        "EnableECSManagedTags",
-        "EnableExecuteCommand",
-        "Group",
-        "LaunchType",
-        "NetworkConfiguration",
-        "Overrides",
-        "PlacementConstraints",
-        "PlacementStrategy",
-        "PlatformVersion",
-        "PropagateTags",
-        "ReferenceId",
-        "StartedBy",
-        "Tags",
-        "TaskDefinition",
-        "VolumeConfigurations",
-    ],
+    parameters: ecs_run_task::PARAMETERS,
     adds_started_by: true,
 }];
 

@@ -46,7 +46,10 @@ pub use history::{
     without_execution_data,
 };
 pub use ids::{FrameId, TaskId, TimerId};
-pub use integrations::{INTEGRATIONS, Integration, Pattern, Resource, ResourceFamily, ResourceTarget};
+pub use integrations::{
+    INTEGRATIONS, Integration, ParameterField, ParameterKind, Pattern, Resource, ResourceFamily,
+    ResourceTarget,
+};
 pub use parse::{parse, parse_calling, parse_for_type};
 pub use payload::Payload;
 pub use step::step;

@@ -32,7 +32,7 @@ fn parameters(state: &State, task: &TaskState) -> Vec<Diagnostic> {
         .flow
         .parameter_names()
         .into_iter()
-        .filter(|name| !integration.parameters.contains(&name.as_str()))
+        .filter(|name| !integration.parameters.iter().any(|field| field.name == name))
         .map(|name| {
             let message = format!("The field \"{name}\" is not supported by Step Functions");
             Diagnostic::schema(message, format!("{}/{field}", state.location))

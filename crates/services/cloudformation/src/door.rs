@@ -4,6 +4,9 @@ use api::{AwsError, Call, Dispatcher, Principal};
 use serde_json::Value;
 use types::{AccountId, Region};
 
+/// CloudFormation itself, which alone sets the tags that tell of stacks.
+const CLOUDFORMATION: &str = "cloudformation.amazonaws.com";
+
 /// Calls in a stack's account and region.
 #[derive(Clone, Debug)]
 pub struct Door {
@@ -27,6 +30,11 @@ pub struct CallError {
 }
 
 impl Door {
+    /// The same way, taken by CloudFormation itself.
+    pub fn as_cloudformation(&self) -> Self {
+        Self { principal: Principal::service(CLOUDFORMATION), ..self.clone() }
+    }
+
     /// Calls `operation` of `service`.
     ///
     /// # Errors

@@ -123,6 +123,8 @@ impl Request<'_> {
             Some("TASK_DEFINITION") => self.definition.tags.clone(),
             _ => Tags::new(),
         };
+        // Those are the task definition's alone.
+        tags.retain(|key, _| !tag::is_reserved(key));
         tags.extend(tag::parse(self.input.tags.as_deref())?);
         tag::check_count(&tags)?;
         if self.input.enable_ecs_managed_tags == Some(true) {

@@ -99,7 +99,7 @@ impl Inner {
         if self.buses.list(Range::prefix(&region)).await?.len() >= BUSES_MAX {
             return Err(Error::LimitExceeded);
         }
-        let tags = crate::tag::checked(BTreeMap::new(), input.tags.unwrap_or_default())?;
+        let tags = crate::tag::checked(input.tags.unwrap_or_default())?;
         let bus = Bus {
             name: name.name.clone(),
             description: input.description,

@@ -330,7 +330,7 @@ fn new(input: model::PutRuleInput, now: Timestamp) -> Result<Rule, Error> {
         description: input.description,
         role_arn: input.role_arn,
         managed_by: None,
-        tags: crate::tag::checked(BTreeMap::new(), input.tags.unwrap_or_default())?,
+        tags: crate::tag::checked(input.tags.unwrap_or_default())?,
         targets: Vec::new(),
         scheduled_from: now,
     })

@@ -9,25 +9,39 @@ use crate::limits::TAGS_MAX;
 use crate::names::Resource;
 use crate::{Error, Inner};
 
-/// The tags there were with `added` on top.
+/// A user's tags for something new.
 ///
 /// # Errors
 /// Too many of them, or a key that is AWS's own.
-pub fn checked(
+pub fn checked(tags: Vec<model::Tag>) -> Result<BTreeMap<String, String>, Error> {
+    check_keys(tags.iter().map(|tag| tag.key.as_str()))?;
+    merged(BTreeMap::new(), tags)
+}
+
+/// The tags there were with `added` on top. AWS's own do not count.
+fn merged(
     mut tags: BTreeMap<String, String>,
     added: Vec<model::Tag>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    for tag in added {
-        if tag.key.to_ascii_lowercase().starts_with("aws:") && !tag.key.starts_with("aws:cloudformation:") {
-            let text = "aws: prefixed tag key names are not allowed for external use.";
-            return Err(Error::Invalid(text.to_owned()));
-        }
-        tags.insert(tag.key, tag.value);
-    }
-    if tags.len() > TAGS_MAX {
+    tags.extend(added.into_iter().map(|tag| (tag.key, tag.value)));
+    if tags.keys().filter(|key| !is_reserved(key)).count() > TAGS_MAX {
         return Err(Error::LimitExceeded);
     }
     Ok(tags)
+}
+
+fn is_reserved(key: &str) -> bool {
+    key.to_ascii_lowercase().starts_with("aws:")
+}
+
+fn check_keys<'k>(mut keys: impl Iterator<Item = &'k str>) -> Result<(), Error> {
+    match keys.any(is_reserved) {
+        true => {
+            let text = "aws: prefixed tag key names are not allowed for external use.";
+            Err(Error::Invalid(text.to_owned()))
+        }
+        false => Ok(()),
+    }
 }
 
 impl Inner {
@@ -48,10 +62,16 @@ impl Inner {
         arn: &str,
         added: Vec<model::Tag>,
     ) -> Result<(), Error> {
-        self.change_tags(cx, arn, |tags| checked(tags, added)).await
+        if !cx.principal.may_change_reserved_tags() {
+            check_keys(added.iter().map(|tag| tag.key.as_str()))?;
+        }
+        self.change_tags(cx, arn, |tags| merged(tags, added)).await
     }
 
     pub(crate) async fn remove_tags(&self, cx: &Context, arn: &str, keys: &[String]) -> Result<(), Error> {
+        if !cx.principal.may_change_reserved_tags() {
+            check_keys(keys.iter().map(String::as_str))?;
+        }
         self.change_tags(cx, arn, |mut tags| {
             tags.retain(|key, _| !keys.contains(key));
             Ok(tags)

@@ -169,12 +169,7 @@ impl Logs {
     }
 
     async fn untag(&self, cx: &Context, group: &str, keys: &[String]) -> Result<(), Error> {
-        let remove = |group: &mut crate::group::Group| group.tags.retain(|key, _| !keys.contains(key));
-        self.update_group(cx, group, |group, _| {
-            remove(group);
-            Ok(())
-        })
-        .await
+        self.update_group(cx, group, |group, _| group.untag(cx, keys)).await
     }
 }
 

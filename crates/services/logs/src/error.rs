@@ -55,6 +55,8 @@ pub enum Error {
     FilterPattern(#[from] ParseError),
     #[error("The resource {0} has too many tags: at most {max} are allowed.", max = limits::TAGS_MAX)]
     TooManyTags(String),
+    #[error("aws: prefixed tag key names are not allowed for external use.")]
+    ReservedTag,
     #[error("Multiple concurrent requests to update the same resource were in conflict.")]
     Aborted,
     #[error("internal error")]
@@ -92,6 +94,7 @@ impl From<Error> for AwsError {
             | Error::RetentionDays(_)
             | Error::KmsKey(_)
             | Error::ClassNotServed(_)
+            | Error::ReservedTag
             | Error::FilterPattern(_) => "InvalidParameterException",
             Error::TooManyTags(arn) => {
                 return Self::new("TooManyTagsException", error.to_string())

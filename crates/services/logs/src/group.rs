@@ -75,12 +75,33 @@ impl Group {
 
     /// Sets tags.
     pub(crate) fn tag(&mut self, cx: &Context, tags: &BTreeMap<String, String>) -> Result<(), Error> {
+        check_tag_keys(cx, tags.keys())?;
         self.tags.extend(tags.clone());
-        if self.tags.len() > limits::TAGS_MAX {
+        if self.tags.keys().filter(|key| !is_reserved(key)).count() > limits::TAGS_MAX {
             return Err(Error::TooManyTags(arn(cx, &self.name)));
         }
         Ok(())
     }
+
+    /// Removes tags.
+    pub(crate) fn untag(&mut self, cx: &Context, keys: &[String]) -> Result<(), Error> {
+        check_tag_keys(cx, keys.iter())?;
+        self.tags.retain(|key, _| !keys.contains(key));
+        Ok(())
+    }
+}
+
+/// Keys that AWS keeps for its own services are for services only.
+fn check_tag_keys<'k>(cx: &Context, mut keys: impl Iterator<Item = &'k String>) -> Result<(), Error> {
+    match !cx.principal.may_change_reserved_tags() && keys.any(|key| is_reserved(key)) {
+        true => Err(Error::ReservedTag),
+        false => Ok(()),
+    }
+}
+
+/// Tags with such keys do not count.
+fn is_reserved(key: &str) -> bool {
+    key.to_ascii_lowercase().starts_with("aws:")
 }
 
 impl Logs {
@@ -100,6 +121,8 @@ impl Logs {
         if class == "DELIVERY" {
             return Err(Error::ClassNotServed(class));
         }
+        let tags = input.tags.unwrap_or_default();
+        check_tag_keys(cx, tags.keys())?;
         let group = Group {
             id: api::ids::hex32(),
             name: input.log_group_name,
@@ -107,7 +130,7 @@ impl Logs {
             retention_in_days: None,
             class,
             deletion_protection: input.deletion_protection_enabled.unwrap_or(false),
-            tags: input.tags.unwrap_or_default(),
+            tags,
         };
         let mut batch = Batch::new();
         self.groups.create(&mut batch, &key(cx, &group.name), &group);

@@ -59,6 +59,7 @@ pub(crate) fn perform(
     let parts = ContextParts { token: token.as_deref(), item: None };
     let mut open = run.evaluate(frame, &raw, parts, |scope| task.open(id, state, &raw, scope))?;
     run.check_size(&open.parameters, &state.name)?;
+    open.resource.check(&open.parameters)?;
     open.token = token;
     schedule(run, frame, open);
     Ok(Outcome::Blocked)

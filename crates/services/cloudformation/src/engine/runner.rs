@@ -317,7 +317,9 @@ async fn act(
     };
     let id = resource.logical_id.clone();
     let made = match work.kind {
-        WorkKind::Create | WorkKind::Replace => create(inner, key, &door, &resource, &work, &slot).await?,
+        WorkKind::Create | WorkKind::Replace => {
+            create(inner, key, stack, &door, &resource, &work, &slot).await?
+        }
         WorkKind::Update => work::update(&door, &resource, &work).await,
         WorkKind::Delete => {
             let outcome = work::delete(&door, &resource, &work).await;
@@ -336,6 +338,7 @@ async fn act(
 async fn create(
     inner: &Inner,
     key: &str,
+    stack: &Stack,
     door: &Door,
     resource: &Resource,
     work: &crate::stack::Work,
@@ -355,7 +358,7 @@ async fn create(
             }
         },
     };
-    Ok(work::create(door, resource, work, &sighting, resumed).await)
+    Ok(work::create(door, stack, resource, work, &sighting, resumed).await)
 }
 
 async fn delete(

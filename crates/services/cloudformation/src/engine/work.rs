@@ -3,7 +3,7 @@
 use crate::door::Door;
 use crate::limits::STABILISE_TRIES_MAX;
 use crate::resources::{self, Deletion, Failure, HandlerErrorCode, Made, ResourceType};
-use crate::stack::{Resource, Sighting, Work};
+use crate::stack::{Resource, Sighting, Stack, Work};
 
 /// How a deletion's step ended.
 pub(super) enum Deleted {
@@ -24,15 +24,23 @@ pub(super) async fn look(door: &Door, resource: &Resource, work: &Work) -> Resul
     type_of(resource)?.look(door, &work.request).await
 }
 
-/// Makes a resource. `resumed`: another try came before.
+/// Makes a resource of the stack. `resumed`: another try came before.
 pub(super) async fn create(
     door: &Door,
+    stack: &Stack,
     resource: &Resource,
     work: &Work,
     sighting: &Sighting,
     resumed: bool,
 ) -> Result<Made, Failure> {
-    type_of(resource)?.create(door, &work.request, sighting, resumed).await
+    let resource_type = type_of(resource)?;
+    let made = resource_type.create(door, &work.request, sighting, resumed).await?;
+    let tags = resources::of_cloudformation(stack, &resource.logical_id);
+    if let Some(tagging) = resource_type.tagging(door, &made, &tags) {
+        let tagged = door.as_cloudformation().call(tagging.service, "TagResource", tagging.input).await;
+        tagged.map_err(|error| Failure::of_call(tagging.service, &error).leaving(&made.physical_id))?;
+    }
+    Ok(made)
 }
 
 /// Changes a resource.

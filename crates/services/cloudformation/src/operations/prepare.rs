@@ -1,6 +1,6 @@
 //! What a caller submits, checked: template, values, capabilities. Before anything is recorded.
 
-use api::{Context, Principal};
+use api::Context;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 use template::{DeletionPolicy, Parameters, Reference, Template, TemplateError};
@@ -204,11 +204,15 @@ async fn check_role(cx: &Context, role_arn: &str) -> Result<(), Error> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let door = Door {
         dispatcher: cx.dispatcher.clone(),
-        principal: Principal::service("cloudformation.amazonaws.com"),
+        principal: cx.principal.clone(),
         account: cx.account.clone(),
         region: cx.region.clone(),
     };
-    let answer = door.call("iam", "GetRole", json!({"RoleName": name})).await.map_err(|_| invalid())?;
+    let answer = door
+        .as_cloudformation()
+        .call("iam", "GetRole", json!({"RoleName": name}))
+        .await
+        .map_err(|_| invalid())?;
     let found = answer.get("Role").and_then(|role| role.get("Arn")).and_then(Value::as_str);
     if found == Some(role_arn) { Ok(()) } else { Err(invalid()) }
 }

@@ -4,9 +4,11 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::schema::{TAGS, to_api};
-use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, attributes, input, tags, text};
+use super::{
+    Deletion, Failure, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, input, tags, text,
+};
 use crate::door::{CallError, Door};
-use crate::stack::{Request, Resource, Sighting};
+use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct Cluster;
 
@@ -77,6 +79,12 @@ impl ResourceType for Cluster {
             let answer = call(door, "CreateCluster", cluster.into()).await?;
             Ok(made(&request.name, text(&answer, &["cluster", "clusterArn"])))
         })
+    }
+
+    fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
+        let arn = made.attributes.get("Arn");
+        let input = json!({"resourceArn": arn, "tags": tags::listed(tags, "key", "value")});
+        Some(Tagging { service: "ecs", input })
     }
 
     fn update<'a>(

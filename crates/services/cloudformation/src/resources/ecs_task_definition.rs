@@ -6,9 +6,9 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::schema::{TAGS, to_api};
-use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, attributes, tags, text};
+use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, tags, text};
 use crate::door::{CallError, Door};
-use crate::stack::{Request, Resource, Sighting};
+use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct TaskDefinition;
 
@@ -93,6 +93,11 @@ impl ResourceType for TaskDefinition {
             let answer = call(door, "RegisterTaskDefinition", definition.into()).await?;
             Ok(made(text(&answer, &["taskDefinition", "taskDefinitionArn"])))
         })
+    }
+
+    fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
+        let input = json!({"resourceArn": made.physical_id, "tags": tags::listed(tags, "key", "value")});
+        Some(Tagging { service: "ecs", input })
     }
 
     fn update<'a>(

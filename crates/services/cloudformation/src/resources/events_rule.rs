@@ -6,11 +6,11 @@ use types::Arn;
 
 use super::schema::TAGS;
 use super::{
-    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, attributes, input, tags,
-    text,
+    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
+    input, tags, text,
 };
 use crate::door::{CallError, Door};
-use crate::stack::{Request, Resource, Sighting};
+use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct Rule;
 
@@ -137,6 +137,12 @@ impl ResourceType for Rule {
                 .map_err(|failure| failure.leaving(left))?;
             Ok(made(door, &request.properties, &request.name))
         })
+    }
+
+    fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
+        let arn = made.attributes.get("Arn");
+        let input = json!({"ResourceARN": arn, "Tags": tags::listed(tags, "Key", "Value")});
+        Some(Tagging { service: "events", input })
     }
 
     fn update<'a>(

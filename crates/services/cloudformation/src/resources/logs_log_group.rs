@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use types::Arn;
 
 use super::schema::TAGS;
-use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, attributes, input, tags, text};
+use super::{
+    Deletion, Failure, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, input, tags, text,
+};
 use crate::door::{CallError, Door};
-use crate::stack::{Request, Resource, Sighting};
+use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct LogGroup;
 
@@ -76,6 +78,11 @@ impl ResourceType for LogGroup {
             }
             Ok(made(door, &request.name))
         })
+    }
+
+    fn tagging(&self, door: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
+        let input = json!({"resourceArn": arn(door, &made.physical_id), "tags": tags::mapped(tags)});
+        Some(Tagging { service: "logs", input })
     }
 
     fn update<'a>(

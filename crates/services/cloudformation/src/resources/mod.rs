@@ -19,9 +19,10 @@ use serde_json::{Map, Value};
 
 pub use failure::{Failure, HandlerErrorCode};
 pub use schema::{Kind, Property, conform};
+pub use tags::of_cloudformation;
 
 use crate::door::Door;
-use crate::stack::{Request, Resource, Sighting};
+use crate::stack::{Request, Resource, Sighting, Tag};
 
 /// A type of resources.
 ///
@@ -63,6 +64,11 @@ pub trait ResourceType: Send + Sync {
         resumed: bool,
     ) -> BoxFuture<'a, Result<Made, Failure>>;
 
+    /// The call that puts CloudFormation's own tags on it; `None` where AWS does not put any.
+    fn tagging(&self, _: &Door, _: &Made, _: &[Tag]) -> Option<Tagging> {
+        None
+    }
+
     /// Changes it from what `current` says to what `request` says, in place.
     ///
     /// # Errors
@@ -92,6 +98,15 @@ pub struct Made {
     pub physical_id: String,
     /// What `Fn::GetAtt` gives.
     pub attributes: Map<String, Value>,
+}
+
+/// A call of TagResource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tagging {
+    /// The service, such as `ecs`.
+    pub service: &'static str,
+    /// Resource and tags, as the service takes them.
+    pub input: Value,
 }
 
 /// How far a deletion is.

@@ -6,11 +6,11 @@ use types::Arn;
 
 use super::schema::{TAGS, to_api};
 use super::{
-    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, attributes, input, tags,
-    text,
+    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
+    input, tags, text,
 };
 use crate::door::{CallError, Door};
-use crate::stack::{Request, Resource, Sighting};
+use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct StateMachine;
 
@@ -108,6 +108,11 @@ impl ResourceType for StateMachine {
             };
             Ok(made(arn, &request.name, "INITIAL"))
         })
+    }
+
+    fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
+        let input = json!({"resourceArn": made.physical_id, "tags": tags::listed(tags, "key", "value")});
+        Some(Tagging { service: "states", input })
     }
 
     fn update<'a>(

@@ -2,7 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::stack::{Request, Tag};
+use crate::stack::{Request, Stack, Tag};
+
+/// The tags that CloudFormation itself puts on a stack's resource.
+pub fn of_cloudformation(stack: &Stack, logical_id: &str) -> Vec<Tag> {
+    let tag =
+        |key: &str, value: &str| Tag { key: format!("aws:cloudformation:{key}"), value: value.to_owned() };
+    vec![tag("stack-name", &stack.name), tag("stack-id", &stack.arn()), tag("logical-id", logical_id)]
+}
 
 /// The tags of a resource: its own win over the stack's.
 pub(super) fn merged(request: &Request) -> Vec<Tag> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use api::model::{Operation, Protocol, ServiceModel, Shape};
-use api::{AwsError, Context, Service};
+use api::{AwsError, Context, Principal, Service};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -25,6 +25,8 @@ pub struct World {
     pub clusters: BTreeMap<String, Value>,
     /// Task definitions by ARN; `true` where active.
     pub revisions: BTreeMap<String, (Value, bool)>,
+    /// The tags that CloudFormation itself has put on resources, by service and ARN.
+    pub marks: BTreeMap<String, Value>,
     /// Operations that fail from now on, with what.
     pub failing: BTreeMap<String, AwsError>,
     /// The machine dies at the call of this number, counted from 0, before or after it takes effect.
@@ -185,11 +187,13 @@ impl Service for Fake {
 
     fn serve<'a>(
         &'a self,
-        _: &'a Context,
+        cx: &'a Context,
         operation: &'a str,
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
         Box::pin(async move {
+            let marks = operation == "TagResource"
+                && cx.principal == Principal::service("cloudformation.amazonaws.com");
             let (dies, answer) = {
                 let mut world = self.account.world.lock().unwrap();
                 let number = world.count;
@@ -197,6 +201,8 @@ impl Service for Fake {
                 let dies = world.dies_at.filter(|(at, _)| *at == number).map(|(_, after)| after);
                 if dies == Some(false) {
                     (dies, Ok(Value::Null))
+                } else if marks {
+                    (dies, Ok(world.mark(self.name(), &input)))
                 } else {
                     (dies, world.serve(self.name(), operation, &input))
                 }
@@ -215,6 +221,15 @@ fn text<'v>(input: &'v Value, name: &str) -> &'v str {
 }
 
 impl World {
+    fn mark(&mut self, service: &str, input: &Value) -> Value {
+        let (arn, tags) = match service {
+            "events" => (text(input, "ResourceARN"), &input["Tags"]),
+            _ => (text(input, "resourceArn"), &input["tags"]),
+        };
+        self.marks.insert(format!("{service} {arn}"), tags.clone());
+        json!({})
+    }
+
     fn serve(&mut self, service: &str, operation: &str, input: &Value) -> Result<Value, AwsError> {
         let reading = ["Get", "Describe", "List"].iter().any(|verb| operation.starts_with(verb));
         if !reading {

@@ -53,6 +53,46 @@ async fn a_stack_is_made_in_the_order_of_its_references() {
     assert_eq!(exports["Exports"][0]["Name"], "machine");
 }
 
+/// Not on IAM's.
+#[tokio::test]
+async fn resources_tell_by_their_tags_whose_they_are() {
+    let process = Process::new();
+    let stack = process.create(SCHEDULED).await;
+    assert_eq!(process.run(&stack).await, "CREATE_COMPLETE");
+    let prefix = |service: &str| format!("{service} arn:aws:{service}:us-east-1:111111111111:");
+    let tags = |id: &str, key: &str, value: &str| {
+        json!([
+            {key: "aws:cloudformation:stack-name", value: "s"},
+            {key: "aws:cloudformation:stack-id", value: stack},
+            {key: "aws:cloudformation:logical-id", value: id},
+        ])
+    };
+    let group = json!({
+        "aws:cloudformation:stack-name": "s",
+        "aws:cloudformation:stack-id": stack,
+        "aws:cloudformation:logical-id": "Group",
+    });
+    let expected = [
+        (format!("{}rule/rule", prefix("events")), tags("Rule", "Key", "Value")),
+        (format!("{}log-group:my/loggroup", prefix("logs")), group),
+        (format!("{}stateMachine:machine", prefix("states")), tags("Machine", "key", "value")),
+    ];
+    process.machine.account.change(|world| assert_eq!(world.marks, expected.into()));
+}
+
+#[tokio::test]
+async fn task_definitions_and_clusters_have_them_too() {
+    let process = Process::new();
+    let stack = process.create(TASKS).await;
+    assert_eq!(process.run(&stack).await, "CREATE_COMPLETE");
+    process.machine.account.change(|world| {
+        for (arn, id) in [("cluster/cluster", "Cluster"), ("task-definition/family:1", "Task")] {
+            let tags = &world.marks[&format!("ecs arn:aws:ecs:us-east-1:111111111111:{arn}")];
+            assert_eq!(tags[2], json!({"key": "aws:cloudformation:logical-id", "value": id}));
+        }
+    });
+}
+
 #[tokio::test]
 async fn texts_become_what_the_services_take() {
     let process = Process::new();

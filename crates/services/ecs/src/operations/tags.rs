@@ -27,7 +27,10 @@ impl Ecs {
         cx: &Context,
         input: TagResourceInput,
     ) -> Result<TagResourceOutput, Error> {
-        let added = tag::parse(Some(&input.tags))?;
+        let added = match cx.principal.may_change_reserved_tags() {
+            true => tag::parse_any(Some(&input.tags))?,
+            false => tag::parse(Some(&input.tags))?,
+        };
         let resource = Tagged::parse(cx, &input.resource_arn)?;
         self.change_tags(cx, &resource, |tags| tags.extend(added.clone())).await?;
         Ok(TagResourceOutput {})
@@ -39,6 +42,9 @@ impl Ecs {
         cx: &Context,
         input: UntagResourceInput,
     ) -> Result<UntagResourceOutput, Error> {
+        if !cx.principal.may_change_reserved_tags() {
+            tag::check_keys(input.tag_keys.iter())?;
+        }
         let resource = Tagged::parse(cx, &input.resource_arn)?;
         self.change_tags(cx, &resource, |tags| tags.retain(|key, _| !input.tag_keys.contains(key))).await?;
         Ok(UntagResourceOutput {})

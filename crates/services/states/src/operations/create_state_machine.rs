@@ -46,7 +46,7 @@ pub(super) async fn create(
         update_date: cx.now,
     };
     let mut tags = Tags::new();
-    tags::merge(&arn, &mut tags, input.tags.unwrap_or_default())?;
+    tags::merge(&cx.principal, &arn, &mut tags, input.tags.unwrap_or_default())?;
 
     let machines = &operations.machines;
     let change = machines.change().await;

@@ -1,6 +1,6 @@
 //! `TagResource`, `UntagResource`, `ListTagsForResource`.
 
-use api::Context;
+use api::{Context, Principal};
 use store::Batch;
 
 use super::Operations;
@@ -21,7 +21,7 @@ pub(super) async fn tag(
 ) -> Result<shapes::TagResourceOutput, Error> {
     let change = operations.machines.change().await;
     let mut record = resource(operations, cx, &input.resource_arn)?;
-    merge(&input.resource_arn, &mut record.tags, input.tags)?;
+    merge(&cx.principal, &input.resource_arn, &mut record.tags, input.tags)?;
     put(operations, &change, record).await?;
     Ok(shapes::TagResourceOutput {})
 }
@@ -33,6 +33,9 @@ pub(super) async fn untag(
 ) -> Result<shapes::UntagResourceOutput, Error> {
     let change = operations.machines.change().await;
     let mut record = resource(operations, cx, &input.resource_arn)?;
+    if !cx.principal.may_change_reserved_tags() && input.tag_keys.iter().any(|key| is_reserved(key)) {
+        return Err(Error::ReservedTag);
+    }
     record.tags.retain(|(key, _)| !input.tag_keys.contains(key));
     put(operations, &change, record).await?;
     Ok(shapes::UntagResourceOutput {})
@@ -49,10 +52,10 @@ pub(super) async fn list(
 }
 
 /// Sets tags: a key that is there gets the new value.
-pub(super) fn merge(arn: &str, tags: &mut Tags, new: Vec<Tag>) -> Result<(), Error> {
+pub(super) fn merge(principal: &Principal, arn: &str, tags: &mut Tags, new: Vec<Tag>) -> Result<(), Error> {
     for tag in new {
         let (key, value) = (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
-        if key.to_ascii_lowercase().starts_with("aws:") {
+        if is_reserved(&key) && !principal.may_change_reserved_tags() {
             return Err(Error::ReservedTag);
         }
         match tags.iter_mut().find(|(present, _)| *present == key) {
@@ -60,7 +63,13 @@ pub(super) fn merge(arn: &str, tags: &mut Tags, new: Vec<Tag>) -> Result<(), Err
             None => tags.push((key, value)),
         }
     }
-    if tags.len() > TAGS { Err(Error::TooManyTags(arn.to_owned())) } else { Ok(()) }
+    let count = tags.iter().filter(|(key, _)| !is_reserved(key)).count();
+    if count > TAGS { Err(Error::TooManyTags(arn.to_owned())) } else { Ok(()) }
+}
+
+/// Whether a key is kept for AWS's own services. Tags with such keys do not count.
+fn is_reserved(key: &str) -> bool {
+    key.to_ascii_lowercase().starts_with("aws:")
 }
 
 fn resource(operations: &Operations, cx: &Context, arn: &str) -> Result<StateMachineRecord, Error> {

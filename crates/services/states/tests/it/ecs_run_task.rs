@@ -195,12 +195,14 @@ async fn parameters_of_the_wrong_type_cannot_be_used() {
     let described = process.describe(&execution).await;
     assert_eq!(described["error"], "States.Runtime");
     let cause = described["cause"].as_str().unwrap();
-    assert!(
-        cause.ends_with(
-            "could not be used to start the Task: [The value for the field 'Command' must be a LIST]"
-        ),
-        "{cause}"
-    );
+    let start =
+        "An error occurred while executing the state 'T' (entered at the event id #2). The Parameters '{\"";
+    let end = "' could not be used to start the Task: [The value for the field 'Command' must be a LIST]";
+    assert!(cause.starts_with(start) && cause.ends_with(end), "{cause}");
+    let history = process.call("GetExecutionHistory", json!({"executionArn": execution})).await.unwrap();
+    let types: Vec<&str> =
+        history["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["ExecutionStarted", "TaskStateEntered", "ExecutionFailed"]);
     assert_eq!(world.ecs.calls(), []);
 }
 

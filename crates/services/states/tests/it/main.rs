@@ -6,5 +6,7 @@ mod conformance;
 mod crashes;
 mod ecs_run_task;
 mod executions;
+mod parameters;
 mod refusals;
+mod reserved_tags;
 mod world;
