@@ -6,5 +6,6 @@ mod conformance;
 mod crashes;
 mod ecs_run_task;
 mod executions;
+mod express;
 mod refusals;
 mod world;
