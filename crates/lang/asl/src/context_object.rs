@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 use types::Timestamp;
 
-use crate::definition::MachineKind;
 use crate::execution::ExecutionSpec;
 use crate::payload::Payload;
 
@@ -68,9 +67,7 @@ impl ContextObject<'_> {
         execution.insert("StartTime".to_owned(), self.spec.start_time.to_iso_millis().into());
         execution.insert("Name".to_owned(), self.spec.name.as_str().into());
         execution.insert("RoleArn".to_owned(), self.spec.role_arn.as_ref().into());
-        if self.spec.kind == MachineKind::Standard {
-            execution.insert("RedriveCount".to_owned(), self.spec.redrive_count.into());
-        }
+        execution.insert("RedriveCount".to_owned(), self.spec.redrive_count.into());
         Value::Object(execution)
     }
 

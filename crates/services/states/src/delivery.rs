@@ -13,7 +13,7 @@ use types::{AccountId, Region, Timestamp};
 
 use crate::Error;
 use crate::limits::{LOG_BYTES, LOG_EVENTS};
-use crate::name::ExecutionArn;
+use crate::name;
 use crate::plan::LogEntry;
 use crate::tables;
 
@@ -108,11 +108,10 @@ impl Delivery {
     /// Delivers an entry of the queue `tables::STATUS_CHANGE`.
     pub(crate) async fn status_change(&self, timer: Timer) -> Result<(), Error> {
         let mut batch = Batch::new();
-        let place = timer.key.rsplit_once('#').and_then(|(execution, _)| ExecutionArn::parse(execution).ok());
+        let place = timer.key.rsplit_once('#').and_then(|(execution, _)| name::place(execution).ok());
         match (place, serde_json::from_slice::<Value>(&timer.payload)) {
             (Some(place), Ok(entry)) => {
                 let input = json!({"Entries": [entry]});
-                let place = (place.region, place.account);
                 let answer = self.call(STATES, place, "events", "PutEvents", input).await;
                 self.settle(&mut batch, tables::STATUS_CHANGE, &timer, answer.as_ref().err());
             }
@@ -167,10 +166,10 @@ impl Delivery {
 fn log_entry(timer: &Timer) -> Option<(Stream, LogEntry)> {
     let entry: LogEntry = serde_json::from_slice(&timer.payload).ok()?;
     let (execution, _) = timer.key.rsplit_once('#')?;
-    let place = ExecutionArn::parse(execution).ok()?;
+    let (region, account) = name::place(execution).ok()?;
     let stream = Stream {
-        region: place.region.as_str().to_owned(),
-        account: place.account.as_str().to_owned(),
+        region: region.as_str().to_owned(),
+        account: account.as_str().to_owned(),
         log_group: entry.log_group.clone(),
         log_stream: entry.log_stream.clone(),
     };

@@ -10,13 +10,12 @@ use api::Dispatcher;
 use asl::{Pattern, TaskId, Wake};
 use serde_json::Value;
 use store::{Batch, Collection, Store};
-use types::{AccountId, Region};
 
 use crate::Error;
 use crate::execution::Waiting;
-use crate::integrations::{self, Answer, Attempt, ecs_run_task};
-use crate::name::ExecutionArn;
-use crate::open_executions::{Called, OpenExecutions, Report};
+use crate::integrations::{self, Answer, Attempt, Called, ecs_run_task};
+use crate::name;
+use crate::open_executions::{OpenExecutions, Report};
 use crate::plan::{self, Cancellation, Job, Work};
 use crate::tables;
 
@@ -56,7 +55,7 @@ impl Effects {
         let Some(called) = self.open.call(execution, task).await else {
             return self.submit(always).await;
         };
-        let answer = integrations::invoke(&self.attempt(execution, &called)).await;
+        let answer = integrations::invoke(&called.attempt(&self.dispatcher, execution)).await;
         let mut if_open = Batch::new();
         if let (Answer::Submitted { output }, Pattern::Sync) = (&answer, called.task.resource.pattern()) {
             self.expect(&mut if_open, execution, task, output);
@@ -81,7 +80,7 @@ impl Effects {
         let Some(submitted) = called.task.submitted.clone().filter(|_| is_job(&called)) else {
             return self.submit(done).await;
         };
-        match ecs_run_task::inspect(&self.attempt(execution, &called), submitted.value()).await {
+        match ecs_run_task::inspect(&called.attempt(&self.dispatcher, execution), submitted.value()).await {
             Ok(Some(answer)) => {
                 for (ecs_task, _) in ecs_run_task::tasks(submitted.value()) {
                     self.waiting.delete(&mut done, ecs_task);
@@ -99,15 +98,15 @@ impl Effects {
     }
 
     async fn cancel(&self, key: &str, job: &Job, cancellation: &Cancellation) -> Result<(), Error> {
-        let place = ExecutionArn::parse(&job.execution)?;
+        let (region, account) = name::place(&job.execution)?;
         let attempt = Attempt {
             dispatcher: &self.dispatcher,
             execution: &job.execution,
             task: job.task,
             seed: cancellation.seed,
             role_arn: &cancellation.role_arn,
-            region: &place.region,
-            account: &place.account,
+            region: &region,
+            account: &account,
             resource: &cancellation.resource,
             parameters: &cancellation.parameters,
         };
@@ -147,21 +146,6 @@ impl Effects {
         self.open.wake_durably(&execution, report).await
     }
 
-    fn attempt<'a>(&'a self, execution: &'a str, called: &'a Called) -> Attempt<'a> {
-        let (region, account): (&Region, &AccountId) = (&called.region, &called.account);
-        Attempt {
-            dispatcher: &self.dispatcher,
-            execution,
-            task: called.task.task,
-            seed: called.seed,
-            role_arn: &called.role_arn,
-            region,
-            account,
-            resource: &called.task.resource,
-            parameters: called.task.parameters.value(),
-        }
-    }
-
     async fn submit(&self, batch: Batch) -> Result<(), Error> {
         if !batch.is_empty() {
             self.store.submit(batch).durable().await?;
@@ -174,7 +158,8 @@ fn is_job(called: &Called) -> bool {
     called.task.resource.pattern() == Pattern::Sync
 }
 
-fn wake(task: TaskId, answer: Answer) -> Wake {
+/// What an execution is told of a service's answer.
+pub(crate) fn wake(task: TaskId, answer: Answer) -> Wake {
     match answer {
         Answer::Submitted { output } => Wake::TaskSubmitted { task, output },
         Answer::Succeeded(output) => Wake::TaskSucceeded { task, output },

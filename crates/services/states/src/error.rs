@@ -43,8 +43,8 @@ pub enum Error {
          state machine can be created."
     )]
     StateMachineLimitExceeded,
-    #[error("Runwright does not run state machines of type EXPRESS yet; create it with type STANDARD.")]
-    ExpressNotServed,
+    #[error("This operation is not supported by this type of state machine")]
+    StateMachineTypeNotSupported,
     #[error(
         "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
     )]
@@ -107,7 +107,7 @@ impl Error {
             Self::StateMachineDoesNotExist(_) => "StateMachineDoesNotExist",
             Self::StateMachineDeleting(_) => "StateMachineDeleting",
             Self::StateMachineLimitExceeded => "StateMachineLimitExceeded",
-            Self::ExpressNotServed => "StateMachineTypeNotSupported",
+            Self::StateMachineTypeNotSupported => "StateMachineTypeNotSupported",
             Self::NothingToUpdate => "MissingRequiredParameter",
             Self::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",
             Self::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",

@@ -1,9 +1,10 @@
 //! AWS Step Functions: state machines, their executions, and what those call.
 //!
 //! The language is `asl`, which is pure. Here is everything around it: the API (`operations`), the executions that run
-//! (`open_executions`), the queues that keep them going (`runner`) and the services that their tasks call
+//! (`open_executions`, and `synchronous` for those whose caller waits), the queues that keep them going (`runner`) and the services that their tasks call
 //! (`integrations`). A step is kept in one batch with everything that follows from it, and only then done.
 
+mod begin;
 mod delivery;
 mod effects;
 mod error;
@@ -22,6 +23,7 @@ mod plan;
 mod runner;
 mod state_machine;
 mod status_change;
+mod synchronous;
 mod tables;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +43,7 @@ use operations::Operations;
 use operations::deletion::Deletion;
 use runner::Runner;
 use state_machine::StateMachines;
+use synchronous::Synchronous;
 
 /// How the service is run.
 #[derive(Clone, Debug)]
@@ -82,6 +85,8 @@ impl States {
             open: Arc::clone(&open),
             records: records.clone(),
         };
+        let synchronous =
+            Arc::new(Synchronous::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&machines)));
         let runner = Runner {
             store: Arc::clone(&store),
             clock: dispatcher.clock().clone(),
@@ -90,7 +95,7 @@ impl States {
             delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
             deletion: Arc::new(deletion),
         };
-        let operations = Operations { store, machines, open, records };
+        let operations = Operations { store, machines, open, synchronous, records };
         Self { config, operations, effects, runner, background: Mutex::default() }
     }
 
@@ -109,6 +114,7 @@ impl States {
     /// Stops the consumers. The door holds the service and the service the door, so that nobody drops either.
     pub fn stop(&self) {
         self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.operations.synchronous.stop();
     }
 }
 

@@ -59,7 +59,20 @@ impl ExecutionArn {
     }
 }
 
-/// Checks that `text` is an execution's ARN in the region and account of `cx`.
+/// Where an execution of either type runs, and whose it is.
+///
+/// # Errors
+/// [`Error::ArnPrefix`] and [`Error::ArnResourceType`].
+pub(crate) fn place(execution: &str) -> Result<(Region, AccountId), Error> {
+    let arn = parse(execution)?;
+    match arn.resource.split_once(':') {
+        Some(("execution" | "express", _)) => Ok((Region::new(arn.region), AccountId::new(arn.account))),
+        Some((kind, _)) => Err(Error::ArnResourceType(kind.to_owned())),
+        None => Err(Error::ArnResourceType(arn.resource)),
+    }
+}
+
+/// Checks that `text` is a standard execution's ARN in the region and account of `cx`.
 ///
 /// # Errors
 /// As [`ExecutionArn::parse`]; [`Error::ExecutionDoesNotExist`] where it belongs elsewhere.
@@ -88,7 +101,12 @@ pub(crate) fn check_state_machine_arn(cx: &Context, text: &str) -> Result<(), Er
     Ok(())
 }
 
-/// The ARN of the execution `name` of the machine with the ARN `machine`.
+/// The ARN of one run, named `name`, of the express machine with the ARN `machine`: names may repeat, `run` may not.
+pub(crate) fn express_arn(machine: &str, name: &str, run: &str) -> String {
+    format!("{}:{name}:{run}", machine.replacen(":stateMachine:", ":express:", 1))
+}
+
+/// The ARN of the standard execution `name` of the machine with the ARN `machine`.
 pub(crate) fn execution_arn(machine: &str, name: &str) -> String {
     format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1))
 }
@@ -143,9 +161,16 @@ mod tests {
         assert_eq!(text, "arn:aws:states:us-east-1:000000000000:execution:m:e");
         let arn = ExecutionArn::parse(&text).unwrap();
         assert_eq!((arn.machine_name.as_str(), arn.name.as_str()), ("m", "e"));
-        let express = "arn:aws:states:us-east-1:000000000000:express:m:e:u";
+    }
+
+    #[test]
+    fn express_arns_are_where_their_machine_is_and_cannot_be_asked_about() {
+        let express = express_arn("arn:aws:states:us-east-1:000000000000:stateMachine:m", "e", "u");
+        assert_eq!(express, "arn:aws:states:us-east-1:000000000000:express:m:e:u");
+        let (region, account) = place(&express).unwrap();
+        assert_eq!((region.as_str(), account.as_str()), ("us-east-1", "000000000000"));
         assert_eq!(
-            ExecutionArn::parse(express).unwrap_err().to_string(),
+            ExecutionArn::parse(&express).unwrap_err().to_string(),
             "Invalid Arn: 'Resource type not valid in this context: express'"
         );
     }

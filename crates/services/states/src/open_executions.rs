@@ -10,17 +10,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Dispatcher;
-use asl::{Effect, Execution, ExecutionSpec, OpenTask, Status, TaskId, Wake};
+use asl::{Effect, Execution, MachineKind, OpenTask, Status, TaskId, Wake};
 use futures_util::lock::Mutex as Lock;
 use store::{Batch, Collection, Range, Store, Ticket};
-use types::{AccountId, Region, Timestamp};
+use types::Timestamp;
 
 use crate::Error;
+use crate::begin::Begin;
 use crate::execution::{ExecutionRecord, ExecutionStatus};
+use crate::integrations::Called;
 use crate::limits::OPEN_EXECUTIONS;
-use crate::name::{ExecutionArn, execution_arn};
+use crate::name::execution_arn;
 use crate::plan::{self, Facts, Step};
-use crate::state_machine::{Compiled, StateMachineStatus, StateMachines};
+use crate::state_machine::{Compiled, StateMachines};
 use crate::tables;
 
 /// All open executions.
@@ -47,24 +49,6 @@ struct Open {
     called: HashSet<TaskId>,
     /// Roles of open tasks that have their own.
     credentials: HashMap<TaskId, String>,
-}
-
-/// A request to start an execution, checked.
-pub(crate) struct Begin {
-    pub(crate) state_machine_arn: String,
-    /// A random name where there is none.
-    pub(crate) name: Option<String>,
-    pub(crate) input: String,
-    pub(crate) trace_header: Option<String>,
-}
-
-/// What is known of the task whose service is to be called.
-pub(crate) struct Called {
-    pub(crate) task: OpenTask,
-    pub(crate) role_arn: String,
-    pub(crate) seed: u64,
-    pub(crate) region: Region,
-    pub(crate) account: AccountId,
 }
 
 /// A submitted batch.
@@ -111,8 +95,7 @@ impl OpenExecutions {
     /// [`Error::ExecutionAlreadyExists`], [`Error::StateMachineDoesNotExist`], [`Error::StateMachineDeleting`],
     /// [`Error::ExecutionLimitExceeded`], [`Error::Store`].
     pub(crate) async fn start(&self, begin: Begin) -> Result<(String, Timestamp), Error> {
-        let name = begin.name.clone().unwrap_or_else(api::ids::uuid);
-        let arn = execution_arn(&begin.state_machine_arn, &name);
+        let (name, arn) = begin.identify();
         // The slot is there before the look at the machine: whoever deletes the machine finds it.
         let slot = self.slot_or_new(&arn)?;
         let mut open = slot.lock().await;
@@ -139,13 +122,9 @@ impl OpenExecutions {
     }
 
     async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
-        let machine = &begin.state_machine_arn;
-        let record =
-            self.machines.get(machine).ok_or_else(|| Error::StateMachineDoesNotExist(machine.clone()))?;
-        if record.status == StateMachineStatus::Deleting {
-            return Err(Error::StateMachineDeleting(machine.clone()));
-        }
-        if begin.name.is_some() && self.records.get(arn).await?.is_some() {
+        let record = self.machines.startable(&begin.state_machine_arn, begin.kind)?;
+        let is_unique = begin.kind == MachineKind::Express || begin.name.is_none();
+        if !is_unique && self.records.get(arn).await?.is_some() {
             return Err(Error::ExecutionAlreadyExists(arn.to_owned()));
         }
         let compiled = self.machines.compiled(&record.revision).await?;
@@ -166,27 +145,12 @@ impl OpenExecutions {
         begin: Begin,
         compiled: Arc<Compiled>,
     ) -> Result<Open, Error> {
-        let place = ExecutionArn::parse(arn)?;
         let start_date = self.now();
-        let revision = &compiled.revision;
-        let spec = ExecutionSpec {
-            arn: arn.to_owned(),
-            name: name.clone(),
-            state_machine_arn: begin.state_machine_arn.clone(),
-            state_machine_name: revision.state_machine_name.clone(),
-            role_arn: revision.role_arn.as_str().into(),
-            region: place.region.as_str().into(),
-            account: place.account.to_string(),
-            input: begin.input.into(),
-            start_time: start_date,
-            seed: api::ids::seed(),
-            kind: revision.kind,
-            redrive_count: 0,
-        };
+        let spec = begin.spec(arn, &name, &compiled.revision, start_date)?;
         let record = ExecutionRecord {
             state_machine_arn: begin.state_machine_arn,
             name,
-            revision: revision.key.clone(),
+            revision: compiled.revision.key.clone(),
             status: ExecutionStatus::Running,
             start_date,
             stop_date: None,
@@ -267,18 +231,11 @@ impl OpenExecutions {
         let slot = self.slot(arn)?;
         let open = slot.lock().await;
         let open = open.as_ref()?;
-        let task = open.find(task)?.clone();
-        let spec = open.execution.spec();
-        Some(Called {
-            role_arn: task.credentials.clone().unwrap_or_else(|| spec.role_arn.to_string()),
-            task,
-            seed: spec.seed,
-            region: Region::new(spec.region.as_ref()),
-            account: AccountId::new(spec.account.as_str()),
-        })
+        let task = open.find(task)?;
+        Some(Called::new(open.execution.spec(), task))
     }
 
-    /// ARNs of the open executions of a state machine.
+    /// ARNs of the open standard executions of a state machine. Express ones outlive it.
     pub(crate) fn of_machine(&self, machine: &str) -> Vec<String> {
         let prefix = execution_arn(machine, "");
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -342,16 +299,16 @@ impl OpenExecutions {
         if !is_open {
             let stopped = history.last().map_or(now, |event| event.timestamp);
             if begins {
-                plan::open(&mut batch, &open.facts(arn, now), &open.record);
+                plan::open(&mut batch, &open.facts(now), &open.record);
             }
             open.record = open.record.closed(&status, stopped);
-            plan::close(&mut batch, &open.facts(arn, now), &open.record, &status);
+            plan::close(&mut batch, &open.facts(now), &open.record, &status);
         } else if begins {
-            plan::open(&mut batch, &open.facts(arn, now), &open.record);
+            plan::open(&mut batch, &open.facts(now), &open.record);
         }
         let over = tasks_over(&effects);
         let step = Step { history: &history, changes, effects, status: &status };
-        plan::keep(&mut batch, &open.facts(arn, now), step);
+        plan::keep(&mut batch, &open.facts(now), step);
         for task in ended.into_iter().chain(over) {
             open.called.remove(&task);
             open.credentials.remove(&task);
@@ -451,14 +408,9 @@ impl Open {
         }
     }
 
-    fn facts<'a>(&'a self, arn: &'a str, now: Timestamp) -> Facts<'a> {
-        let spec = self.execution.spec();
+    fn facts(&self, now: Timestamp) -> Facts<'_> {
         Facts {
-            arn,
-            machine_name: &spec.state_machine_name,
-            role_arn: &spec.role_arn,
-            input: &spec.input,
-            seed: spec.seed,
+            spec: self.execution.spec(),
             logging: &self.compiled.revision.logging,
             called: &self.called,
             credentials: &self.credentials,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use asl::{Changes, Effect, HistoryEvent, Pattern, Resource, Status, TaskId};
+use asl::{Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Pattern, Resource, Status, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Batch;
@@ -17,17 +17,24 @@ use crate::tables;
 
 /// What a plan depends on besides the step itself.
 pub(crate) struct Facts<'a> {
-    pub(crate) arn: &'a str,
-    pub(crate) machine_name: &'a str,
-    pub(crate) role_arn: &'a str,
-    pub(crate) input: &'a str,
-    pub(crate) seed: u64,
+    pub(crate) spec: &'a ExecutionSpec,
     pub(crate) logging: &'a Logging,
     /// Tasks whose service has been called, or may have been.
     pub(crate) called: &'a HashSet<TaskId>,
     /// Roles of tasks that have their own.
     pub(crate) credentials: &'a HashMap<TaskId, String>,
     pub(crate) now: Timestamp,
+}
+
+impl Facts<'_> {
+    fn arn(&self) -> &str {
+        &self.spec.arn
+    }
+
+    /// Whether what happens is kept for those who ask: it is of standard executions only.
+    fn is_told(&self) -> bool {
+        self.spec.kind == MachineKind::Standard
+    }
 }
 
 /// What a step did.
@@ -87,45 +94,52 @@ pub(crate) enum Forget {
 /// Adds to `batch` everything that the step did: state, history, timers, effects, log messages.
 pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
     let Step { history, changes, effects, status } = step;
-    keep_state(batch, facts.arn, changes, status);
-    let log = tables::history(facts.arn);
-    for event in history {
+    keep_state(batch, facts.arn(), changes, status);
+    let log = tables::history(facts.arn());
+    for event in history.iter().filter(|_| facts.is_told()) {
         batch.append(log.clone(), event.id, event.timestamp, json(event));
     }
     for effect in effects {
         keep_effect(batch, facts, effect);
     }
-    keep_messages(batch, facts, history);
+    keep_messages(batch, facts.spec, facts.logging, history, facts.now);
 }
 
 /// Adds to `batch` the record of an execution that begins.
 pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord) {
-    batch.require_absent(tables::EXECUTIONS, facts.arn);
+    batch.require_absent(tables::EXECUTIONS, facts.arn());
     keep_record(batch, facts, record, &Status::Running);
 }
 
-/// Adds to `batch` the record of an execution that has ended.
+/// Adds to `batch` the record of an execution that has ended; nothing stays of an express one.
 pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
+    if !facts.is_told() {
+        batch.delete(tables::EXECUTIONS, facts.arn());
+        return;
+    }
     let running = crate::execution::ExecutionStatus::Running.as_str();
     batch.delete(
         tables::EXECUTIONS_BY_MACHINE,
         tables::by_machine(&record.state_machine_arn, running, record.order, &record.name),
     );
     keep_record(batch, facts, record, status);
-    let forget = Forget::Execution(facts.arn.to_owned());
-    batch.set_timer(tables::RETENTION, facts.arn, facts.now + HISTORY_RETENTION, json(&forget));
+    let forget = Forget::Execution(facts.arn().to_owned());
+    batch.set_timer(tables::RETENTION, facts.arn(), facts.now + HISTORY_RETENTION, json(&forget));
 }
 
 fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
     let state = record.status.as_str();
-    batch.put(tables::EXECUTIONS, facts.arn, json(record));
+    batch.put(tables::EXECUTIONS, facts.arn(), json(record));
+    if !facts.is_told() {
+        return;
+    }
     batch.put(
         tables::EXECUTIONS_BY_MACHINE,
         tables::by_machine(&record.state_machine_arn, state, record.order, &record.name),
         json(&record.listed()),
     );
-    let entry = status_change::entry(facts.arn, record, facts.input, status);
-    batch.set_timer(tables::STATUS_CHANGE, format!("{}#{state}", facts.arn), facts.now, json(&entry));
+    let entry = status_change::entry(facts.arn(), record, &facts.spec.input, status);
+    batch.set_timer(tables::STATUS_CHANGE, format!("{}#{state}", facts.arn()), facts.now, json(&entry));
 }
 
 fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, status: &Status) {
@@ -147,18 +161,18 @@ fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, status: &Status) {
 fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
     match effect {
         Effect::SetTimer { timer, due } => {
-            batch.set_timer(tables::WAKE, tables::timer(facts.arn, timer), due, Vec::new());
+            batch.set_timer(tables::WAKE, tables::timer(facts.arn(), timer), due, Vec::new());
         }
         Effect::ClearTimer { timer } => {
-            batch.clear_timer(tables::WAKE, tables::timer(facts.arn, timer));
+            batch.clear_timer(tables::WAKE, tables::timer(facts.arn(), timer));
         }
         Effect::Invoke { task, .. } => {
             let job = job(facts, task, Work::Invoke);
-            batch.set_timer(tables::EFFECT, tables::invocation(facts.arn, task), facts.now, json(&job));
+            batch.set_timer(tables::EFFECT, tables::invocation(facts.arn(), task), facts.now, json(&job));
         }
         Effect::CancelTask { task, resource, parameters, submitted } => {
-            batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn, task));
-            batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn, task));
+            batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
+            batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));
             for (ecs_task, _) in submitted.iter().flat_map(|output| ecs_run_task::tasks(output.value())) {
                 batch.delete(tables::ECS_TASKS, ecs_task);
             }
@@ -170,29 +184,39 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
                 resource,
                 parameters: parameters.value().clone(),
                 submitted: submitted.map(|output| output.value().clone()),
-                role_arn: facts.credentials.get(&task).map_or(facts.role_arn, String::as_str).to_owned(),
-                seed: facts.seed,
+                role_arn: facts
+                    .credentials
+                    .get(&task)
+                    .map_or(&*facts.spec.role_arn, String::as_str)
+                    .to_owned(),
+                seed: facts.spec.seed,
             };
             let job = job(facts, task, Work::Cancel(Box::new(cancellation)));
-            batch.set_timer(tables::EFFECT, tables::cancellation(facts.arn, task), facts.now, json(&job));
+            batch.set_timer(tables::EFFECT, tables::cancellation(facts.arn(), task), facts.now, json(&job));
         }
     }
 }
 
-fn keep_messages(batch: &mut Batch, facts: &Facts<'_>, history: &[HistoryEvent]) {
-    let (Some(log_group), Some(first)) = (facts.logging.log_group(), history.first()) else { return };
-    let messages = facts.logging.messages(facts.arn, history);
+/// Adds to `batch` the events that the machine's logging wants.
+pub(crate) fn keep_messages(
+    batch: &mut Batch,
+    spec: &ExecutionSpec,
+    logging: &Logging,
+    history: &[HistoryEvent],
+    now: Timestamp,
+) {
+    let (Some(log_group), Some(first)) = (logging.log_group(), history.first()) else { return };
+    let messages = logging.messages(&spec.arn, history);
     if messages.is_empty() {
         return;
     }
-    let machine_arn = facts.arn.rsplit_once(':').map_or(facts.arn, |(machine, _)| machine);
-    let log_stream = logging::stream(machine_arn, facts.machine_name, first.timestamp);
+    let log_stream = logging::stream(&spec.state_machine_arn, &spec.state_machine_name, first.timestamp);
     let entry = LogEntry { log_group, log_stream, messages };
-    batch.set_timer(tables::LOG, format!("{}#{:08}", facts.arn, first.id), facts.now, json(&entry));
+    batch.set_timer(tables::LOG, format!("{}#{:08}", spec.arn, first.id), now, json(&entry));
 }
 
 fn job(facts: &Facts<'_>, task: TaskId, work: Work) -> Job {
-    Job { execution: facts.arn.to_owned(), task, work }
+    Job { execution: facts.arn().to_owned(), task, work }
 }
 
 /// A value as JSON. What is kept here is plain data with text keys: writing it cannot fail.

@@ -39,6 +39,14 @@ pub(crate) enum StateMachineStatus {
     Deleting,
 }
 
+/// `type` of an answer.
+pub(crate) fn type_name(kind: MachineKind) -> &'static str {
+    match kind {
+        MachineKind::Standard => "STANDARD",
+        MachineKind::Express => "EXPRESS",
+    }
+}
+
 impl StateMachineStatus {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -120,6 +128,21 @@ impl StateMachines {
 
     pub(crate) fn get(&self, arn: &str) -> Option<StateMachineRecord> {
         self.read(|table| table.records.get(arn).cloned())
+    }
+
+    /// The machine, where executions of that type can be started.
+    ///
+    /// # Errors
+    /// [`Error::StateMachineDoesNotExist`]; [`Error::StateMachineDeleting`].
+    pub(crate) fn startable(&self, arn: &str, kind: MachineKind) -> Result<StateMachineRecord, Error> {
+        // A machine of another type has taken the place of the one that was asked for.
+        let record = self.get(arn).filter(|record| record.kind == kind);
+        match record.ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_owned()))? {
+            record if record.status == StateMachineStatus::Deleting => {
+                Err(Error::StateMachineDeleting(record.arn))
+            }
+            record => Ok(record),
+        }
     }
 
     pub(crate) fn count(&self) -> usize {

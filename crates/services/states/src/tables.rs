@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | table | [`STATE_MACHINES`] | ARN | [`crate::state_machine::StateMachineRecord`] | the state machine operations |
 //! | table | [`REVISIONS`] | UUID | [`crate::state_machine::Revision`] | the same |
-//! | table | [`EXECUTIONS`] | ARN | [`crate::execution::ExecutionRecord`] | start, end |
+//! | table | [`EXECUTIONS`] | ARN | [`crate::execution::ExecutionRecord`] | start, end; of express ones while they are open |
 //! | table | [`EXECUTIONS_BY_MACHINE`] | [`by_machine`] | [`crate::execution::Listed`] | start, end |
 //! | table | [`HEADS`] | execution ARN | head of an open execution | every step |
 //! | table | [`FRAMES`] | [`frame`] | one frame of an open execution | every step that touches it |

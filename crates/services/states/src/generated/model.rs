@@ -217,6 +217,25 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "StartSyncExecution",
+        action: "states:StartSyncExecution",
+        input: &SHAPE_START_SYNC_EXECUTION_INPUT,
+        output: &SHAPE_START_SYNC_EXECUTION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_INVALID_ARN,
+            &ERROR_INVALID_EXECUTION_INPUT,
+            &ERROR_INVALID_NAME,
+            &ERROR_STATE_MACHINE_DOES_NOT_EXIST,
+            &ERROR_STATE_MACHINE_DELETING,
+            &ERROR_STATE_MACHINE_TYPE_NOT_SUPPORTED,
+            &ERROR_KMS_ACCESS_DENIED_EXCEPTION,
+            &ERROR_KMS_INVALID_STATE_EXCEPTION,
+            &ERROR_KMS_THROTTLING_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "StopExecution",
         action: "states:StopExecution",
         input: &SHAPE_STOP_EXECUTION_INPUT,
@@ -329,6 +348,15 @@ static SHAPE_ASSIGNED_VARIABLES: Shape = Shape::map(
 );
 static SHAPE_ASSIGNED_VARIABLES_DETAILS: Shape =
     Shape::structure("AssignedVariablesDetails", &[Member::optional("truncated", &BOOLEAN)]);
+static SHAPE_BILLED_DURATION: Shape = Shape::integer("BilledDuration", Range::at_least(0));
+static SHAPE_BILLED_MEMORY_USED: Shape = Shape::integer("BilledMemoryUsed", Range::at_least(0));
+static SHAPE_BILLING_DETAILS: Shape = Shape::structure(
+    "BillingDetails",
+    &[
+        Member::optional("billedMemoryUsedInMB", &SHAPE_BILLED_MEMORY_USED),
+        Member::optional("billedDurationInMilliseconds", &SHAPE_BILLED_DURATION),
+    ],
+);
 static SHAPE_CLOUD_WATCH_EVENTS_EXECUTION_DATA_DETAILS: Shape =
     Shape::structure("CloudWatchEventsExecutionDataDetails", &[Member::optional("included", &BOOLEAN)]);
 static SHAPE_CLOUD_WATCH_LOGS_LOG_GROUP: Shape =
@@ -901,6 +929,35 @@ static SHAPE_START_EXECUTION_OUTPUT: Shape = Shape::structure(
     "StartExecutionOutput",
     &[Member::required("executionArn", &SHAPE_ARN), Member::required("startDate", &TIMESTAMP)],
 );
+static SHAPE_START_SYNC_EXECUTION_INPUT: Shape = Shape::structure(
+    "StartSyncExecutionInput",
+    &[
+        Member::required("stateMachineArn", &SHAPE_ARN),
+        Member::optional("name", &SHAPE_NAME),
+        Member::optional("input", &SHAPE_SENSITIVE_DATA),
+        Member::optional("traceHeader", &SHAPE_TRACE_HEADER),
+        Member::optional("includedData", &SHAPE_INCLUDED_DATA),
+    ],
+);
+static SHAPE_START_SYNC_EXECUTION_OUTPUT: Shape = Shape::structure(
+    "StartSyncExecutionOutput",
+    &[
+        Member::required("executionArn", &SHAPE_ARN),
+        Member::optional("stateMachineArn", &SHAPE_ARN),
+        Member::optional("name", &SHAPE_NAME),
+        Member::required("startDate", &TIMESTAMP),
+        Member::required("stopDate", &TIMESTAMP),
+        Member::required("status", &SHAPE_SYNC_EXECUTION_STATUS),
+        Member::optional("error", &SHAPE_SENSITIVE_ERROR),
+        Member::optional("cause", &SHAPE_SENSITIVE_CAUSE),
+        Member::optional("input", &SHAPE_SENSITIVE_DATA),
+        Member::optional("inputDetails", &SHAPE_CLOUD_WATCH_EVENTS_EXECUTION_DATA_DETAILS),
+        Member::optional("output", &SHAPE_SENSITIVE_DATA),
+        Member::optional("outputDetails", &SHAPE_CLOUD_WATCH_EVENTS_EXECUTION_DATA_DETAILS),
+        Member::optional("traceHeader", &SHAPE_TRACE_HEADER),
+        Member::optional("billingDetails", &SHAPE_BILLING_DETAILS),
+    ],
+);
 static SHAPE_STATE_ENTERED_EVENT_DETAILS: Shape = Shape::structure(
     "StateEnteredEventDetails",
     &[
@@ -975,6 +1032,8 @@ static SHAPE_STOP_EXECUTION_INPUT: Shape = Shape::structure(
 );
 static SHAPE_STOP_EXECUTION_OUTPUT: Shape =
     Shape::structure("StopExecutionOutput", &[Member::required("stopDate", &TIMESTAMP)]);
+static SHAPE_SYNC_EXECUTION_STATUS: Shape =
+    Shape::string("SyncExecutionStatus", Text::new().one_of(&["SUCCEEDED", "TIMED_OUT", "FAILED"]));
 static SHAPE_TAG: Shape = Shape::structure(
     "Tag",
     &[Member::optional("key", &SHAPE_TAG_KEY), Member::optional("value", &SHAPE_TAG_VALUE)],

@@ -112,6 +112,13 @@ pub trait Api: Send + Sync {
         input: types::StartExecutionInput,
     ) -> impl Future<Output = Result<types::StartExecutionOutput, Self::Error>> + Send;
 
+    /// Starts a Synchronous Express state machine execution.
+    fn start_sync_execution(
+        &self,
+        cx: &Context,
+        input: types::StartSyncExecutionInput,
+    ) -> impl Future<Output = Result<types::StartSyncExecutionOutput, Self::Error>> + Send;
+
     /// Stops an execution.
     fn stop_execution(
         &self,
@@ -177,6 +184,7 @@ pub async fn dispatch<A: Api>(
         "SendTaskHeartbeat" => encode(api.send_task_heartbeat(cx, decode(input)?).await),
         "SendTaskSuccess" => encode(api.send_task_success(cx, decode(input)?).await),
         "StartExecution" => encode(api.start_execution(cx, decode(input)?).await),
+        "StartSyncExecution" => encode(api.start_sync_execution(cx, decode(input)?).await),
         "StopExecution" => encode(api.stop_execution(cx, decode(input)?).await),
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),

@@ -98,6 +98,18 @@ pub struct AssignedVariablesDetails {
     pub truncated: Option<bool>,
 }
 
+/// An object that describes workflow billing details.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BillingDetails {
+    /// Billed memory consumption of your workflow, in MB.
+    #[serde(rename = "billedMemoryUsedInMB", skip_serializing_if = "Option::is_none")]
+    pub billed_memory_used_in_mb: Option<i64>,
+    /// Billed duration of your workflow, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billed_duration_in_milliseconds: Option<i64>,
+}
+
 /// Provides details about execution input or output.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -971,6 +983,71 @@ pub struct StartExecutionOutput {
     pub execution_arn: String,
     /// The date the execution is started.
     pub start_date: Timestamp,
+}
+
+/// Request of StartSyncExecution.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartSyncExecutionInput {
+    /// The Amazon Resource Name (ARN) of the state machine to execute.
+    pub state_machine_arn: String,
+    /// The name of the execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The string that contains the JSON input data for the execution, for example:
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Passes the X-Ray trace header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
+    /// If your state machine definition is encrypted with a KMS key, callers must have kms:Decrypt
+    /// permission to decrypt the definition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub included_data: Option<String>,
+}
+
+/// Answer of StartSyncExecution.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartSyncExecutionOutput {
+    /// The Amazon Resource Name (ARN) that identifies the execution.
+    pub execution_arn: String,
+    /// The Amazon Resource Name (ARN) that identifies the state machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_machine_arn: Option<String>,
+    /// The name of the execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The date the execution is started.
+    pub start_date: Timestamp,
+    /// If the execution has already ended, the date the execution stopped.
+    pub stop_date: Timestamp,
+    /// The current status of the execution.
+    pub status: String,
+    /// The error code of the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// A more detailed explanation of the cause of the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The string that contains the JSON input data of the execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// inputDetails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_details: Option<CloudWatchEventsExecutionDataDetails>,
+    /// The JSON output data of the execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// outputDetails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_details: Option<CloudWatchEventsExecutionDataDetails>,
+    /// The X-Ray trace header that was passed to the execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
+    /// An object that describes workflow billing details, including billed duration and memory use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing_details: Option<BillingDetails>,
 }
 
 /// Contains details about a state entered during an execution.

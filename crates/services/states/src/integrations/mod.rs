@@ -8,7 +8,9 @@ mod envelope;
 mod sdk_shape;
 
 use api::{AwsError, Call, Dispatcher, Principal};
-use asl::{ErrorName, Failure, FailurePhase, Resource, ResourceTarget, TaskFailure, TaskId};
+use asl::{
+    ErrorName, ExecutionSpec, Failure, FailurePhase, OpenTask, Resource, ResourceTarget, TaskFailure, TaskId,
+};
 use serde_json::Value;
 use types::{AccountId, Region};
 
@@ -26,6 +28,43 @@ pub(crate) struct Attempt<'a> {
     pub(crate) account: &'a AccountId,
     pub(crate) resource: &'a Resource,
     pub(crate) parameters: &'a Value,
+}
+
+/// What is known of the task whose service is to be called.
+pub(crate) struct Called {
+    pub(crate) task: OpenTask,
+    role_arn: String,
+    seed: u64,
+    region: Region,
+    account: AccountId,
+}
+
+impl Called {
+    /// A task of the execution with that spec.
+    pub(crate) fn new(spec: &ExecutionSpec, task: &OpenTask) -> Self {
+        Self {
+            role_arn: task.credentials.clone().unwrap_or_else(|| spec.role_arn.to_string()),
+            task: task.clone(),
+            seed: spec.seed,
+            region: Region::new(spec.region.as_ref()),
+            account: AccountId::new(spec.account.as_str()),
+        }
+    }
+
+    /// The task as integrations see it.
+    pub(crate) fn attempt<'a>(&'a self, dispatcher: &'a Dispatcher, execution: &'a str) -> Attempt<'a> {
+        Attempt {
+            dispatcher,
+            execution,
+            task: self.task.task,
+            seed: self.seed,
+            role_arn: &self.role_arn,
+            region: &self.region,
+            account: &self.account,
+            resource: &self.task.resource,
+            parameters: self.task.parameters.value(),
+        }
+    }
 }
 
 /// What a service made of a task.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use api::Context;
-use asl::MachineKind;
 use store::Batch;
 
 use super::Operations;
@@ -27,9 +26,6 @@ pub(super) async fn create(
     check_versions(input.publish, input.version_description.as_deref())?;
     let kind = kind(input.r#type.as_deref());
     let machine = compile(&input.definition, kind)?;
-    if kind == MachineKind::Express {
-        return Err(Error::ExpressNotServed);
-    }
     let encryption_named =
         check_served(input.tracing_configuration.as_ref(), input.encryption_configuration.as_ref())?;
     let arn = name::state_machine_arn(cx, &input.name);

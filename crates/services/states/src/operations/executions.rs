@@ -1,17 +1,18 @@
 //! `StartExecution`, `DescribeExecution`, `StopExecution`, `ListExecutions`.
 
 use api::Context;
-use asl::Wake;
+use asl::{MachineKind, Wake};
 use store::{Collection, Range, Slice};
 
 use super::Operations;
 use crate::Error;
+use crate::begin::Begin;
 use crate::execution::{ExecutionStatus, Listed};
 use crate::generated::types as shapes;
 use crate::json_text;
 use crate::limits::PAYLOAD_BYTES;
 use crate::name;
-use crate::open_executions::{Begin, Report};
+use crate::open_executions::Report;
 use crate::page;
 use crate::tables;
 
@@ -24,9 +25,10 @@ pub(super) async fn start(
     if let Some(name) = &input.name {
         name::check_name(name)?;
     }
-    operations.machine(cx, &input.state_machine_arn)?;
+    let machine = operations.machine(cx, &input.state_machine_arn)?;
     let begin = Begin {
         state_machine_arn: input.state_machine_arn,
+        kind: machine.kind,
         name: input.name,
         input: check_input(input.input)?,
         trace_header: input.trace_header,
@@ -35,7 +37,11 @@ pub(super) async fn start(
     Ok(shapes::StartExecutionOutput { execution_arn, start_date })
 }
 
-fn check_input(input: Option<String>) -> Result<String, Error> {
+/// Checks an execution's input, `{}` where there is none.
+///
+/// # Errors
+/// [`Error::InvalidExecutionInput`].
+pub(super) fn check_input(input: Option<String>) -> Result<String, Error> {
     let Some(input) = input else { return Ok("{}".to_owned()) };
     if input.is_empty() {
         return Err(Error::InvalidExecutionInput("Invalid execution input.".to_owned()));
@@ -137,7 +143,9 @@ pub(super) async fn list(
         return Err(Error::MapRunsNotServed);
     }
     let machine = input.state_machine_arn.ok_or(Error::NothingToList)?;
-    operations.machine(cx, &machine)?;
+    if operations.machine(cx, &machine)?.kind == MachineKind::Express {
+        return Err(Error::StateMachineTypeNotSupported);
+    }
     let filter = input.status_filter.as_deref();
     let scope = format!("ListExecutions {machine} {}", filter.unwrap_or_default());
     let after = page::after(&scope, input.next_token.as_deref())?;

@@ -5,6 +5,7 @@ pub(crate) mod creation;
 pub(crate) mod deletion;
 mod executions;
 mod history;
+mod start_sync_execution;
 mod state_machines;
 mod tags;
 mod task_tokens;
@@ -23,12 +24,14 @@ use crate::generated::types as shapes;
 use crate::name;
 use crate::open_executions::OpenExecutions;
 use crate::state_machine::{StateMachineRecord, StateMachines};
+use crate::synchronous::Synchronous;
 
 /// What operations work with.
 pub(crate) struct Operations {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) machines: Arc<StateMachines>,
     pub(crate) open: Arc<OpenExecutions>,
+    pub(crate) synchronous: Arc<Synchronous>,
     pub(crate) records: Collection<ExecutionRecord>,
 }
 
@@ -152,6 +155,14 @@ impl Api for Operations {
         input: shapes::StartExecutionInput,
     ) -> Result<shapes::StartExecutionOutput, Error> {
         executions::start(self, cx, input).await
+    }
+
+    async fn start_sync_execution(
+        &self,
+        cx: &Context,
+        input: shapes::StartSyncExecutionInput,
+    ) -> Result<shapes::StartSyncExecutionOutput, Error> {
+        start_sync_execution::start(self, cx, input).await
     }
 
     async fn stop_execution(

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::generated::types as shapes;
 use crate::name;
 use crate::page;
-use crate::state_machine::{Revision, StateMachineRecord, StateMachineStatus};
+use crate::state_machine::{Revision, StateMachineRecord, StateMachineStatus, type_name};
 use crate::tables;
 
 pub(super) async fn describe(
@@ -26,7 +26,7 @@ pub(super) async fn describe(
         status: Some(record.status.as_str().to_owned()),
         definition: definition(revision, input.included_data.as_deref()),
         role_arn: revision.role_arn.clone(),
-        r#type: kind(revision),
+        r#type: type_name(revision.kind).to_owned(),
         creation_date: record.creation_date,
         logging_configuration: Some(revision.logging.describe()),
         tracing_configuration: Some(shapes::TracingConfiguration { enabled: Some(false) }),
@@ -75,7 +75,7 @@ pub(super) async fn list(
         .map(|record| shapes::StateMachineListItem {
             state_machine_arn: record.arn,
             name: record.name,
-            r#type: "STANDARD".to_owned(),
+            r#type: type_name(record.kind).to_owned(),
             creation_date: record.creation_date,
         })
         .collect();
@@ -114,13 +114,6 @@ fn definition(revision: &Revision, included_data: Option<&str>) -> String {
     match included_data {
         Some("METADATA_ONLY") => "{}".to_owned(),
         _ => revision.definition.clone(),
-    }
-}
-
-fn kind(revision: &Revision) -> String {
-    match revision.kind {
-        asl::MachineKind::Standard => "STANDARD".to_owned(),
-        asl::MachineKind::Express => "EXPRESS".to_owned(),
     }
 }
 

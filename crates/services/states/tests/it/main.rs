@@ -6,6 +6,7 @@ mod conformance;
 mod crashes;
 mod ecs_run_task;
 mod executions;
+mod express;
 mod parameters;
 mod refusals;
 mod reserved_tags;
