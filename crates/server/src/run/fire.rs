@@ -60,6 +60,12 @@ async fn watch(operator: &Operator, delivery: &Value, show: &mut Show) -> anyhow
     let result = &delivery["Result"];
     if let Some(execution) = result["executionArn"].as_str() {
         show.tell(&Happening::Started { execution: execution.to_owned() });
+        if execution.contains(":express:") {
+            let text =
+                "an express execution cannot be watched: its outcome is in the machine's log".to_owned();
+            show.tell(&Happening::Note { text });
+            return Ok(true);
+        }
         return watch_execution::watch(operator, execution, show).await;
     }
     let mut all_well = true;

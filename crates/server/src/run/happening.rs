@@ -56,6 +56,11 @@ pub enum Happening {
         /// Its ARN.
         execution: String,
     },
+    /// Something that a person should know to read the rest.
+    Note {
+        /// What.
+        text: String,
+    },
     /// A state was entered.
     StateEntered {
         /// Its name.

@@ -117,6 +117,11 @@ async fn perform(args: &RunArgs, template: &str, server: &Server, show: &mut Sho
 
 async fn execute(operator: &Operator, machine: &str, input: &Value, show: &mut Show) -> anyhow::Result<bool> {
     let start = json!({"stateMachineArn": machine, "input": input.to_string()});
+    let described =
+        operator.call("states", "DescribeStateMachine", json!({"stateMachineArn": machine})).await?;
+    if described["type"] == "EXPRESS" {
+        return watch_execution::run_express(operator, start, show).await;
+    }
     let started = operator.call("states", "StartExecution", start).await?;
     let execution = text(&started, "executionArn")?;
     show.tell(&Happening::Started { execution: execution.to_owned() });

@@ -90,6 +90,7 @@ impl Text {
                 let (name, machine) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
                 format!("{green}▶{reset} started {bold}{machine}{reset} {dim}{name}{reset}\n")
             }
+            Happening::Note { text } => format!("  {dim}{text}{reset}\n"),
             Happening::StateEntered { state, time } => format!("{} {bold}{state}{reset}\n", self.at(*time)),
             Happening::StateExited { state, time } => {
                 format!("{} {dim}{state} left{reset}\n", self.at(*time))

@@ -44,6 +44,19 @@ pub async fn watch(operator: &Operator, execution: &str, show: &mut Show) -> any
     }
 }
 
+/// Runs an express execution to its end: it has no history, only an outcome. Whether it succeeded.
+///
+/// # Errors
+/// Step Functions' refusal to start it.
+pub async fn run_express(operator: &Operator, start: Value, show: &mut Show) -> anyhow::Result<bool> {
+    let ended = operator.call("states", "StartSyncExecution", start).await?;
+    show.tell(&Happening::Started { execution: text(&ended, "executionArn")?.to_owned() });
+    let outcome = outcome(&ended)?;
+    let succeeded = outcome.succeeded();
+    show.tell(&Happening::Finished(outcome));
+    Ok(succeeded)
+}
+
 /// A state is left after its tasks have stopped: their last lines are told before that.
 async fn finish_output(
     operator: &Operator,
