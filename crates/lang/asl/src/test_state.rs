@@ -152,4 +152,14 @@ impl StateTest {
     pub fn task(&self) -> Option<&OpenTask> {
         self.execution.open_tasks().next()
     }
+
+    /// The ARN of the execution that the state seems to be in.
+    pub fn execution_arn(&self) -> &str {
+        &self.execution.spec.arn
+    }
+
+    /// What its random numbers are made of.
+    pub fn seed(&self) -> u64 {
+        self.execution.spec.seed
+    }
 }

@@ -14,6 +14,7 @@ mod integrations;
 mod json_text;
 pub mod limits;
 mod logging;
+mod mock_result;
 mod name;
 mod open_executions;
 mod operations;
