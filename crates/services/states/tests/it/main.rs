@@ -7,4 +7,5 @@ mod crashes;
 mod ecs_run_task;
 mod executions;
 mod refusals;
+mod test_state;
 mod world;
