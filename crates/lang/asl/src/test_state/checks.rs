@@ -27,6 +27,7 @@ pub(super) fn check(tested: &TestedState, setup: &Setup) -> Result<(), Refusal> 
         Some(mock) => check_mock(state, mock)?,
     }
     check_context(state, setup)?;
+    check_iterations(state, setup)?;
     if let Some(name) = &setup.configuration.error_caused_by_state
         && !tested.has_inner_state(name)
     {
@@ -86,6 +87,20 @@ fn check_context(state: &State, setup: &Setup) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+fn check_iterations(state: &State, setup: &Setup) -> Result<(), Refusal> {
+    let configuration = &setup.configuration;
+    let given = [
+        ("mapIterationFailureCount", configuration.map_iteration_failure_count.is_some()),
+        ("mapItemReaderData", configuration.map_item_reader_data.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) if state.kind() != StateKind::Map => {
+            Err(invalid(format!("{name} can be specified for Map states only")))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn invalid(message: impl Into<String>) -> Refusal {

@@ -116,7 +116,8 @@ fn object(text: &str) -> Option<Map<String, Value>> {
 }
 
 fn configuration(given: TestStateConfiguration) -> Configuration {
-    let count = |count: Option<i64>| count.and_then(|count| u32::try_from(count).ok());
+    // The model has no negative ones.
+    let count = |count: Option<i64>| count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     Configuration {
         retrier_retry_count: count(given.retrier_retry_count),
         error_caused_by_state: given.error_caused_by_state,
