@@ -17,6 +17,7 @@ const SHELLS: &[&str] = &[
     "log_shipping",
     "runner",
     "state_change_events",
+    "synchronous",
     "volumes",
 ];
 

@@ -42,9 +42,9 @@ fn stands_for(name: &ErrorName, error: Option<&ErrorName>) -> bool {
     }
 }
 
-/// The first catcher that catches the failure.
-pub(crate) fn catcher<'a>(catchers: &'a [Catcher], failure: &Failure) -> Option<&'a Catcher> {
-    catchers.iter().find(|catcher| catcher.errors.matches(failure))
+/// The first catcher that catches the failure, and its place.
+pub(crate) fn catcher<'a>(catchers: &'a [Catcher], failure: &Failure) -> Option<(usize, &'a Catcher)> {
+    catchers.iter().enumerate().find(|(_, catcher)| catcher.errors.matches(failure))
 }
 
 /// `{"Error": …, "Cause": …}`: what a catcher gives on. A callback that said neither gives two `null`s; otherwise a missing

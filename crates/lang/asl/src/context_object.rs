@@ -9,6 +9,8 @@ use crate::payload::Payload;
 /// What the context object of one state is made of. Its parts are built when they are asked for.
 pub(crate) struct ContextObject<'a> {
     pub(crate) spec: &'a ExecutionSpec,
+    /// What it is instead, token and item aside, where a state is tested.
+    pub(crate) given: Option<&'a Map<String, Value>>,
     pub(crate) input: &'a Payload,
     pub(crate) state: StateContext<'a>,
     /// The token of the task, where the state waits for one.
@@ -38,6 +40,22 @@ impl ContextObject<'_> {
     /// A member that does not exist gives the whole object, or the whole member: what a path then misses, it misses.
     pub(crate) fn part(&self, first: Option<&str>, second: Option<&str>) -> Value {
         let wanted = |name: &str| first.is_none_or(|first| first == name);
+        let mut object = match self.given {
+            Some(given) => given.clone(),
+            None => self.own(first, second),
+        };
+        if let (true, Some(token)) = (wanted("Task") && !object.contains_key("Task"), self.token) {
+            object.insert("Task".to_owned(), json!({"Token": token}));
+        }
+        if let (true, Some(item)) = (wanted("Map"), self.item) {
+            object.insert("Map".to_owned(), json!({"Item": {"Index": item.index, "Value": item.value}}));
+        }
+        Value::Object(object)
+    }
+
+    /// The members that the execution makes.
+    fn own(&self, first: Option<&str>, second: Option<&str>) -> Map<String, Value> {
+        let wanted = |name: &str| first.is_none_or(|first| first == name);
         let mut object = Map::new();
         if wanted("Execution") {
             object.insert("Execution".to_owned(), self.execution(first.and(second)));
@@ -49,13 +67,7 @@ impl ContextObject<'_> {
         if wanted("State") {
             object.insert("State".to_owned(), self.state());
         }
-        if let (true, Some(token)) = (wanted("Task"), self.token) {
-            object.insert("Task".to_owned(), json!({"Token": token}));
-        }
-        if let (true, Some(item)) = (wanted("Map"), self.item) {
-            object.insert("Map".to_owned(), json!({"Item": {"Index": item.index, "Value": item.value}}));
-        }
-        Value::Object(object)
+        object
     }
 
     fn execution(&self, only: Option<&str>) -> Value {

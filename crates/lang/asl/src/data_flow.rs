@@ -134,12 +134,17 @@ impl Flow {
 }
 
 impl DataFlow {
+    /// The result, through `ResultSelector`.
+    pub(crate) fn select(&self, result: Payload, scope: &Scope<'_>) -> Result<Payload, Failure> {
+        match &self.result_selector {
+            None => Ok(result),
+            Some(template) => evaluated(template, &scope.with_input(result.value())),
+        }
+    }
+
     /// The result, through `ResultSelector`, `ResultPath` and `OutputPath`.
     fn give(&self, raw: &Payload, result: Payload, scope: &Scope<'_>) -> Result<Given, Failure> {
-        let result = match &self.result_selector {
-            None => result,
-            Some(template) => evaluated(template, &scope.with_input(result.value()))?,
-        };
+        let result = self.select(result, scope)?;
         let assigned = match &self.assign {
             None => Assigned::new(),
             Some(template) => template.evaluate_members(&scope.with_input(result.value()))?,

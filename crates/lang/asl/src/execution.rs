@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use types::Timestamp;
 
 use crate::definition::{MachineKind, StateMachine};
@@ -31,6 +32,8 @@ pub struct Execution {
     pub(crate) head: Head,
     pub(crate) frames: Frames,
     pub(crate) history: Vec<HistoryEvent>,
+    /// The context object that a test of a state gives instead of the execution's own. Never stored.
+    pub(crate) given_context: Option<Map<String, Value>>,
     stored: storage::Stored,
 }
 
@@ -193,6 +196,7 @@ impl Execution {
             spec,
             frames: Frames::default(),
             history: Vec::new(),
+            given_context: None,
             stored: storage::Stored::default(),
         }
     }

@@ -31,6 +31,7 @@ mod run;
 mod states;
 mod step;
 mod template;
+pub mod test_state;
 mod token;
 mod validate;
 mod variables;

@@ -50,21 +50,27 @@ impl Attempts {
         failure: &Failure,
         random: &mut Random,
     ) -> Option<Duration> {
-        let at = retriers.iter().position(|retrier| retrier.errors.matches(failure))?;
-        let retrier = retriers.get(at)?;
+        let (at, retrier) = retrier(retriers, failure)?;
         self.of_retrier.resize(retriers.len(), 0);
         let count = self.of_retrier.get_mut(at)?;
-        if *count >= retrier.max_attempts {
-            return None;
-        }
-        let delay = retrier.delay(*count);
+        let delay = retrier.delay_after(*count, random)?;
         *count += 1;
         self.retries = self.retries.saturating_add(1);
-        Some(retrier.jitter.apply(delay, random))
+        Some(delay)
     }
 }
 
+/// The first retrier that names the error, and its place.
+pub(crate) fn retrier<'a>(retriers: &'a [Retrier], failure: &Failure) -> Option<(usize, &'a Retrier)> {
+    retriers.iter().enumerate().find(|(_, retrier)| retrier.errors.matches(failure))
+}
+
 impl Retrier {
+    /// The time to wait for another attempt after so many earlier retries; `None` where there were enough.
+    pub(crate) fn delay_after(&self, earlier: u32, random: &mut Random) -> Option<Duration> {
+        (earlier < self.max_attempts).then(|| self.jitter.apply(self.delay(earlier), random))
+    }
+
     /// The delay after so many earlier retries: the interval, multiplied by the rate each time, up to the maximum.
     #[expect(clippy::cast_precision_loss, reason = "intervals have eight digits")]
     fn delay(&self, earlier: u32) -> Duration {

@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
         self.perform(frame);
     }
 
-    fn begin_visit(&mut self, frame: FrameId, state: StateId, input: Payload, events: [u64; 2]) {
+    pub(crate) fn begin_visit(&mut self, frame: FrameId, state: StateId, input: Payload, events: [u64; 2]) {
         let [previous_event, entered_event] = events;
         let visit = Visit {
             state,
@@ -248,7 +248,13 @@ impl<'a> Run<'a> {
     pub(crate) fn perform(&mut self, frame: FrameId) {
         self.set_phase(frame, Phase::Running);
         let Some(state) = self.state(frame) else { return };
-        let outcome = match &state.body {
+        let outcome = self.outcome(frame, state);
+        self.conclude(frame, outcome);
+    }
+
+    /// What performing a state comes to.
+    pub(crate) fn outcome(&mut self, frame: FrameId, state: &State) -> Result<Outcome, Fault> {
+        match &state.body {
             Body::Pass(pass) => pass::perform(self, frame, state, pass),
             Body::Task(task) => task::perform(self, frame, state, task),
             Body::Choice(choice) => choice::perform(self, frame, state, choice),
@@ -257,8 +263,7 @@ impl<'a> Run<'a> {
             Body::Fail(fail) => fail::perform(self, frame, state, fail),
             Body::Parallel(parallel) => parallel::perform(self, frame, state, parallel),
             Body::Map(map) => map::perform(self, frame, state, map),
-        };
-        self.conclude(frame, outcome);
+        }
     }
 
     /// Acts on what performing a state came to.
@@ -300,10 +305,21 @@ impl<'a> Run<'a> {
 
     fn leave(&mut self, frame: FrameId, given: Given, transition: Transition) -> Result<(), Fault> {
         let Some(state) = self.state(frame) else { return Ok(()) };
+        let (output, assigned) = self.settle(frame, state, given)?;
+        self.exit(frame, state, output, assigned, transition);
+        Ok(())
+    }
+
+    /// Takes what a state gives: checks its output and assigns its variables.
+    pub(crate) fn settle(
+        &mut self,
+        frame: FrameId,
+        state: &State,
+        given: Given,
+    ) -> Result<(Payload, Shown), Fault> {
         self.check_size(&given.output, &state.name)?;
         let assigned = self.assign(frame, given.assigned)?;
-        self.exit(frame, state, given.output, assigned, transition);
-        Ok(())
+        Ok((given.output, assigned))
     }
 
     /// Leaves a state for the next one, or ends what the frame runs.
@@ -411,6 +427,7 @@ impl<'a> Run<'a> {
         let retries = visit.map(|visit| visit.attempts.retries);
         ContextObject {
             spec: &self.execution.spec,
+            given: self.execution.given_context.as_ref(),
             input: self.execution.input.as_ref().unwrap_or(input),
             state: StateContext {
                 name: state.map_or("", |state| &state.name),

@@ -81,6 +81,8 @@ pub enum Error {
     #[error("The event has no task that has changed.")]
     NotATaskEvent,
     #[error("{0}")]
+    InvalidTest(String),
+    #[error("{0}")]
     Service(AwsError),
     #[error("internal error")]
     Store(#[from] store::Error),
@@ -122,7 +124,8 @@ impl Error {
             | Self::VersionsNotServed
             | Self::MapRunsNotServed
             | Self::NothingToList
-            | Self::NotATaskEvent => "ValidationException",
+            | Self::NotATaskEvent
+            | Self::InvalidTest(_) => "ValidationException",
             Self::Service(_) | Self::Store(_) | Self::Restore(_) | Self::Inconsistent(_) => "InternalFailure",
         }
     }

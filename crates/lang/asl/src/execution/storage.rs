@@ -108,7 +108,16 @@ impl Execution {
         let spec = spec.ok_or(RestoreError::Inconsistent(FrameId(SPEC_ROW)))?;
         let stored = Stored { head: Some(head.clone()), spec: true };
         let input = Payload::parse(Arc::clone(&spec.input)).ok();
-        Ok(Self { machine, spec, input, head, frames: restored, history: Vec::new(), stored })
+        Ok(Self {
+            machine,
+            spec,
+            input,
+            head,
+            frames: restored,
+            history: Vec::new(),
+            given_context: None,
+            stored,
+        })
     }
 }
 

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::{Reader, SUB_MACHINE_FIELDS};
+use super::{DistributedMaps, Reader, SUB_MACHINE_FIELDS};
 use crate::data_flow::PathField;
 use crate::definition::StateId;
 use crate::limits::SECONDS_MAX;
-use crate::states::map::{Items, MapState, MaxConcurrency, Selector};
+use crate::states::map::{Items, MapState, MaxConcurrency, Selector, ToleratedFailures};
 use crate::states::parallel::ParallelState;
 
 pub(super) fn parallel(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ParallelState> {
@@ -29,8 +29,10 @@ pub(super) fn map(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<MapSta
         return None;
     }
     let processor = Fields::new(fields.findings(), fields.value(name)?, fields.pointer(name))?;
-    refuse_distributed(&processor);
-    check_tolerated_failures(fields);
+    if reader.distributed_maps == DistributedMaps::Refused {
+        refuse_distributed(&processor);
+    }
+    let tolerated_failures = tolerated_failures(fields);
     let start = inner_machine(reader, &processor)?;
     if fields.has("ItemSelector") && fields.has("Parameters") {
         fields.refuse_all("The fields 'ItemSelector' and 'Parameters' can not both be specified");
@@ -40,6 +42,9 @@ pub(super) fn map(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<MapSta
         items: items(fields)?,
         item_selector: item_selector(fields),
         max_concurrency: max_concurrency(fields),
+        tolerated_failures,
+        has_item_reader: fields.has("ItemReader"),
+        has_result_writer: fields.has("ResultWriter"),
     })
 }
 
@@ -90,19 +95,22 @@ fn refuse_distributed(processor: &Fields<'_>) {
 }
 
 /// An inline Map state may say what failures it tolerates, but tolerates none: that is for distributed ones.
-fn check_tolerated_failures(fields: &Fields<'_>) {
-    for (name, most) in [("ToleratedFailureCount", SECONDS_MAX), ("ToleratedFailurePercentage", 100)] {
-        let path = format!("{name}Path");
-        if fields.has(name) && fields.has(&path) {
-            fields.refuse_all(&format!("The fields '{name}' and '{path}' can not both be specified"));
-        }
-        if fields.has_script(name) {
-            fields.script(name);
-        } else {
-            fields.integer(name, 0..=most);
-        }
-        fields.path(&path);
+fn tolerated_failures(fields: &Fields<'_>) -> ToleratedFailures {
+    let count = tolerated(fields, "ToleratedFailureCount", SECONDS_MAX);
+    ToleratedFailures { count, percentage: tolerated(fields, "ToleratedFailurePercentage", 100) }
+}
+
+fn tolerated(fields: &Fields<'_>, name: &str, most: u64) -> Option<u64> {
+    let path = format!("{name}Path");
+    if fields.has(name) && fields.has(&path) {
+        fields.refuse_all(&format!("The fields '{name}' and '{path}' can not both be specified"));
     }
+    fields.path(&path);
+    if fields.has_script(name) {
+        fields.script(name);
+        return None;
+    }
+    fields.integer(name, 0..=most)
 }
 
 fn max_concurrency(fields: &Fields<'_>) -> MaxConcurrency {

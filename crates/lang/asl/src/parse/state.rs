@@ -7,7 +7,7 @@ use super::choice::choice;
 use super::fan_out::{map, parallel};
 use super::fields::Fields;
 use super::retry::{catchers, retriers};
-use super::{Names, Reader};
+use super::{DistributedMaps, Names, Reader};
 use crate::data_flow::{DataFlow, Flow, QueryFlow};
 use crate::definition::{Body, State, StateId, StateKind, Transition};
 use crate::diagnostic::Diagnostic;
@@ -52,6 +52,9 @@ const MAP: &[&str] = &[
     "ToleratedFailurePercentagePath",
     "Label",
 ];
+
+/// Fields of a distributed Map state.
+const DISTRIBUTED_MAP: &[&str] = &["ItemReader", "ResultWriter"];
 
 /// The fields that a state of a type may have.
 fn allowed(kind: StateKind) -> &'static [&'static [&'static str]] {
@@ -99,7 +102,11 @@ pub(super) fn read(reader: &mut Reader<'_>, name: &str, fields: Fields<'_>, name
     let kind = kind(&fields)?;
     let language = reader.query_language(&fields)?;
     let fields = &fields.speaking(language);
-    fields.allow(if fields.is_jsonata() { allowed_in_jsonata(kind) } else { allowed(kind) });
+    let mut lists = if fields.is_jsonata() { allowed_in_jsonata(kind) } else { allowed(kind) }.to_vec();
+    if kind == StateKind::Map && reader.distributed_maps == DistributedMaps::Accepted {
+        lists.push(DISTRIBUTED_MAP);
+    }
+    fields.allow(&lists);
     let body = match kind {
         StateKind::Pass => {
             Body::Pass(PassState { result: fields.value("Result").cloned().map(Payload::new) })

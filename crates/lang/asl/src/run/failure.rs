@@ -8,7 +8,9 @@ use crate::error_name::{ErrorName, Failure};
 use crate::frame::{Frame, Phase};
 use crate::history::{EventDetails, FanOut};
 use crate::ids::FrameId;
+use crate::payload::Payload;
 use crate::run::{ContextParts, Fault, Run};
+use crate::variables::Shown;
 
 impl Run<'_> {
     /// A state could not be performed.
@@ -70,7 +72,7 @@ impl Run<'_> {
         }
         self.record_fan_out_failed(frame, state, &failure);
         match catcher(&state.catch, &failure) {
-            Some(catcher) => self.catch(frame, state, catcher, &failure),
+            Some((_, catcher)) => self.catch(frame, state, catcher, &failure),
             None => self.pass_on(frame, failure),
         }
     }
@@ -102,23 +104,32 @@ impl Run<'_> {
     }
 
     fn catch(&mut self, frame: FrameId, state: &State, catcher: &Catcher, failure: &Failure) {
+        match self.caught(frame, state, catcher, failure) {
+            Ok((output, assigned)) => {
+                self.exit(frame, state, output, assigned, Transition::Next(catcher.next));
+            }
+            // A catcher is not caught by another.
+            Err(fault) => {
+                let failure = self.failure_of(frame, fault);
+                self.pass_on(frame, failure);
+            }
+        }
+    }
+
+    /// What a catcher makes of a failure: the state's output, and the variables that are assigned.
+    pub(crate) fn caught(
+        &mut self,
+        frame: FrameId,
+        state: &State,
+        catcher: &Catcher,
+        failure: &Failure,
+    ) -> Result<(Payload, Shown), Fault> {
         let raw = self.raw_input(frame);
         let error = error_output(failure);
-        let caught = self
-            .evaluate(frame, &raw, ContextParts::default(), |scope| {
-                catcher.flow.give_error(&raw, error, scope)
-            })
-            .and_then(|given| {
-                self.check_size(&given.output, &state.name)?;
-                let assigned = self.assign(frame, given.assigned)?;
-                self.exit(frame, state, given.output, assigned, Transition::Next(catcher.next));
-                Ok(())
-            });
-        // A catcher is not caught by another.
-        if let Err(fault) = caught {
-            let failure = self.failure_of(frame, fault);
-            self.pass_on(frame, failure);
-        }
+        let given = self.evaluate(frame, &raw, ContextParts::default(), |scope| {
+            catcher.flow.give_error(&raw, error, scope)
+        })?;
+        self.settle(frame, state, given)
     }
 
     /// The failure becomes that of the branch, the iteration or the execution.

@@ -25,6 +25,18 @@ pub(crate) struct MapState {
     /// `ItemSelector`, or `Parameters` in older definitions.
     pub(crate) item_selector: Option<Selector>,
     pub(crate) max_concurrency: MaxConcurrency,
+    pub(crate) tolerated_failures: ToleratedFailures,
+    /// Whether the items are read from elsewhere, in a distributed Map state.
+    pub(crate) has_item_reader: bool,
+    /// Whether the results are written elsewhere, in a distributed Map state.
+    pub(crate) has_result_writer: bool,
+}
+
+/// `ToleratedFailureCount` and `ToleratedFailurePercentage`, where they are numbers and not computed.
+#[derive(Debug, Default)]
+pub(crate) struct ToleratedFailures {
+    pub(crate) count: Option<u64>,
+    pub(crate) percentage: Option<u64>,
 }
 
 /// Where the items come from.
@@ -148,7 +160,7 @@ fn length(items: &Payload) -> u64 {
 }
 
 impl Items {
-    fn resolve(&self, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Fault> {
+    pub(crate) fn resolve(&self, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Fault> {
         match self {
             Self::Path(path) => Ok(at_path(path, input, scope)?),
             Self::Query(template) => {
@@ -188,11 +200,17 @@ impl Selector {
 
 impl MaxConcurrency {
     fn resolve(&self, scope: &Scope<'_>) -> Result<u64, Fault> {
-        let wanted = match self {
-            Self::Literal(wanted) => *wanted,
+        let wanted = self.wanted(scope)?;
+        Ok(if wanted == 0 { INLINE_MAP_CONCURRENCY } else { wanted.min(INLINE_MAP_CONCURRENCY) })
+    }
+
+    /// What the definition says, 0 where it says nothing.
+    pub(crate) fn wanted(&self, scope: &Scope<'_>) -> Result<u64, Fault> {
+        match self {
+            Self::Literal(wanted) => Ok(*wanted),
             Self::Query(script) => {
                 let value = script.evaluate(Produced::Nothing, scope)?;
-                value.as_u64().ok_or_else(|| script.unexpected("number", &value))?
+                value.as_u64().ok_or_else(|| script.unexpected("number", &value))
             }
             Self::Path(path) => {
                 let value = path.resolve(scope)?;
@@ -202,11 +220,10 @@ impl MaxConcurrency {
                         "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {}",
                         path.text()
                     );
-                    Failure::new(ErrorName::Runtime, cause)
-                })?
+                    Failure::new(ErrorName::Runtime, cause).into()
+                })
             }
-        };
-        Ok(if wanted == 0 { INLINE_MAP_CONCURRENCY } else { wanted.min(INLINE_MAP_CONCURRENCY) })
+        }
     }
 }
 

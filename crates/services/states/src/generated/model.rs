@@ -261,6 +261,20 @@ static OPERATIONS: &[Operation] = &[
         errors: &[&ERROR_INVALID_ARN, &ERROR_RESOURCE_NOT_FOUND, &ERROR_TOO_MANY_TAGS],
     },
     Operation {
+        name: "TestState",
+        action: "states:TestState",
+        input: &SHAPE_TEST_STATE_INPUT,
+        output: &SHAPE_TEST_STATE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_INVALID_ARN,
+            &ERROR_INVALID_DEFINITION,
+            &ERROR_INVALID_EXECUTION_INPUT,
+            &ERROR_VALIDATION_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "UntagResource",
         action: "states:UntagResource",
         input: &SHAPE_UNTAG_RESOURCE_INPUT,
@@ -490,6 +504,7 @@ static SHAPE_EVALUATION_FAILED_EVENT_DETAILS: Shape = Shape::structure(
 );
 static SHAPE_EVALUATION_FAILURE_LOCATION: Shape =
     Shape::string("EvaluationFailureLocation", Text::new().sized(Size::at_most(256)).sensitive());
+static SHAPE_EXCEPTION_HANDLER_INDEX: Shape = Shape::integer("ExceptionHandlerIndex", Range::at_least(0));
 static SHAPE_EXECUTION_ABORTED_EVENT_DETAILS: Shape = Shape::structure(
     "ExecutionAbortedEventDetails",
     &[Member::optional("error", &SHAPE_SENSITIVE_ERROR), Member::optional("cause", &SHAPE_SENSITIVE_CAUSE)],
@@ -720,6 +735,65 @@ static SHAPE_HISTORY_EVENT_TYPE: Shape = Shape::string(
 static SHAPE_IDENTITY: Shape = Shape::string("Identity", Text::new().sized(Size::at_most(256)));
 static SHAPE_INCLUDED_DATA: Shape =
     Shape::string("IncludedData", Text::new().one_of(&["ALL_DATA", "METADATA_ONLY"]));
+static SHAPE_INSPECTION_DATA: Shape = Shape::structure(
+    "InspectionData",
+    &[
+        Member::optional("input", &SHAPE_SENSITIVE_DATA),
+        Member::optional("afterArguments", &SHAPE_SENSITIVE_DATA),
+        Member::optional("afterInputPath", &SHAPE_SENSITIVE_DATA),
+        Member::optional("afterParameters", &SHAPE_SENSITIVE_DATA),
+        Member::optional("result", &SHAPE_SENSITIVE_DATA),
+        Member::optional("afterResultSelector", &SHAPE_SENSITIVE_DATA),
+        Member::optional("afterResultPath", &SHAPE_SENSITIVE_DATA),
+        Member::optional("request", &SHAPE_INSPECTION_DATA_REQUEST),
+        Member::optional("response", &SHAPE_INSPECTION_DATA_RESPONSE),
+        Member::optional("variables", &SHAPE_SENSITIVE_DATA),
+        Member::optional("errorDetails", &SHAPE_INSPECTION_ERROR_DETAILS),
+        Member::optional("afterItemsPath", &SHAPE_SENSITIVE_DATA),
+        Member::optional("afterItemSelector", &SHAPE_SENSITIVE_DATA),
+        Member::optional("afterItemBatcher", &SHAPE_SENSITIVE_DATA),
+        Member::optional("afterItemsPointer", &SHAPE_SENSITIVE_DATA),
+        Member::optional("toleratedFailureCount", &SHAPE_INSPECTION_TOLERATED_FAILURE_COUNT),
+        Member::optional("toleratedFailurePercentage", &SHAPE_INSPECTION_TOLERATED_FAILURE_PERCENTAGE),
+        Member::optional("maxConcurrency", &SHAPE_INSPECTION_MAX_CONCURRENCY),
+    ],
+);
+static SHAPE_INSPECTION_DATA_REQUEST: Shape = Shape::structure(
+    "InspectionDataRequest",
+    &[
+        Member::optional("protocol", &STRING),
+        Member::optional("method", &STRING),
+        Member::optional("url", &STRING),
+        Member::optional("headers", &STRING),
+        Member::optional("body", &STRING),
+    ],
+);
+static SHAPE_INSPECTION_DATA_RESPONSE: Shape = Shape::structure(
+    "InspectionDataResponse",
+    &[
+        Member::optional("protocol", &STRING),
+        Member::optional("statusCode", &STRING),
+        Member::optional("statusMessage", &STRING),
+        Member::optional("headers", &STRING),
+        Member::optional("body", &STRING),
+    ],
+);
+static SHAPE_INSPECTION_ERROR_DETAILS: Shape = Shape::structure(
+    "InspectionErrorDetails",
+    &[
+        Member::optional("catchIndex", &SHAPE_EXCEPTION_HANDLER_INDEX),
+        Member::optional("retryIndex", &SHAPE_EXCEPTION_HANDLER_INDEX),
+        Member::optional("retryBackoffIntervalSeconds", &SHAPE_RETRY_BACKOFF_INTERVAL_SECONDS),
+    ],
+);
+static SHAPE_INSPECTION_LEVEL: Shape =
+    Shape::string("InspectionLevel", Text::new().one_of(&["TRACE", "INFO", "DEBUG"]));
+static SHAPE_INSPECTION_MAX_CONCURRENCY: Shape =
+    Shape::integer("InspectionMaxConcurrency", Range::at_least(0));
+static SHAPE_INSPECTION_TOLERATED_FAILURE_COUNT: Shape =
+    Shape::integer("InspectionToleratedFailureCount", Range::at_least(0));
+static SHAPE_INSPECTION_TOLERATED_FAILURE_PERCENTAGE: Shape =
+    Shape::double("InspectionToleratedFailurePercentage", Range::between(0, 100));
 static ERROR_INVALID_ARN: ErrorShape =
     ErrorShape { name: "InvalidArn", code: "InvalidArn", status: 400, server_fault: false };
 static ERROR_INVALID_DEFINITION: ErrorShape =
@@ -864,6 +938,8 @@ static SHAPE_MAP_ITERATION_EVENT_DETAILS: Shape = Shape::structure(
     "MapIterationEventDetails",
     &[Member::optional("name", &SHAPE_NAME), Member::optional("index", &SHAPE_UNSIGNED_INTEGER)],
 );
+static SHAPE_MAP_ITERATION_FAILURE_COUNT: Shape =
+    Shape::integer("MapIterationFailureCount", Range::at_least(0));
 static SHAPE_MAP_RUN_FAILED_EVENT_DETAILS: Shape = Shape::structure(
     "MapRunFailedEventDetails",
     &[Member::optional("error", &SHAPE_SENSITIVE_ERROR), Member::optional("cause", &SHAPE_SENSITIVE_CAUSE)],
@@ -882,11 +958,28 @@ static ERROR_MISSING_REQUIRED_PARAMETER: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_MOCK_ERROR_OUTPUT: Shape = Shape::structure(
+    "MockErrorOutput",
+    &[Member::optional("error", &SHAPE_SENSITIVE_ERROR), Member::optional("cause", &SHAPE_SENSITIVE_CAUSE)],
+);
+static SHAPE_MOCK_INPUT: Shape = Shape::structure(
+    "MockInput",
+    &[
+        Member::optional("result", &SHAPE_SENSITIVE_DATA),
+        Member::optional("errorOutput", &SHAPE_MOCK_ERROR_OUTPUT),
+        Member::optional("fieldValidationMode", &SHAPE_MOCK_RESPONSE_VALIDATION_MODE),
+    ],
+);
+static SHAPE_MOCK_RESPONSE_VALIDATION_MODE: Shape =
+    Shape::string("MockResponseValidationMode", Text::new().one_of(&["STRICT", "NONE", "PRESENT"]));
 static SHAPE_NAME: Shape = Shape::string("Name", Text::new().sized(Size::between(1, 80)));
 static SHAPE_PAGE_SIZE: Shape = Shape::integer("PageSize", Range::between(0, 1000));
 static SHAPE_PAGE_TOKEN: Shape = Shape::string("PageToken", Text::new().sized(Size::between(1, 1024)));
 static ERROR_RESOURCE_NOT_FOUND: ErrorShape =
     ErrorShape { name: "ResourceNotFound", code: "ResourceNotFound", status: 400, server_fault: false };
+static SHAPE_RETRIER_RETRY_COUNT: Shape = Shape::integer("RetrierRetryCount", Range::at_least(0));
+static SHAPE_RETRY_BACKOFF_INTERVAL_SECONDS: Shape =
+    Shape::integer("RetryBackoffIntervalSeconds", Range::at_least(0));
 static SHAPE_SEND_TASK_FAILURE_INPUT: Shape = Shape::structure(
     "SendTaskFailureInput",
     &[
@@ -1125,6 +1218,47 @@ static SHAPE_TASK_TIMED_OUT_EVENT_DETAILS: Shape = Shape::structure(
 );
 static SHAPE_TASK_TOKEN: Shape =
     Shape::string("TaskToken", Text::new().sized(Size::between(1, 2048)).sensitive());
+static SHAPE_TEST_EXECUTION_STATUS: Shape = Shape::string(
+    "TestExecutionStatus",
+    Text::new().one_of(&["SUCCEEDED", "CAUGHT_ERROR", "RETRIABLE", "FAILED"]),
+);
+static SHAPE_TEST_STATE_CONFIGURATION: Shape = Shape::structure(
+    "TestStateConfiguration",
+    &[
+        Member::optional("retrierRetryCount", &SHAPE_RETRIER_RETRY_COUNT),
+        Member::optional("errorCausedByState", &SHAPE_TEST_STATE_STATE_NAME),
+        Member::optional("mapIterationFailureCount", &SHAPE_MAP_ITERATION_FAILURE_COUNT),
+        Member::optional("mapItemReaderData", &SHAPE_SENSITIVE_DATA),
+    ],
+);
+static SHAPE_TEST_STATE_INPUT: Shape = Shape::structure(
+    "TestStateInput",
+    &[
+        Member::required("definition", &SHAPE_DEFINITION),
+        Member::optional("roleArn", &SHAPE_ARN),
+        Member::optional("input", &SHAPE_SENSITIVE_DATA),
+        Member::optional("inspectionLevel", &SHAPE_INSPECTION_LEVEL),
+        Member::optional("revealSecrets", &BOOLEAN),
+        Member::optional("variables", &SHAPE_SENSITIVE_DATA),
+        Member::optional("stateName", &SHAPE_TEST_STATE_STATE_NAME),
+        Member::optional("mock", &SHAPE_MOCK_INPUT),
+        Member::optional("context", &SHAPE_SENSITIVE_DATA),
+        Member::optional("stateConfiguration", &SHAPE_TEST_STATE_CONFIGURATION),
+    ],
+);
+static SHAPE_TEST_STATE_OUTPUT: Shape = Shape::structure(
+    "TestStateOutput",
+    &[
+        Member::optional("output", &SHAPE_SENSITIVE_DATA),
+        Member::optional("error", &SHAPE_SENSITIVE_ERROR),
+        Member::optional("cause", &SHAPE_SENSITIVE_CAUSE),
+        Member::optional("inspectionData", &SHAPE_INSPECTION_DATA),
+        Member::optional("nextState", &SHAPE_STATE_NAME),
+        Member::optional("status", &SHAPE_TEST_EXECUTION_STATUS),
+    ],
+);
+static SHAPE_TEST_STATE_STATE_NAME: Shape =
+    Shape::string("TestStateStateName", Text::new().sized(Size::between(1, 80)).sensitive());
 static ERROR_TOO_MANY_TAGS: ErrorShape =
     ErrorShape { name: "TooManyTags", code: "TooManyTags", status: 400, server_fault: false };
 static SHAPE_TRACE_HEADER: Shape = Shape::string(

@@ -133,6 +133,13 @@ pub trait Api: Send + Sync {
         input: types::TagResourceInput,
     ) -> impl Future<Output = Result<types::TagResourceOutput, Self::Error>> + Send;
 
+    /// Accepts the definition of a single state and executes it.
+    fn test_state(
+        &self,
+        cx: &Context,
+        input: types::TestStateInput,
+    ) -> impl Future<Output = Result<types::TestStateOutput, Self::Error>> + Send;
+
     /// Remove a tag from a Step Functions resource
     fn untag_resource(
         &self,
@@ -187,6 +194,7 @@ pub async fn dispatch<A: Api>(
         "StartSyncExecution" => encode(api.start_sync_execution(cx, decode(input)?).await),
         "StopExecution" => encode(api.stop_execution(cx, decode(input)?).await),
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
+        "TestState" => encode(api.test_state(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
         "UpdateStateMachine" => encode(api.update_state_machine(cx, decode(input)?).await),
         "ValidateStateMachineDefinition" => {

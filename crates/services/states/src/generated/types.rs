@@ -680,6 +680,128 @@ pub struct HistoryEventExecutionDataDetails {
     pub truncated: Option<bool>,
 }
 
+/// Contains additional details about the state's execution, including its input and output data
+/// processing flow, and HTTP request and response information.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectionData {
+    /// The raw state input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// The input after Step Functions applies an Arguments filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_arguments: Option<String>,
+    /// The input after Step Functions applies the InputPath filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_input_path: Option<String>,
+    /// The effective input after Step Functions applies the Parameters filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_parameters: Option<String>,
+    /// The state's raw result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// The effective result after Step Functions applies the ResultSelector filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_result_selector: Option<String>,
+    /// The effective result combined with the raw state input after Step Functions applies the ResultPath
+    /// filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_result_path: Option<String>,
+    /// The raw HTTP request that is sent when you test an HTTP Task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<InspectionDataRequest>,
+    /// The raw HTTP response that is returned when you test an HTTP Task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<InspectionDataResponse>,
+    /// JSON string that contains the set of workflow variables after execution of the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variables: Option<String>,
+    /// An object containing data about a handled exception in the tested state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_details: Option<InspectionErrorDetails>,
+    /// The effective input after the ItemsPath filter is applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_items_path: Option<String>,
+    /// An array containing the inputs for each Map iteration, transformed by the ItemSelector specified in a
+    /// Map state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_item_selector: Option<String>,
+    /// The effective input after the ItemBatcher filter is applied in a Map state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_item_batcher: Option<String>,
+    /// The effective input after the ItemsPointer filter is applied in a Map state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_items_pointer: Option<String>,
+    /// The tolerated failure threshold for a Map state as defined in number of Map state iterations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerated_failure_count: Option<i64>,
+    /// The tolerated failure threshold for a Map state as defined in percentage of Map state iterations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerated_failure_percentage: Option<f64>,
+    /// The max concurrency of the Map state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<i64>,
+}
+
+/// Contains additional details about the state's execution, including its input and output data
+/// processing flow, and HTTP request information.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectionDataRequest {
+    /// The protocol used to make the HTTP request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// The HTTP method used for the HTTP request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The API endpoint used for the HTTP request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The request headers associated with the HTTP request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<String>,
+    /// The request body for the HTTP request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// Contains additional details about the state's execution, including its input and output data
+/// processing flow, and HTTP response information.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectionDataResponse {
+    /// The protocol used to return the HTTP response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// The HTTP response status code for the HTTP response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<String>,
+    /// The message associated with the HTTP status code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
+    /// The response headers associated with the HTTP response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<String>,
+    /// The HTTP response returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// An object containing data about a handled exception in the tested state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectionErrorDetails {
+    /// The array index of the Catch which handled the exception.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_index: Option<i64>,
+    /// The array index of the Retry which handled the exception.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_index: Option<i64>,
+    /// The duration in seconds of the backoff for a retry on a failed state invocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_backoff_interval_seconds: Option<i64>,
+}
+
 /// Contains details about a Lambda function that failed during an execution.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -912,6 +1034,34 @@ pub struct MapStateStartedEventDetails {
     /// The size of the array for Map state iterations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<i64>,
+}
+
+/// A JSON object that contains a mocked error.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MockErrorOutput {
+    /// A string denoting the error code of the exception thrown when invoking the tested state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// A string containing the cause of the exception thrown when executing the state's logic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// A JSON object that contains a mocked result or errorOutput.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MockInput {
+    /// A JSON string containing the mocked result of the state invocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// The mocked error output when calling TestState.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_output: Option<MockErrorOutput>,
+    /// Determines the level of strictness when validating mocked results against their respective API
+    /// models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field_validation_mode: Option<String>,
 }
 
 /// Request of SendTaskFailure.
@@ -1282,6 +1432,86 @@ pub struct TaskTimedOutEventDetails {
     /// A more detailed explanation of the cause of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+}
+
+/// Contains configurations for the tested state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestStateConfiguration {
+    /// The number of retry attempts that have occurred for the state's Retry that applies to the mocked
+    /// error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retrier_retry_count: Option<i64>,
+    /// The name of the state from which an error originates when an error is mocked for a Map or Parallel
+    /// state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_caused_by_state: Option<String>,
+    /// The number of Map state iterations that failed during the Map state invocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub map_iteration_failure_count: Option<i64>,
+    /// The data read by ItemReader in Distributed Map states as found in its original source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub map_item_reader_data: Option<String>,
+}
+
+/// Request of TestState.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestStateInput {
+    /// The Amazon States Language (ASL) definition of the state or state machine.
+    pub definition: String,
+    /// The Amazon Resource Name (ARN) of the execution role with the required IAM permissions for the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// A string that contains the JSON input data for the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Determines the values to return when a state is tested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inspection_level: Option<String>,
+    /// Specifies whether or not to include secret information in the test result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reveal_secrets: Option<bool>,
+    /// JSON object literal that sets variables used in the state under test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variables: Option<String>,
+    /// Denotes the particular state within a state machine definition to be tested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_name: Option<String>,
+    /// Defines a mocked result or error for the state under test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mock: Option<MockInput>,
+    /// A JSON string representing a valid Context object for the state under test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Contains configurations for the state under test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_configuration: Option<TestStateConfiguration>,
+}
+
+/// Answer of TestState.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestStateOutput {
+    /// The JSON output data of the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// The error returned when the execution of a state fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// A detailed explanation of the cause for the error when the execution of a state fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Returns additional details about the state's execution, including its input and output data
+    /// processing flow, and HTTP request and response information.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inspection_data: Option<InspectionData>,
+    /// The name of the next state to transition to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_state: Option<String>,
+    /// The execution status of the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 /// Selects whether or not the state machine's X-Ray tracing is enabled.

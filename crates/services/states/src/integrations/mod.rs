@@ -5,7 +5,7 @@
 
 pub(crate) mod ecs_run_task;
 mod envelope;
-mod sdk_shape;
+pub(crate) mod sdk_shape;
 
 use api::{AwsError, Call, Dispatcher, Principal};
 use asl::{

@@ -107,7 +107,7 @@ pub(super) fn response(shape: &Shape, value: &Value) -> Value {
 }
 
 /// `taskArn` becomes `TaskArn`.
-fn pascal(name: &str) -> String {
+pub(crate) fn pascal(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }

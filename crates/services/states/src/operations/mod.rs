@@ -9,6 +9,7 @@ mod start_sync_execution;
 mod state_machines;
 mod tags;
 mod task_tokens;
+mod test_state;
 mod update_state_machine;
 mod validate;
 
@@ -179,6 +180,14 @@ impl Api for Operations {
         input: shapes::TagResourceInput,
     ) -> Result<shapes::TagResourceOutput, Error> {
         tags::tag(self, cx, input).await
+    }
+
+    async fn test_state(
+        &self,
+        cx: &Context,
+        input: shapes::TestStateInput,
+    ) -> Result<shapes::TestStateOutput, Error> {
+        test_state::test(cx, input).await
     }
 
     async fn untag_resource(

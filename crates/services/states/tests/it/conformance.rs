@@ -148,7 +148,7 @@ fn look_up(name: &str, answers: &[Value]) -> Result<String, String> {
         .ok_or_else(|| format!("nothing at {name}"))
 }
 
-fn check(expected: &Value, answer: &Answer, tokens: &[&str]) -> Result<(), String> {
+pub fn check(expected: &Value, answer: &Answer, tokens: &[&str]) -> Result<(), String> {
     match (expected.get("Error"), answer) {
         (Some(error), Err(found)) => {
             let code = error["Code"].as_str().unwrap_or_default();
@@ -190,6 +190,12 @@ fn compare(at: &str, expected: &Value, found: &Value, tokens: &[&str]) -> Result
         (Value::String(text), Value::Number(_)) if matches!(text.as_str(), "datetime" | "timestamp") => {
             Ok(())
         }
+        // Times, as they are after AWS's own were taken out.
+        (Value::String(text), Value::String(_)) if text == "date" => Ok(()),
+        (Value::String(text), Value::String(found)) if is_container(text) && is_container(found) => {
+            let parsed = |text| serde_json::from_str::<Value>(text).map_err(|error| error.to_string());
+            compare(at, &parsed(text)?, &parsed(found)?, tokens)
+        }
         (Value::String(text), Value::String(found)) if matches(text, found, tokens) => Ok(()),
         // Texts that are JSON are compared as JSON.
         (expected, Value::String(text)) if !expected.is_string() => match serde_json::from_str::<Value>(text)
@@ -200,6 +206,10 @@ fn compare(at: &str, expected: &Value, found: &Value, tokens: &[&str]) -> Result
         (expected, found) if expected == found => Ok(()),
         (expected, found) => Err(format!("{at}: expected {expected}, was {found}")),
     }
+}
+
+fn is_container(text: &str) -> bool {
+    matches!(serde_json::from_str(text), Ok(Value::Array(_) | Value::Object(_)))
 }
 
 /// Whether a text is what was recorded, where `<...>` and tokens stand for anything.

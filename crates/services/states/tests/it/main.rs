@@ -10,4 +10,5 @@ mod express;
 mod parameters;
 mod refusals;
 mod reserved_tags;
+mod test_state;
 mod world;

@@ -1,0 +1,104 @@
+//! Map states: the items are found and selected, and no iteration runs.
+
+use serde_json::Value;
+
+use super::checks::invalid;
+use super::{Refusal, StateTest};
+use crate::context_object::Item;
+use crate::data_flow::Flow;
+use crate::definition::State;
+use crate::error_name::{ErrorName, Failure};
+use crate::payload::Payload;
+use crate::run::{ContextParts, Fault};
+use crate::states::map::{MapState, ToleratedFailures};
+
+impl StateTest {
+    /// Finds what the iterations would be given.
+    pub(super) fn iterate(&mut self, state: &State, map: &MapState) -> Result<Result<(), Fault>, Refusal> {
+        let read = self.read_items(map)?;
+        let raw = self.raw();
+        let found = self.evaluate(&raw, ContextParts::default(), |scope| {
+            let input = state.flow.effective_input(&raw, scope)?;
+            let items = match read {
+                Some(items) => items,
+                None => map.items.resolve(&input, scope)?,
+            };
+            let concurrency = map.max_concurrency.wanted(&scope.with_input(input.value()))?;
+            Ok((input, items, concurrency))
+        });
+        let (input, items, concurrency) = match found {
+            Ok(found) => found,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        if matches!(state.flow, Flow::JsonPath(_)) {
+            self.inspection.after_items_path = Some(items.clone());
+        }
+        self.inspection.max_concurrency = Some(concurrency);
+        self.inspection.tolerated_failure_count = map.tolerated_failures.count;
+        self.inspection.tolerated_failure_percentage = map.tolerated_failures.percentage;
+        if let Err(fault) = self.select_items(map, &input, &items) {
+            return Ok(Err(fault));
+        }
+        self.count_failures(map, &items)
+    }
+
+    /// What an `ItemReader` is assumed to have read.
+    fn read_items(&self, map: &MapState) -> Result<Option<Payload>, Refusal> {
+        let data = match (&self.configuration.map_item_reader_data, map.has_item_reader) {
+            (Some(data), true) => data,
+            (None, false) => return Ok(None),
+            (Some(_), false) => {
+                return Err(invalid("mapItemReaderData is specified but the state has no ItemReader"));
+            }
+            (None, true) => {
+                return Err(invalid("mapItemReaderData must be specified when the state has an ItemReader"));
+            }
+        };
+        match Payload::parse(data.as_str().into()) {
+            Ok(items) if items.value().is_array() => Ok(Some(items)),
+            _ => Err(invalid("Runwright reads mapItemReaderData as a JSON array only")),
+        }
+    }
+
+    fn select_items(&mut self, map: &MapState, input: &Payload, items: &Payload) -> Result<(), Fault> {
+        let Some(selector) = &map.item_selector else { return Ok(()) };
+        let mut selected = Vec::new();
+        for (index, value) in (0..).zip(items.value().as_array().into_iter().flatten()) {
+            let parts = ContextParts { token: None, item: Some(Item { index, value }) };
+            selected.push(self.evaluate(input, parts, |scope| selector.evaluate(scope))?.value().clone());
+        }
+        self.inspection.after_item_selector = Some(Payload::new(Value::Array(selected)));
+        Ok(())
+    }
+
+    /// More failed iterations than are tolerated fail the state.
+    fn count_failures(&self, map: &MapState, items: &Payload) -> Result<Result<(), Fault>, Refusal> {
+        let total = items.value().as_array().map_or(0, Vec::len) as u64;
+        let failed = self.configuration.map_iteration_failure_count.unwrap_or(0);
+        if failed > total {
+            return Err(invalid(
+                "Map iteration failure count must be less than or equal to the number of Map iterations",
+            ));
+        }
+        if self.configuration.error_caused_by_state.is_none()
+            && map.tolerated_failures.are_exceeded(failed, total)
+        {
+            let cause = "The specified tolerated failure threshold was exceeded";
+            let failure = Failure::new(ErrorName::ExceedToleratedFailureThreshold, cause);
+            return Ok(Err(Fault::Passed(failure)));
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl ToleratedFailures {
+    /// Whether so many failures are more than either number allows; where there is neither, none is tolerated.
+    fn are_exceeded(&self, failed: u64, total: u64) -> bool {
+        let by_count = self.count.is_some_and(|count| failed > count);
+        let by_percentage = self
+            .percentage
+            .is_some_and(|percentage| failed.saturating_mul(100) > percentage.saturating_mul(total));
+        let by_default = self.count.is_none() && self.percentage.is_none() && failed > 0;
+        by_count || by_percentage || by_default
+    }
+}
