@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use types::{AccountId, Arn, Region};
 
+use crate::ids;
+
 /// Who makes a [`Call`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Principal {
@@ -91,6 +93,26 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call of `service`'s `operation` under a request id of its own: one that began in this program, not on the wire.
+    pub fn new(
+        principal: Principal,
+        account: &AccountId,
+        region: &Region,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Self {
+        Self {
+            principal,
+            account: account.clone(),
+            region: region.clone(),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            input,
+            request_id: ids::uuid(),
+        }
+    }
+
     /// Whether the operation is one of those that only services may call.
     pub fn is_internal(&self) -> bool {
         self.operation.starts_with("internal:")

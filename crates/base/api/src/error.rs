@@ -53,6 +53,12 @@ impl AwsError {
         Self::new(code, "An internal error has occurred.").with_status(500)
     }
 
+    /// Whether the same call may succeed later: the server's fault, or throttling. A missing target or permission stays so.
+    pub fn may_pass(&self) -> bool {
+        self.fault() == Fault::Receiver
+            || ["Throttl", "TooManyRequests", "LimitExceeded"].iter().any(|part| self.code.contains(part))
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         if self.status >= 500 { Fault::Receiver } else { Fault::Sender }

@@ -61,15 +61,7 @@ impl Context {
         operation: &str,
         input: Value,
     ) -> Result<Value, AwsError> {
-        let call = Call {
-            principal,
-            account: self.account.clone(),
-            region: self.region.clone(),
-            service: service.to_owned(),
-            operation: operation.to_owned(),
-            input,
-            request_id: crate::ids::uuid(),
-        };
+        let call = Call::new(principal, &self.account, &self.region, service, operation, input);
         self.dispatcher.call(call).await
     }
 }

@@ -12,7 +12,8 @@ use types::Timestamp;
 
 use crate::AwsError;
 use crate::model::{Kind, List, Map, Member, Operation, Range, ServiceModel, Shape, Size, Text};
-use print::{lower_first, print};
+pub(crate) use print::lower_first;
+use print::print;
 
 /// Checks `input` against the shape of `operation`'s input.
 ///

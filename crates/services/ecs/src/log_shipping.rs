@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::{AwsError, Call, Dispatcher, Fault, Principal, ids};
+use api::{AwsError, Call, Dispatcher, Fault, Principal};
 use clock::Clock;
 use container::{Driver, DriverError, LogChunk, LogPosition};
 use serde_json::{Value, json};
@@ -260,15 +260,14 @@ impl Door {
     }
 
     async fn call_as(&self, principal: Principal, operation: &str, input: Value) -> Result<Value, AwsError> {
-        let call = Call {
+        let call = Call::new(
             principal,
-            account: self.account.clone(),
-            region: Region::new(self.stream.region.as_str()),
-            service: "logs".to_owned(),
-            operation: operation.to_owned(),
+            &self.account,
+            &Region::new(self.stream.region.as_str()),
+            "logs",
+            operation,
             input,
-            request_id: ids::uuid(),
-        };
+        );
         self.dispatcher.call(call).await
     }
 }

@@ -3,7 +3,7 @@
 //! Events are timers that are set in the batch that makes the change, so none is lost. They are sent in their order,
 //! again and again until EventBridge has taken them; one may arrive twice when the server is killed in between.
 
-use api::{Call, Dispatcher, Fault, Principal, ids};
+use api::{Call, Dispatcher, Fault, Principal};
 use clock::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -138,15 +138,14 @@ async fn send(dispatcher: &Dispatcher, events: &[(Timer, Event)]) {
 async fn attempt<'a>(dispatcher: &Dispatcher, events: &[&'a Event]) -> Result<Vec<&'a Event>, api::AwsError> {
     let Some(first) = events.first() else { return Ok(Vec::new()) };
     let entries: Vec<Value> = events.iter().map(|event| entry(event)).collect();
-    let call = Call {
-        principal: Principal::service("ecs.amazonaws.com"),
-        account: first.account.clone(),
-        region: first.region.clone(),
-        service: "events".to_owned(),
-        operation: "PutEvents".to_owned(),
-        input: json!({ "Entries": entries }),
-        request_id: ids::uuid(),
-    };
+    let call = Call::new(
+        Principal::service("ecs.amazonaws.com"),
+        &first.account,
+        &first.region,
+        "events",
+        "PutEvents",
+        json!({ "Entries": entries }),
+    );
     let answer = dispatcher.call(call).await?;
     let results = answer.get("Entries").and_then(Value::as_array).cloned().unwrap_or_default();
     let failed = |at: usize| results.get(at).is_some_and(|result| result.get("ErrorCode").is_some());

@@ -261,19 +261,12 @@ impl Delivery {
 
     /// When to try again after a failure, or `None` where it is to be given up.
     fn next_attempt(&self, error: &AwsError, now: Timestamp, chance: u64) -> Option<Timestamp> {
-        if !may_pass(error) || self.failed_attempts > self.retries_max() {
+        if !error.may_pass() || self.failed_attempts > self.retries_max() {
             return None;
         }
         let due = now + pause(self.failed_attempts, chance);
         (due.since(self.accepted) <= self.age_max()).then_some(due)
     }
-}
-
-/// Whether an error may be gone at the next attempt. A missing target and a missing permission are not retried.
-fn may_pass(error: &AwsError) -> bool {
-    let code = error.code.as_ref();
-    error.status >= 500
-        || ["Throttl", "TooManyRequests", "LimitExceeded"].iter().any(|part| code.contains(part))
 }
 
 /// The pause after so many failures: doubling, between half and the whole of it by chance.

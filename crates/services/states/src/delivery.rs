@@ -145,15 +145,7 @@ impl Delivery {
         operation: &str,
         input: Value,
     ) -> Result<Value, AwsError> {
-        let call = Call {
-            principal: Principal::service(principal),
-            account,
-            region,
-            service: service.to_owned(),
-            operation: operation.to_owned(),
-            input,
-            request_id: api::ids::uuid(),
-        };
+        let call = Call::new(Principal::service(principal), &account, &region, service, operation, input);
         self.dispatcher.call(call).await
     }
 

@@ -46,7 +46,7 @@ fn hidden_members(structure: &str) -> &'static [&'static str] {
 }
 
 /// `RoleName` as AWS's messages call it: `roleName`.
-pub(super) fn lower_first(name: &str) -> String {
+pub(crate) fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
 }

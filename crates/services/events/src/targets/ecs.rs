@@ -1,6 +1,6 @@
 //! An ECS cluster: each event runs tasks, with what the input says as overrides.
 
-use api::{AwsError, Dispatcher};
+use api::{AwsError, Dispatcher, camel_case};
 use serde_json::{Map, Value, json};
 
 use super::{call, role};
@@ -76,24 +76,6 @@ fn overrides(input: &str) -> Value {
     if taken.is_empty() { Value::Null } else { Value::Object(taken) }
 }
 
-/// EventBridge's member names (`Subnets`) as ECS's (`subnets`), at every depth.
-fn camel_case(value: Value) -> Value {
-    match value {
-        Value::Object(members) => Value::Object(
-            members.into_iter().map(|(name, value)| (lower_first(name), camel_case(value))).collect(),
-        ),
-        Value::Array(items) => Value::Array(items.into_iter().map(camel_case).collect()),
-        other => other,
-    }
-}
-
-fn lower_first(mut name: String) -> String {
-    if let Some(first) = name.get_mut(0..1) {
-        first.make_ascii_lowercase();
-    }
-    name
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,12 +88,5 @@ mod tests {
         assert_eq!(overrides(r#"{"version": "0", "detail": {"containerOverrides": 1}}"#), Value::Null);
         assert_eq!(overrides("not JSON"), Value::Null);
         assert_eq!(overrides("[]"), Value::Null);
-    }
-
-    #[test]
-    fn names_are_those_of_ecs() {
-        let given = json!({"awsvpcConfiguration": {"Subnets": ["s"], "AssignPublicIp": "ENABLED"}});
-        let taken = json!({"awsvpcConfiguration": {"subnets": ["s"], "assignPublicIp": "ENABLED"}});
-        assert_eq!(camel_case(given), taken);
     }
 }

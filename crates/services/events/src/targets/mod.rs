@@ -85,14 +85,6 @@ async fn call(
     operation: &str,
     input: Value,
 ) -> Result<Value, AwsError> {
-    let call = Call {
-        principal,
-        account: delivery.account.clone(),
-        region: delivery.region.clone(),
-        service: service.to_owned(),
-        operation: operation.to_owned(),
-        input,
-        request_id: api::ids::uuid(),
-    };
+    let call = Call::new(principal, &delivery.account, &delivery.region, service, operation, input);
     dispatcher.call(call).await
 }

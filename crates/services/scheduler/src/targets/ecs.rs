@@ -1,6 +1,6 @@
 //! An ECS cluster: each invocation runs tasks.
 
-use api::{AwsError, Dispatcher};
+use api::{AwsError, Dispatcher, camel_case};
 use serde_json::{Map, Value};
 
 use super::call;
@@ -61,22 +61,4 @@ fn overrides(input: &str) -> Option<Value> {
     let taken: Map<String, Value> =
         input.into_iter().filter(|(name, _)| MEMBERS.contains(&name.as_str())).collect();
     (!taken.is_empty()).then_some(Value::Object(taken))
-}
-
-/// Scheduler's member names (`Subnets`) as ECS's (`subnets`), at every depth; `EnableECSManagedTags` as well.
-fn camel_case(value: Value) -> Value {
-    match value {
-        Value::Object(members) => Value::Object(
-            members.into_iter().map(|(name, value)| (lower_first(name), camel_case(value))).collect(),
-        ),
-        Value::Array(items) => Value::Array(items.into_iter().map(camel_case).collect()),
-        other => other,
-    }
-}
-
-fn lower_first(mut name: String) -> String {
-    if let Some(first) = name.get_mut(0..1) {
-        first.make_ascii_lowercase();
-    }
-    name
 }

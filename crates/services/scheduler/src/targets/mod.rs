@@ -38,15 +38,14 @@ async fn call(
     operation: &str,
     input: Value,
 ) -> Result<Value, AwsError> {
-    let call = Call {
-        principal: Principal::role(&invocation.target.role_arn, invocation.id.replace('-', "")),
-        account: invocation.schedule.group.account.clone(),
-        region: invocation.schedule.group.region.clone(),
-        service: service.to_owned(),
-        operation: operation.to_owned(),
+    let call = Call::new(
+        Principal::role(&invocation.target.role_arn, invocation.id.replace('-', "")),
+        &invocation.schedule.group.account,
+        &invocation.schedule.group.region,
+        service,
+        operation,
         input,
-        request_id: api::ids::uuid(),
-    };
+    );
     dispatcher.call(call).await
 }
 
