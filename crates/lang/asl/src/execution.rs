@@ -14,9 +14,11 @@ use crate::frame::Frames;
 use crate::history::HistoryEvent;
 use crate::ids::{FrameId, TaskId, TimerId};
 use crate::integrations::Resource;
+use crate::limits::REDRIVABLE_EVENTS;
 use crate::payload::Payload;
 use crate::random::Random;
 
+mod redrive;
 mod storage;
 
 pub use storage::{Changes, RestoreError};
@@ -37,7 +39,7 @@ pub struct Execution {
     stored: storage::Stored,
 }
 
-/// What an execution is told when it starts. Never changes afterwards.
+/// What an execution is told when it starts. Only a redrive changes anything of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionSpec {
     /// The execution's ARN.
@@ -64,6 +66,9 @@ pub struct ExecutionSpec {
     pub kind: MachineKind,
     /// How often it has been redriven.
     pub redrive_count: u64,
+    /// When it was redriven last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redrive_time: Option<Timestamp>,
 }
 
 /// How an execution stands.
@@ -93,6 +98,7 @@ pub(crate) struct Head {
     pub(crate) next_event: u64,
     pub(crate) random: Random,
     pub(crate) root: Option<FrameId>,
+    /// When it began, or was redriven last.
     pub(crate) started: Option<Timestamp>,
     /// When the whole execution times out. Set when it first waits.
     pub(crate) deadline: Option<TimerId>,
@@ -214,6 +220,20 @@ impl Execution {
     /// The machine that it runs.
     pub fn machine(&self) -> &Arc<StateMachine> {
         &self.machine
+    }
+
+    /// Whether it has ended in a way that it may be redriven from: then its [`Changes`] keep what it would go on from.
+    ///
+    /// Executions of express machines are started anew instead, and a history that is full takes no more events.
+    pub fn is_redrivable(&self) -> bool {
+        let unsuccessful = match self.head.status {
+            Status::Failed(_) | Status::TimedOut | Status::Aborted(_) => true,
+            Status::Running | Status::Succeeded { .. } => false,
+        };
+        unsuccessful
+            && self.spec.kind == MachineKind::Standard
+            && self.head.root.is_some()
+            && self.head.next_event <= REDRIVABLE_EVENTS
     }
 
     /// The events since the last call; their ids are consecutive.

@@ -60,6 +60,9 @@ pub(crate) struct Visit {
     pub(crate) entered_time: Timestamp,
     pub(crate) attempts: Attempts,
     pub(crate) phase: Phase,
+    /// The event that branches, iterations or a Map Run follow: their state's last beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fan_out_event: Option<u64>,
 }
 
 /// What a state waits for.
@@ -239,6 +242,21 @@ impl Frames {
     /// How far the branches or iterations of a frame's state are.
     pub(crate) fn progress(&mut self, frame: FrameId) -> &mut FanOutProgress {
         self.fan_outs.entry(frame).or_default()
+    }
+
+    /// The branches or iterations of a frame's state, by number.
+    pub(crate) fn children(&self, frame: FrameId) -> &[FrameId] {
+        self.fan_outs.get(&frame).map_or(&[], |progress| &progress.children)
+    }
+
+    /// How many branches or iterations of a frame's state have ended well.
+    pub(crate) fn done(&self, frame: FrameId) -> usize {
+        self.fan_outs.get(&frame).map_or(0, |progress| progress.done)
+    }
+
+    /// Ids of all frames: those around others first.
+    pub(crate) fn ids(&self) -> Vec<FrameId> {
+        self.frames.keys().copied().collect()
     }
 
     /// Ends the fan-out of a frame and gives its children, by number.

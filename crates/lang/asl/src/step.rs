@@ -29,6 +29,14 @@ pub fn step(execution: &mut Execution, wake: Wake, now: Timestamp, effects: &mut
     until_blocked(&mut run);
 }
 
+/// Lets an execution that has ended without success go on, until it waits or ends again.
+pub(crate) fn redrive(execution: &mut Execution, now: Timestamp, effects: &mut Vec<Effect>) {
+    let machine = Arc::clone(&execution.machine);
+    let mut run = Run::new(&machine, execution, now, effects);
+    run.redrive();
+    until_blocked(&mut run);
+}
+
 fn apply(run: &mut Run<'_>, wake: Wake) {
     match wake {
         Wake::Start => run.start(),

@@ -67,6 +67,7 @@ fn spec(kind: MachineKind) -> ExecutionSpec {
         seed: 5,
         kind,
         redrive_count: 0,
+        redrive_time: None,
     }
 }
 

@@ -114,6 +114,7 @@ pub fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
         seed: 7,
         kind: kind(case),
         redrive_count: 0,
+        redrive_time: None,
     }
 }
 
