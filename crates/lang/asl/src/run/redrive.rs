@@ -80,11 +80,12 @@ impl Run<'_> {
     /// The branches or iterations go on themselves. What is left for their state: to begin iterations in the places of
     /// those that ended, or to be left, where all have succeeded.
     fn go_on_with_children(&mut self, frame: FrameId, state: &State, redriven: u64) {
+        self.set_last_event(frame, redriven);
         let outcome = match &state.body {
             Body::Parallel(parallel) if self.execution.frames.done(frame) == parallel.branches.len() => {
-                self.leave_again(frame, state, redriven)
+                self.leave_again(frame, state)
             }
-            Body::Map(_) if map::is_complete(self, frame) => self.leave_again(frame, state, redriven),
+            Body::Map(_) if map::is_complete(self, frame) => self.leave_again(frame, state),
             Body::Map(map) => map::begin_missing(self, frame, state, map, redriven),
             _ => return,
         };
@@ -97,8 +98,7 @@ impl Run<'_> {
         }
     }
     /// Leaves a state with the outputs of its branches or iterations, which have all succeeded before.
-    fn leave_again(&mut self, frame: FrameId, state: &State, redriven: u64) -> Result<Outcome, Fault> {
-        self.set_last_event(frame, redriven);
+    fn leave_again(&mut self, frame: FrameId, state: &State) -> Result<Outcome, Fault> {
         let result = self.collect(frame);
         self.left(frame, state, result, state.transition)
     }
