@@ -23,6 +23,7 @@ mod integrations;
 mod intrinsics;
 mod jsonata;
 pub mod limits;
+mod outline;
 mod parse;
 mod payload;
 mod random;
@@ -51,6 +52,7 @@ pub use integrations::{
     INTEGRATIONS, Integration, ParameterField, ParameterKind, Pattern, Resource, ResourceFamily,
     ResourceTarget,
 };
+pub use outline::{Outline, OutlineState, OutlineTransition, TransitionReason};
 pub use parse::{parse, parse_calling, parse_for_type};
 pub use payload::Payload;
 pub use step::step;
