@@ -66,7 +66,7 @@ impl StateMachine {
         let mut open = vec![start];
         while let Some(id) = open.pop() {
             if reached.insert(id.0) {
-                open.extend(self.state(id).into_iter().flat_map(|state| ways(state)).map(|(to, _)| to));
+                open.extend(self.state(id).into_iter().flat_map(ways).map(|(to, _)| to));
             }
         }
         let states = reached.into_iter().filter_map(|id| self.state(StateId(id)));
@@ -96,9 +96,12 @@ impl StateMachine {
                 parallel.branches.iter().map(|branch| self.outline_from(*branch)).collect()
             }
             Body::Map(map) => vec![self.outline_from(map.start)],
-            Body::Pass(_) | Body::Task(_) | Body::Choice(_) | Body::Wait(_) | Body::Succeed | Body::Fail(_) => {
-                Vec::new()
-            }
+            Body::Pass(_)
+            | Body::Task(_)
+            | Body::Choice(_)
+            | Body::Wait(_)
+            | Body::Succeed
+            | Body::Fail(_) => Vec::new(),
         }
     }
 
@@ -111,9 +114,9 @@ impl StateMachine {
 fn ways(state: &State) -> Vec<(StateId, TransitionReason)> {
     let mut ways = Vec::new();
     if let Body::Choice(choice) = &state.body {
-        ways.extend(choice.rules.iter().map(|rule| {
-            (rule.next, TransitionReason::Rule(rule.condition.to_string()))
-        }));
+        ways.extend(
+            choice.rules.iter().map(|rule| (rule.next, TransitionReason::Rule(rule.condition.to_string()))),
+        );
         ways.extend(choice.default.map(|default| (default, TransitionReason::Default)));
     } else if let Transition::Next(next) = state.transition {
         ways.push((next, TransitionReason::Next));

@@ -199,7 +199,8 @@ impl Layered {
         for edge in &self.edges {
             between[layer_of[edge.upper]].push((positions[edge.upper], positions[edge.lower]));
         }
-        let crossed = |a: (usize, usize), b: (usize, usize)| (a.0 < b.0 && a.1 > b.1) || (a.0 > b.0 && a.1 < b.1);
+        let crossed =
+            |a: (usize, usize), b: (usize, usize)| (a.0 < b.0 && a.1 > b.1) || (a.0 > b.0 && a.1 < b.1);
         let of_layer = |edges: &Vec<(usize, usize)>| -> usize {
             let pairs = edges.iter().enumerate();
             pairs.map(|(at, a)| edges[at + 1..].iter().filter(|b| crossed(*a, **b)).count()).sum()
@@ -325,8 +326,9 @@ mod tests {
         let layered = arrange(4, &[(0, 1), (0, 2), (0, 3)]);
         let widths = [5, 21, 9, 9];
         let middles = layered.middles(&widths);
-        let mut ends: Vec<(i32, i32)> =
-            (1..4).map(|vertex| (middles[vertex] - widths[vertex] / 2, middles[vertex] + widths[vertex] / 2)).collect();
+        let mut ends: Vec<(i32, i32)> = (1..4)
+            .map(|vertex| (middles[vertex] - widths[vertex] / 2, middles[vertex] + widths[vertex] / 2))
+            .collect();
         ends.sort_unstable();
         assert!(ends.windows(2).all(|pair| pair[0].1 + GAP < pair[1].0), "{ends:?}");
     }

@@ -76,7 +76,8 @@ impl Plan {
             return;
         }
         let inner: Vec<Layout> = state.inner.iter().map(|inner| Plan::new(inner, false).layout()).collect();
-        let width: i32 = inner.iter().map(|inner| inner.width + BETWEEN).sum::<i32>() - BETWEEN + 2 * (MARGIN + 1);
+        let width: i32 =
+            inner.iter().map(|inner| inner.width + BETWEEN).sum::<i32>() - BETWEEN + 2 * (MARGIN + 1);
         let height = inner.iter().map(|inner| inner.height).max().unwrap_or(0) + 4;
         let (least_width, least_height) = self.sizes[vertex];
         self.sizes[vertex] = (odd(width.max(least_width)), height.max(least_height));
@@ -155,7 +156,7 @@ impl Drawing {
             let x = self.middles[vertex];
             let way = self.layered.edges.iter().find(|edge| edge.lower == vertex).map(|edge| edge.way);
             let after_error = way.is_some_and(|way| self.plan.ways[way].after_error);
-            let points = vec![(x, y - 1), (x, y + layer_height)];
+            let points = vec![(x, y), (x, y + layer_height - 1)];
             self.layout.lines.push(Line { points, arrow_down: false, arrow_up: false, after_error });
             return;
         };
@@ -177,7 +178,9 @@ impl Drawing {
         let ends = |edge: &usize| {
             let edge = self.layered.edges[*edge];
             let aside = if edge.turned { ASIDE } else { 0 };
-            let end = |vertex: Vertex, aside: i32| self.middles[vertex] + if self.plan.is_state(vertex) { aside } else { 0 };
+            let end = |vertex: Vertex, aside: i32| {
+                self.middles[vertex] + if self.plan.is_state(vertex) { aside } else { 0 }
+            };
             Crossing { from: end(edge.upper, aside), to: end(edge.lower, -aside) }
         };
         let crossings: Vec<Crossing> = channel.iter().map(ends).collect();
@@ -211,7 +214,11 @@ impl Drawing {
 impl Layout {
     /// Adds another layout with its corner at `x` and `y`.
     fn add(&mut self, other: Self, x: i32, y: i32) {
-        self.boxes.extend(other.boxes.into_iter().map(|placed| Placed { x: placed.x + x, y: placed.y + y, ..placed }));
+        self.boxes.extend(other.boxes.into_iter().map(|placed| Placed {
+            x: placed.x + x,
+            y: placed.y + y,
+            ..placed
+        }));
         self.lines.extend(other.lines.into_iter().map(|mut line| {
             for point in &mut line.points {
                 *point = (point.0 + x, point.1 + y);

@@ -87,8 +87,12 @@ impl Writer<'_> {
     fn classes(&mut self) {
         let Some(progress) = self.progress else { return };
         for (of, class, style) in CLASSES {
-            let mut ids: Vec<&str> =
-                self.ids.iter().filter(|(name, _)| progress.of(name) == of).map(|(_, id)| id.as_str()).collect();
+            let mut ids: Vec<&str> = self
+                .ids
+                .iter()
+                .filter(|(name, _)| progress.of(name) == of)
+                .map(|(_, id)| id.as_str())
+                .collect();
             if ids.is_empty() {
                 continue;
             }

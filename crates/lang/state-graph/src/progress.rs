@@ -58,7 +58,8 @@ impl Reading {
         let id = event["id"].as_u64().unwrap_or_default();
         let previous = event["previousEventId"].as_u64().unwrap_or_default();
         if let Some(name) = event["stateEnteredEventDetails"]["name"].as_str() {
-            let progress = if kind == "FailStateEntered" { StateProgress::Failed } else { StateProgress::Running };
+            let progress =
+                if kind == "FailStateEntered" { StateProgress::Failed } else { StateProgress::Running };
             self.owner.insert(id, name.to_owned());
             self.failing.remove(name);
             self.states.insert(name.to_owned(), progress);
@@ -112,7 +113,11 @@ mod tests {
     fn event(id: u64, previous: u64, kind: &str, state: Option<&str>) -> Value {
         let mut event = json!({"id": id, "previousEventId": previous, "type": kind});
         if let Some(state) = state {
-            let details = if kind.ends_with("Entered") { "stateEnteredEventDetails" } else { "stateExitedEventDetails" };
+            let details = if kind.ends_with("Entered") {
+                "stateEnteredEventDetails"
+            } else {
+                "stateExitedEventDetails"
+            };
             event[details] = json!({"name": state});
         }
         event

@@ -41,9 +41,9 @@ pub(crate) fn rows(crossings: &[Crossing]) -> (Vec<Option<i32>>, i32) {
     let mut waiting: Vec<usize> = (0..nets.len()).filter(|net| nets[*net].goes_sideways()).collect();
     while !waiting.is_empty() {
         // One that nothing waiting must be above of; where they wait for each other, any.
-        let free = waiting.iter().position(|net| {
-            waiting.iter().all(|other| other == net || !nets[*other].is_above(&nets[*net]))
-        });
+        let free = waiting
+            .iter()
+            .position(|net| waiting.iter().all(|other| other == net || !nets[*other].is_above(&nets[*net])));
         let net = waiting.remove(free.unwrap_or(0));
         let above = (0..nets.len()).filter(|other| nets[*other].is_above(&nets[net]));
         let mut row = above.filter_map(|other| row_of[other]).max().map_or(0, |row| row + 1);
@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn lines_of_one_box_share_a_row() {
-        let crossings = [Crossing { from: 5, to: 1 }, Crossing { from: 5, to: 5 }, Crossing { from: 5, to: 9 }];
+        let crossings =
+            [Crossing { from: 5, to: 1 }, Crossing { from: 5, to: 5 }, Crossing { from: 5, to: 9 }];
         assert_eq!(rows(&crossings), (vec![Some(0), None, Some(0)], 1));
     }
 

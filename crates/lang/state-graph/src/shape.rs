@@ -83,7 +83,9 @@ impl Content {
             Self::Label(text) => (odd(cells(text) + 2), 1),
             Self::State { name, caption, has_inner: true } => (odd(cells(name) + cells(caption) + 9), 3),
             // Room for the mark that tells of an execution.
-            Self::State { name, caption, has_inner: false } => (odd((cells(name) + 2).max(cells(caption)) + 4), 4),
+            Self::State { name, caption, has_inner: false } => {
+                (odd((cells(name) + 2).max(cells(caption)) + 4), 4)
+            }
         }
     }
 

@@ -13,13 +13,14 @@ const CELL: (f64, f64) = (8.0, 17.0);
 /// Pixels around the drawing.
 const MARGIN: f64 = 16.0;
 const CORNER: f64 = 7.0;
+const END_HEIGHT: f64 = 22.0;
 
 const STYLE: &str = "\
-svg{background:#fff;--line:#64748b;--text:#0f172a;--dim:#64748b;--fill:#f8fafc;--inner:#f1f5f977}\
+svg{background:#fff;--line:#64748b;--text:#0f172a;--dim:#64748b;--fill:#f8fafc;--inner:#f1f5f977;--paper:#fff}\
 text{font-family:ui-sans-serif,system-ui,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;fill:var(--text)}\
 .name{font-size:13px;font-weight:600}.caption,.label{font-size:11px}.caption,.label,.end text{fill:var(--dim)}\
 .end text{font-size:12px}.state rect{fill:var(--fill);stroke:var(--line);stroke-width:1.3}\
-.inner rect{fill:var(--inner)}.label-back{fill:#fff}.end rect{fill:none;stroke:var(--line)}\
+.inner rect{fill:var(--inner)}.label{paint-order:stroke;stroke:var(--paper);stroke-width:5px}.end rect{fill:var(--paper);stroke:var(--line)}\
 path{fill:none;stroke:var(--line);stroke-width:1.3}.error{stroke-dasharray:5 4}\
 polygon{fill:var(--line)}\
 .running rect{stroke:#2563eb;fill:#dbeafe}.succeeded rect{stroke:#16a34a;fill:#dcfce7}\
@@ -27,16 +28,14 @@ polygon{fill:var(--line)}\
 .aborted rect{stroke:#6b7280;fill:#e5e7eb}.untouched{opacity:.55}\
 .inner.running rect,.inner.succeeded rect,.inner.caught rect,.inner.failed rect,.inner.aborted rect{fill:var(--inner)}\
 @media(prefers-color-scheme:dark){svg{background:#0f172a;--line:#94a3b8;--text:#e2e8f0;--dim:#94a3b8;--fill:#1e293b;\
---inner:#1e293b77}.label-back{fill:#0f172a}.running rect{fill:#1e3a8a}.succeeded rect{fill:#14532d}\
+--inner:#1e293b77;--paper:#0f172a}.running rect{fill:#1e3a8a}.succeeded rect{fill:#14532d}\
 .caught rect{fill:#78350f}.failed rect{fill:#7f1d1d}.aborted rect{fill:#374151}}";
 
 /// Draws a machine; with its states coloured, where there is an execution.
 pub fn svg(outline: &Outline, progress: Option<&Progress>) -> String {
     let layout = layout(outline);
-    let (width, height) = (
-        f64::from(layout.width) * CELL.0 + 2.0 * MARGIN,
-        f64::from(layout.height) * CELL.1 + 2.0 * MARGIN,
-    );
+    let (width, height) =
+        (f64::from(layout.width) * CELL.0 + 2.0 * MARGIN, f64::from(layout.height) * CELL.1 + 2.0 * MARGIN);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\
          <style>{STYLE}</style>\n"
@@ -45,8 +44,12 @@ pub fn svg(outline: &Outline, progress: Option<&Progress>) -> String {
     for placed in &layout.boxes {
         state(placed, progress, &mut text);
     }
+    let end = layout.boxes.iter().find(|placed| matches!(placed.content, Content::End));
+    let end = end.map(|end| (end.x + end.width / 2, end.y));
     for drawn in &layout.lines {
-        line(drawn, &mut text);
+        // The end is taller than its row.
+        let shorter = if drawn.points.last().copied() == end { END_HEIGHT / 2.0 } else { 0.0 };
+        line(drawn, shorter, &mut text);
     }
     for placed in &layout.boxes {
         label(placed, &mut text);
@@ -101,39 +104,41 @@ fn state(placed: &Placed, progress: Option<&Progress>, text: &mut String) {
 
 fn label(placed: &Placed, text: &mut String) {
     let (x, y) = centre((placed.x + placed.width / 2, placed.y));
-    let (width, shown) = (f64::from(placed.width) * CELL.0, escaped(placed.content.text()));
+    let shown = escaped(placed.content.text());
     let _ = match &placed.content {
         Content::State { .. } => Ok(()),
         Content::Label(_) => writeln!(
             text,
-            "<rect class=\"label-back\" x=\"{}\" y=\"{}\" width=\"{width}\" height=\"{}\" rx=\"3\"/>\
-             <text class=\"label\" x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{shown}</text>",
-            x - width / 2.0,
-            y - CELL.1 / 2.0,
-            CELL.1,
+            "<text class=\"label\" x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{shown}</text>",
             y + 4.0
         ),
         Content::Start | Content::End => writeln!(
             text,
-            "<g class=\"end\"><rect x=\"{}\" y=\"{}\" width=\"48\" height=\"22\" rx=\"11\"/>\
+            "<g class=\"end\"><rect x=\"{}\" y=\"{}\" width=\"48\" height=\"{END_HEIGHT}\" rx=\"11\"/>\
              <text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{shown}</text></g>",
             x - 24.0,
-            y - 11.0,
+            y - END_HEIGHT / 2.0,
             y + 4.0
         ),
     };
 }
 
-fn line(line: &Line, text: &mut String) {
-    let points: Vec<(f64, f64)> = line.points.iter().map(|point| centre(*point)).collect();
+/// Draws a line, `shorter` by so many pixels at its lower end.
+fn line(line: &Line, shorter: f64, text: &mut String) {
+    let mut points: Vec<(f64, f64)> = line.points.iter().map(|point| centre(*point)).collect();
+    if let Some((_, y)) = points.last_mut() {
+        *y -= shorter;
+    }
     let class = if line.after_error { " class=\"error\"" } else { "" };
     let _ = writeln!(text, "<path{class} d=\"{}\"/>", path(&points));
     let (first, last) = (points.first(), points.last());
     if let (true, Some((x, y))) = (line.arrow_down, last) {
-        let _ = writeln!(text, "<polygon points=\"{x},{y} {},{} {},{}\"/>", x - 4.5, y - 9.0, x + 4.5, y - 9.0);
+        let _ =
+            writeln!(text, "<polygon points=\"{x},{y} {},{} {},{}\"/>", x - 4.5, y - 9.0, x + 4.5, y - 9.0);
     }
     if let (true, Some((x, y))) = (line.arrow_up, first) {
-        let _ = writeln!(text, "<polygon points=\"{x},{y} {},{} {},{}\"/>", x - 4.5, y + 9.0, x + 4.5, y + 9.0);
+        let _ =
+            writeln!(text, "<polygon points=\"{x},{y} {},{} {},{}\"/>", x - 4.5, y + 9.0, x + 4.5, y + 9.0);
     }
 }
 

@@ -191,7 +191,8 @@ impl Canvas {
             self.join(left, y, UP | DOWN);
             self.join(right, y, UP | DOWN);
         }
-        for (x, y, corner) in [(left, top, '╭'), (right, top, '╮'), (left, bottom, '╰'), (right, bottom, '╯')] {
+        for (x, y, corner) in [(left, top, '╭'), (right, top, '╮'), (left, bottom, '╰'), (right, bottom, '╯')]
+        {
             if let Some(cell) = self.cell(x, y) {
                 cell.glyph = Some(corner);
             }
