@@ -24,6 +24,7 @@ mod intrinsics;
 mod jsonata;
 pub mod limits;
 pub mod map_run;
+mod outline;
 mod parse;
 mod payload;
 mod random;
@@ -53,6 +54,7 @@ pub use integrations::{
     ResourceTarget,
 };
 pub use map_run::MapRunSpec;
+pub use outline::{Outline, OutlineState, OutlineTransition, TransitionReason};
 pub use parse::{parse, parse_calling, parse_for_type};
 pub use payload::Payload;
 pub use step::step;
