@@ -61,7 +61,7 @@ fn run(machine: &Arc<StateMachine>, input: &Arc<str>) -> (usize, usize, usize) {
             match effect {
                 Effect::SetTimer { timer, due } => drop(timers.insert((due, timer))),
                 Effect::ClearTimer { timer } => timers.retain(|(_, set)| *set != timer),
-                Effect::Invoke { .. } | Effect::CancelTask { .. } => {}
+                _ => {}
             }
         }
         if *execution.status() != Status::Running {
@@ -95,6 +95,7 @@ fn spec(input: &Arc<str>) -> ExecutionSpec {
         kind: MachineKind::Express,
         redrive_count: 0,
         redrive_time: None,
+        map_run: None,
     }
 }
 

@@ -30,6 +30,8 @@ mod failure;
 mod fan_out;
 mod redrive;
 
+pub(crate) use failure::located;
+
 /// One step of one execution.
 pub(crate) struct Run<'a> {
     pub(crate) machine: &'a StateMachine,
@@ -100,9 +102,14 @@ impl<'a> Run<'a> {
             variables: Arc::default(),
             // The first state follows nothing, not even the start.
             last_event: 0,
-            activity: Activity::Ready { state: self.machine.start, input },
+            activity: Activity::Ready { state: self.first_state(), input },
         };
         self.execution.head.root = Some(self.add_frame(frame));
+    }
+
+    /// The machine's first state, or that of the item processor which a child of a Map Run runs.
+    fn first_state(&self) -> StateId {
+        self.execution.spec.map_run.as_ref().map_or(self.machine.start, |child| child.processor.0)
     }
 
     /// Whether the execution has ended, or must, its history being full.
@@ -207,7 +214,9 @@ impl<'a> Run<'a> {
             MachineKind::Express => EXPRESS_SECONDS,
         });
         let last = if spec.redrive_count == 0 { started + longest } else { spec.start_time + longest };
-        let timeout = self.machine.timeout_seconds.map(|seconds| started + Duration::from_secs(seconds));
+        // `TimeoutSeconds` is that of the execution which runs the whole machine.
+        let own = self.machine.timeout_seconds.filter(|_| spec.map_run.is_none());
+        let timeout = own.map(|seconds| started + Duration::from_secs(seconds));
         timeout.map_or(last, |timeout| timeout.min(last))
     }
 
@@ -419,7 +428,7 @@ impl<'a> Run<'a> {
     }
 
     /// The variables that a frame sees.
-    fn visible(&self, frame: FrameId) -> Visible {
+    pub(crate) fn visible(&self, frame: FrameId) -> Visible {
         let mut visible = Visible::default();
         let mut next = Some(frame);
         while let Some(frame) = next.and_then(|id| self.execution.frames.get(id)) {
@@ -459,7 +468,7 @@ impl<'a> Run<'a> {
             let frame = self.execution.frames.get(around.frame)?;
             if let Some(Phase::Mapping { items, .. }) = frame.visit().map(|visit| &visit.phase) {
                 let value = items.value().get(usize::try_from(around.index).ok()?)?;
-                return Some(Item { index: around.index, value });
+                return Some(Item { index: around.index, key: None, value, source: None });
             }
             parent = frame.parent;
         }

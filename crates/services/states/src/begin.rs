@@ -55,6 +55,7 @@ impl Begin {
             kind: revision.kind,
             redrive_count: 0,
             redrive_time: None,
+            map_run: None,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::effect::Effect;
 use crate::error_name::{ErrorName, Failure};
-use crate::execution::Status;
+use crate::execution::{OpenMapRun, Status};
 use crate::frame::{Activity, Phase};
 use crate::history::EventDetails;
 use crate::ids::{FrameId, TimerId};
@@ -79,6 +79,7 @@ impl Run<'_> {
             let Activity::Inside(visit) = frame.activity else { continue };
             self.effects.extend(visit.timers().map(|timer| Effect::ClearTimer { timer }));
             self.effects.extend(visit.calling().map(|calling| calling.task.cancellation()));
+            self.effects.extend(visit.map_run().map(OpenMapRun::stop));
         }
         self.execution.head.root = None;
     }
@@ -87,18 +88,20 @@ impl Run<'_> {
     pub(super) fn give_up(&mut self, frame: FrameId) {
         let Some(visit) = self.visit(frame) else { return };
         let timers: Vec<TimerId> = visit.timers().collect();
-        let task = visit.calling().map(|calling| (calling.task.task, calling.task.cancellation()));
-        let waits = match visit.phase {
-            Phase::Waiting { .. } | Phase::BackingOff { .. } | Phase::Calling(_) => true,
-            Phase::Running | Phase::Branching | Phase::Mapping { .. } => false,
+        let task = visit.task();
+        let (phase, stop) = match &visit.phase {
+            Phase::Waiting { .. } | Phase::BackingOff { .. } => (Phase::Running, None),
+            Phase::Calling(calling) => (Phase::Running, Some(calling.task.cancellation())),
+            Phase::MapRunning(Some(open)) => (open.ended(), Some(open.stop())),
+            Phase::Running
+            | Phase::Branching
+            | Phase::Mapping { .. }
+            | Phase::MapRunning(None)
+            | Phase::MapRunEnded { .. } => return,
         };
         timers.into_iter().for_each(|timer| self.clear_timer(timer));
-        if let Some((task, cancellation)) = task {
-            self.execution.frames.take_task(task);
-            self.effects.push(cancellation);
-        }
-        if waits {
-            self.set_phase(frame, Phase::Running);
-        }
+        task.and_then(|task| self.execution.frames.take_task(task));
+        self.effects.extend(stop);
+        self.set_phase(frame, phase);
     }
 }

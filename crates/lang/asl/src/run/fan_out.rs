@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::definition::{Body, State, StateId, StateKind};
 use crate::error_name::Failure;
 use crate::frame::{Activity, Frame, Parent};
-use crate::history::{EventDetails, FanOut, IterationStage};
+use crate::history::{EventDetails, FanOut, IterationStage, MapRunStage};
 use crate::ids::FrameId;
 use crate::payload::Payload;
 use crate::run::Run;
@@ -102,6 +102,9 @@ impl Run<'_> {
         }
         if let (Body::Map(_), Some(parent)) = (&around.body, frame.parent) {
             self.record_iteration(IterationStage::Aborted, around, parent.index, last_event);
+        }
+        if self.visit(child).is_some_and(|visit| visit.map_run().is_some()) {
+            self.record(last_event, EventDetails::MapRun(MapRunStage::Aborted));
         }
         if let Some(kind) = self.state(child).map(State::kind) {
             self.record_aborted(kind, last_event);

@@ -5,6 +5,7 @@
 //! | Task | schedules a new attempt, behind the event of entering |
 //! | Wait, Choice, Pass, Succeed, Fail | performs the state again, without entering it again |
 //! | Parallel, Map | goes on with the branches and iterations that did not succeed |
+//! | distributed Map | redrives its Map Run |
 //!
 //! A Parallel or Map state that failed by itself, when all its branches or iterations had succeeded, is left anew with
 //! their results; where these are too large, all of them run again.
@@ -19,7 +20,7 @@ use crate::history::EventDetails;
 use crate::ids::FrameId;
 use crate::retry::Attempts;
 use crate::run::{Fault, Outcome, Run};
-use crate::states::map;
+use crate::states::map::{self, distributed};
 
 impl Run<'_> {
     /// Tells that the execution goes on, and lets every frame do so, those around others first.
@@ -53,7 +54,10 @@ impl Run<'_> {
             visit.attempts = Attempts::default();
         }
         let has_children = !self.execution.frames.children(frame).is_empty();
-        match self.visit(frame).map(|visit| &visit.phase) {
+        match self.visit(frame).map(|visit| visit.phase.clone()) {
+            Some(Phase::MapRunEnded { map_run_arn, redrive_count }) => {
+                distributed::redrive(self, frame, map_run_arn, redrive_count);
+            }
             Some(Phase::Branching | Phase::Mapping { .. }) if has_children => {
                 self.go_on_with_children(frame, state, redriven);
             }

@@ -143,7 +143,10 @@ impl<'a> World<'a> {
                     let answer = self.answer(task, &state);
                     self.answers.extend(answer);
                 }
-                Effect::CancelTask { .. } => {}
+                Effect::CancelTask { .. }
+                | Effect::StartMapRun { .. }
+                | Effect::RedriveMapRun { .. }
+                | Effect::StopMapRun { .. } => {}
             }
         }
         let events = self.execution.take_history();
@@ -220,6 +223,7 @@ pub fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
         kind: kind(case),
         redrive_count: 0,
         redrive_time: None,
+        map_run: None,
     }
 }
 
