@@ -16,9 +16,10 @@ use store::{Batch, Collection, Range, Store, Ticket};
 use types::Timestamp;
 
 use crate::Error;
+use crate::awaited::Awaited;
 use crate::begin::Begin;
-use crate::execution::{ExecutionRecord, ExecutionStatus};
-use crate::integrations::Called;
+use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
+use crate::integrations::{self, Called};
 use crate::limits::OPEN_EXECUTIONS;
 use crate::name::execution_arn;
 use crate::plan::{self, Facts, Step};
@@ -31,6 +32,7 @@ pub(crate) struct OpenExecutions {
     dispatcher: Dispatcher,
     machines: Arc<StateMachines>,
     records: Collection<ExecutionRecord>,
+    pub(crate) awaited: Awaited,
     slots: Mutex<BTreeMap<String, Arc<Slot>>>,
     last_order: AtomicU64,
 }
@@ -79,6 +81,7 @@ impl OpenExecutions {
     pub(crate) fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, machines: Arc<StateMachines>) -> Self {
         Self {
             records: Collection::new(Arc::clone(&store), tables::EXECUTIONS),
+            awaited: Awaited::new(Arc::clone(&store)),
             store,
             dispatcher,
             machines,
@@ -89,7 +92,8 @@ impl OpenExecutions {
 
     /// Starts an execution and runs it to where it waits first; all that is durable when this returns.
     ///
-    /// Returns its ARN and the date of its start: an earlier one, where an execution of that name and input runs.
+    /// Returns its ARN and the date of its start: an earlier one, where an execution of that name and input runs, or where
+    /// the same request is made again.
     ///
     /// # Errors
     /// [`Error::ExecutionAlreadyExists`], [`Error::StateMachineDoesNotExist`], [`Error::StateMachineDeleting`],
@@ -124,8 +128,11 @@ impl OpenExecutions {
     async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
         let record = self.machines.startable(&begin.state_machine_arn, begin.kind)?;
         let is_unique = begin.kind == MachineKind::Express || begin.name.is_none();
-        if !is_unique && self.records.get(arn).await?.is_some() {
-            return Err(Error::ExecutionAlreadyExists(arn.to_owned()));
+        if !is_unique && let Some(present) = self.records.get(arn).await? {
+            return match present.value.request_id == Some(begin.request_id) {
+                true => Ok((present.value.start_date, None)),
+                false => Err(Error::ExecutionAlreadyExists(arn.to_owned())),
+            };
         }
         let compiled = self.machines.compiled(&record.revision).await?;
         let mut open = self.new_execution(arn, name, begin, compiled)?;
@@ -156,6 +163,7 @@ impl OpenExecutions {
             stop_date: None,
             order: self.next_order(start_date),
             trace_header: begin.trace_header,
+            request_id: Some(begin.request_id),
             failure: asl::Failure::default(),
         };
         let execution = Execution::new(Arc::clone(&compiled.machine), spec);
@@ -245,6 +253,7 @@ impl OpenExecutions {
 
     /// Reads all open executions from the store. Returns the tasks whose jobs were submitted.
     pub(crate) async fn load(&self) -> Result<Vec<(String, TaskId)>, Error> {
+        self.awaited.load().await?;
         let mut submitted = Vec::new();
         for head in self.store.list(tables::HEADS, Range::prefix("")).await? {
             let Some(open) = self.restore(&head.key).await? else { continue };
@@ -302,11 +311,12 @@ impl OpenExecutions {
                 plan::open(&mut batch, &open.facts(now), &open.record);
             }
             open.record = open.record.closed(&status, stopped);
-            plan::close(&mut batch, &open.facts(now), &open.record, &status);
+            plan::close(&mut batch, &open.facts(now), &open.record, &status, &self.awaited.of(arn));
         } else if begins {
             plan::open(&mut batch, &open.facts(now), &open.record);
         }
         let over = tasks_over(&effects);
+        self.forget_children(&mut batch, arn, &effects);
         let step = Step { history: &history, changes, effects, status: &status };
         plan::keep(&mut batch, &open.facts(now), step);
         for task in ended.into_iter().chain(over) {
@@ -314,6 +324,17 @@ impl OpenExecutions {
             open.credentials.remove(&task);
         }
         (self.store.submit(batch), is_open)
+    }
+
+    /// Tasks that were given up wait for no execution any more.
+    fn forget_children(&self, batch: &mut Batch, arn: &str, effects: &[Effect]) {
+        for effect in effects {
+            let Effect::CancelTask { task, resource, submitted: Some(submitted), .. } = effect else { continue };
+            if let Some(child) = integrations::awaited_execution(resource, submitted.value()) {
+                let waiting = Waiting { execution: arn.to_owned(), task: *task };
+                self.awaited.forget(batch, child, &waiting);
+            }
+        }
     }
 
     fn slot(&self, arn: &str) -> Option<Arc<Slot>> {
