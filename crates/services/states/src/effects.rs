@@ -67,7 +67,14 @@ impl Effects {
     }
 
     /// Adds to `batch` that the end of the submitted job concerns this task, and a look whether that is past already.
-    fn expect(&self, batch: &mut Batch, execution: &str, task: TaskId, resource: &Resource, submitted: &Value) {
+    fn expect(
+        &self,
+        batch: &mut Batch,
+        execution: &str,
+        task: TaskId,
+        resource: &Resource,
+        submitted: &Value,
+    ) {
         let waiting = Waiting { execution: execution.to_owned(), task };
         for (ecs_task, _) in ecs_run_task::tasks(submitted) {
             self.waiting.put(batch, ecs_task, &waiting);

@@ -329,7 +329,9 @@ impl OpenExecutions {
     /// Tasks that were given up wait for no execution any more.
     fn forget_children(&self, batch: &mut Batch, arn: &str, effects: &[Effect]) {
         for effect in effects {
-            let Effect::CancelTask { task, resource, submitted: Some(submitted), .. } = effect else { continue };
+            let Effect::CancelTask { task, resource, submitted: Some(submitted), .. } = effect else {
+                continue;
+            };
             if let Some(child) = integrations::awaited_execution(resource, submitted.value()) {
                 let waiting = Waiting { execution: arn.to_owned(), task: *task };
                 self.awaited.forget(batch, child, &waiting);

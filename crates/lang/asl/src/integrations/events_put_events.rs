@@ -7,8 +7,10 @@
 use super::parameters::{ParameterField as Field, ParameterKind as Kind};
 
 /// The parameters.
-pub(super) const PARAMETERS: &[Field] =
-    &[Field::required("Entries", Kind::List(&Kind::Structure(ENTRY))), Field::optional("EndpointId", Kind::Text)];
+pub(super) const PARAMETERS: &[Field] = &[
+    Field::required("Entries", Kind::List(&Kind::Structure(ENTRY))),
+    Field::optional("EndpointId", Kind::Text),
+];
 
 const ENTRY: &[Field] = &[
     Field::optional("Detail", Kind::Any),

@@ -62,17 +62,8 @@ const FORBIDDEN_HEADERS: [&str; 25] = [
 ];
 
 /// More of them, by which a request is framed and routed.
-const FORBIDDEN_FRAMING: [&str; 9] = [
-    "range",
-    "server",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    "warning",
-    "content-length",
-];
+const FORBIDDEN_FRAMING: [&str; 9] =
+    ["range", "server", "te", "trailer", "transfer-encoding", "upgrade", "via", "warning", "content-length"];
 
 /// What begins the names of further headers that are Step Functions' own.
 const FORBIDDEN_PREFIXES: [&str; 3] = ["x-forwarded", "x-amz", "x-amzn"];
@@ -104,7 +95,9 @@ pub(super) fn check_values(parameters: &Value) -> Vec<String> {
 fn is_endpoint(endpoint: &str) -> bool {
     let host = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
     let legal = |host: &str| {
-        !host.is_empty() && !host.contains('@') && !host.contains(|c: char| c.is_whitespace() || c.is_control())
+        !host.is_empty()
+            && !host.contains('@')
+            && !host.contains(|c: char| c.is_whitespace() || c.is_control())
     };
     if endpoint.contains(|c: char| c.is_control() || c == ' ') {
         return false;
@@ -187,10 +180,14 @@ mod tests {
 
     #[test]
     fn endpoints_are_https_but_on_the_machine_itself() {
-        for endpoint in ["https://a.example/x?y", "http://localhost:1/", "http://127.0.0.1", "http://[::1]:80/x"] {
+        for endpoint in
+            ["https://a.example/x?y", "http://localhost:1/", "http://127.0.0.1", "http://[::1]:80/x"]
+        {
             assert!(is_endpoint(endpoint), "{endpoint}");
         }
-        for endpoint in ["", "a", "http://a.example", "https://", "https://u@h", "ftp://localhost", "https://a b"] {
+        for endpoint in
+            ["", "a", "http://a.example", "https://", "https://u@h", "ftp://localhost", "https://a b"]
+        {
             assert!(!is_endpoint(endpoint), "{endpoint}");
         }
     }

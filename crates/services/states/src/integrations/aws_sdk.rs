@@ -4,14 +4,18 @@
 //!
 //! Source: Step Functions Developer Guide, "Learning to use AWS service SDK integrations"; recorded executions.
 
+use std::io;
 use std::sync::Arc;
 
-use api::model::{Kind, Operation, ServiceModel, Shape};
-use api::{AwsError, Dispatcher};
+use api::model::{Kind, Location, Member, Operation, ServiceModel, Shape};
+use api::{AwsError, Body, Dispatcher};
 use asl::{ErrorName, FailurePhase, ParameterForm, Pattern};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{Answer, Attempt, failed, not_served, sdk_names, sdk_shape};
+use crate::limits::PAYLOAD_BYTES;
 
 /// Members by which services tell a repeated request, which SDKs fill in.
 const IDEMPOTENCY_TOKENS: [&str; 2] = ["clientToken", "ClientToken"];
@@ -63,21 +67,58 @@ pub(super) async fn invoke(attempt: &Attempt<'_>, service: &str, action: &str) -
         Err(problems) => return attempt.unusable(&problems),
     };
     make_repeatable(attempt, model, operation, &mut input);
-    let (request_id, answer) = attempt.call(model.signing_name, operation.name, input).await;
-    let output = match answer {
-        Ok(answer) => sdk_shape::sdk_response(operation.output, &answer),
+    let body = take_body(operation, &mut input);
+    let (request_id, reply) = attempt.call_streaming(model.signing_name, operation.name, input, body).await;
+    let reply = match reply {
+        Ok(reply) => reply,
         Err(refusal) => return error(model, operation, &refusal, &request_id),
     };
+    let mut output = sdk_shape::sdk_response(operation.output, &reply.output);
+    if let (Some(body), Some(member)) = (reply.body, stream(operation.output)) {
+        match body.collect(PAYLOAD_BYTES as u64).await {
+            Ok(bytes) => output[sdk_names::member(member.name)] = String::from_utf8_lossy(&bytes).into(),
+            Err(cause) => return unreadable(attempt, &cause),
+        }
+    }
     match attempt.resource.pattern() {
         Pattern::RequestResponse => Answer::Succeeded(output),
         Pattern::Sync | Pattern::Sync2 | Pattern::WaitForTaskToken => Answer::Submitted { output },
     }
 }
 
+/// The member whose bytes travel beside a message.
+fn stream(shape: &Shape) -> Option<&'static Member> {
+    shape.members().iter().find(|member| member.location == Location::Stream)
+}
+
+/// Takes the bytes out of a request that travel beside it.
+fn take_body(operation: &Operation, input: &mut Value) -> Option<Body> {
+    let member = stream(operation.input)?;
+    let encoded = input.as_object_mut()?.shift_remove(member.name)?;
+    let bytes = STANDARD.decode(encoded.as_str()?).ok()?;
+    Some(bytes.into())
+}
+
+fn unreadable(attempt: &Attempt<'_>, cause: &io::Error) -> Answer {
+    let service = attempt.resource.history_resource_type();
+    if cause.kind() == io::ErrorKind::FileTooLarge {
+        let cause = format!(
+            "The state/task '{service}' returned a result with a size exceeding the maximum number of bytes service limit."
+        );
+        return failed(ErrorName::DataLimitExceeded, cause, FailurePhase::Run);
+    }
+    failed(
+        ErrorName::TaskFailed,
+        format!("The answer of {service} cannot be read: {cause}"),
+        FailurePhase::Run,
+    )
+}
+
 /// Fills in what lets the service find that it has served the request before.
 fn make_repeatable(attempt: &Attempt<'_>, model: &ServiceModel, operation: &Operation, input: &mut Value) {
     for name in IDEMPOTENCY_TOKENS {
-        let takes = operation.input.member(name).is_some_and(|member| matches!(member.shape.kind, Kind::String(_)));
+        let takes =
+            operation.input.member(name).is_some_and(|member| matches!(member.shape.kind, Kind::String(_)));
         if takes && input.get(name).is_none() {
             input[name] = attempt.client_token().into();
         }

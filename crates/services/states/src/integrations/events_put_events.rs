@@ -35,7 +35,9 @@ pub(super) async fn invoke(attempt: &Attempt<'_>) -> Answer {
 fn request(attempt: &Attempt<'_>, operation: &Operation) -> Result<Value, Vec<String>> {
     let mut parameters = attempt.parameters.clone();
     for entry in parameters.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(detail) = entry.get_mut("Detail").filter(|detail| !detail.is_string() && !detail.is_null()) {
+        if let Some(detail) =
+            entry.get_mut("Detail").filter(|detail| !detail.is_string() && !detail.is_null())
+        {
             *detail = detail.to_string().into();
         }
         let senders = [name::machine_of(attempt.execution), attempt.execution.to_owned()];

@@ -13,7 +13,7 @@ pub(crate) mod states_start_execution;
 
 use std::sync::Arc;
 
-use api::{AwsError, Call, Dispatcher, Principal};
+use api::{AwsError, Body, Call, Dispatcher, Principal, Reply};
 use asl::{
     Catalogue, ErrorName, ExecutionSpec, Failure, FailurePhase, OpenTask, ParameterForm, Pattern, Resource,
     ResourceTarget, TaskFailure, TaskId,
@@ -113,6 +113,18 @@ impl Attempt<'_> {
     /// Calls an operation in the name of the role. The request's id comes back with the answer: it is the same for a
     /// repeated request.
     async fn call(&self, service: &str, operation: &str, input: Value) -> (String, Result<Value, AwsError>) {
+        let (request_id, reply) = self.call_streaming(service, operation, input, None).await;
+        (request_id, reply.map(|reply| reply.output))
+    }
+
+    /// [`Self::call`] with bytes beside request and answer.
+    async fn call_streaming(
+        &self,
+        service: &str,
+        operation: &str,
+        input: Value,
+        body: Option<Body>,
+    ) -> (String, Result<Reply, AwsError>) {
         let request_id = self.uuid(&format!("{service}:{operation}"));
         let call = Call {
             principal: Principal::role(self.role_arn, fingerprint::letters(&[self.execution])),
@@ -123,7 +135,7 @@ impl Attempt<'_> {
             input,
             request_id: request_id.clone(),
         };
-        (request_id, self.dispatcher.call(call).await)
+        (request_id, self.dispatcher.call_streaming(call, body).await)
     }
 
     /// A failure that no state machine can catch: the parameters are not what the service takes.

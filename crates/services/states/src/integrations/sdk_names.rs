@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn services_have_a_name_for_resources_and_one_for_errors() {
-        let prefix = |id: &str| id.split(' ').flat_map(words).map(|word| capitalised(&word)).collect::<String>();
+        let prefix =
+            |id: &str| id.split(' ').flat_map(words).map(|word| capitalised(&word)).collect::<String>();
         for (id, expected) in [
             ("SFN", "Sfn"),
             ("EventBridge", "EventBridge"),

@@ -124,8 +124,7 @@ pub(super) fn sdk_response(shape: &Shape, value: &Value) -> Value {
             elements.iter().map(|element| sdk_response(list.element, element)).collect()
         }
         (Kind::Map(map), Value::Object(entries)) => {
-            let entries =
-                entries.iter().map(|(key, entry)| (key.clone(), sdk_response(map.value, entry)));
+            let entries = entries.iter().map(|(key, entry)| (key.clone(), sdk_response(map.value, entry)));
             Value::Object(entries.collect())
         }
         (Kind::Timestamp(_), value) => match serde_json::from_value::<Timestamp>(value.clone()) {

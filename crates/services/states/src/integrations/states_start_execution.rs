@@ -56,11 +56,14 @@ fn request(attempt: &Attempt<'_>) -> Value {
         put("stateMachineArn", machine.clone());
     }
     put("name", given("Name").cloned().unwrap_or_else(|| attempt.made_up_name().into()));
-    put("input", match given("Input") {
-        None => "{}".into(),
-        Some(Value::String(text)) => text.as_str().into(),
-        Some(value) => value.to_string().into(),
-    });
+    put(
+        "input",
+        match given("Input") {
+            None => "{}".into(),
+            Some(Value::String(text)) => text.as_str().into(),
+            Some(value) => value.to_string().into(),
+        },
+    );
     if let Some(header) = given("TraceHeader") {
         put("traceHeader", header.clone());
     }
@@ -84,8 +87,7 @@ pub(super) async fn inspect(attempt: &Attempt<'_>, submitted: &Value) -> Result<
     };
     let Ok((region, account)) = name::place(child) else { return Ok(None) };
     let input = json!({"executionArn": child});
-    let call =
-        Call::new(Principal::service(STATES), &account, &region, "states", "DescribeExecution", input);
+    let call = Call::new(Principal::service(STATES), &account, &region, "states", "DescribeExecution", input);
     let described = attempt.dispatcher.call(call).await?;
     Ok(outcome(operation, attempt.resource.pattern(), &described))
 }
