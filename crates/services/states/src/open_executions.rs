@@ -305,13 +305,14 @@ impl OpenExecutions {
             batch.require_version(tables::HEADS, arn, open.head_version);
         }
         open.head_version += u64::from(changes.head.is_some());
+        let awaited_by = if is_open { Vec::new() } else { self.awaited.of(arn) };
         if !is_open {
             let stopped = history.last().map_or(now, |event| event.timestamp);
             if begins {
                 plan::open(&mut batch, &open.facts(now), &open.record);
             }
             open.record = open.record.closed(&status, stopped);
-            plan::close(&mut batch, &open.facts(now), &open.record, &status, &self.awaited.of(arn));
+            plan::close(&mut batch, &open.facts(now), &open.record, &status, &awaited_by);
         } else if begins {
             plan::open(&mut batch, &open.facts(now), &open.record);
         }
@@ -323,7 +324,23 @@ impl OpenExecutions {
             open.called.remove(&task);
             open.credentials.remove(&task);
         }
-        (self.store.submit(batch), is_open)
+        let ticket = self.store.submit(batch);
+        if !is_open {
+            self.tell_late(arn, &awaited_by, now);
+        }
+        (ticket, is_open)
+    }
+
+    /// Tells tasks that began to wait while the batch that closed `arn` was made. Later ones look after that batch.
+    fn tell_late(&self, arn: &str, told: &[Waiting], now: Timestamp) {
+        let mut late = self.awaited.of(arn);
+        late.retain(|waiting| !told.contains(waiting));
+        if !late.is_empty() {
+            let mut batch = Batch::new();
+            plan::tell(&mut batch, &late, now);
+            // Where it is not kept the process has ended, and the next one looks at every task that waits.
+            drop(self.store.submit(batch));
+        }
     }
 
     /// Tasks that were given up wait for no execution any more.
@@ -391,8 +408,11 @@ fn task_ended(wake: &Wake) -> Option<TaskId> {
 /// The tasks that a step gave up.
 fn tasks_over(effects: &[Effect]) -> Vec<TaskId> {
     let over = |effect: &Effect| match effect {
-        Effect::CancelTask { task, .. } => Some(*task),
-        Effect::Invoke { .. } | Effect::SetTimer { .. } | Effect::ClearTimer { .. } => None,
+        Effect::CancelTask { task, .. } | Effect::StopMapRun { task, .. } => Some(*task),
+        Effect::Invoke { .. }
+        | Effect::StartMapRun { .. }
+        | Effect::SetTimer { .. }
+        | Effect::ClearTimer { .. } => None,
     };
     effects.iter().filter_map(over).collect()
 }
@@ -418,7 +438,9 @@ impl Open {
             | Wake::TaskSubmitted { task, .. }
             | Wake::TaskSucceeded { task, .. }
             | Wake::TaskFailed { task, .. }
-            | Wake::TaskHeartbeat { task } => self.find(*task).is_some(),
+            | Wake::TaskHeartbeat { task } => {
+                self.find(*task).is_some() || self.execution.open_map_run(*task).is_some()
+            }
             Wake::Start | Wake::TimerFired { .. } | Wake::Stop { .. } => true,
         }
     }

@@ -120,10 +120,7 @@ pub(crate) fn close(
     status: &Status,
     awaited_by: &[Waiting],
 ) {
-    for Waiting { execution, task } in awaited_by {
-        let job = Job { execution: execution.clone(), task: *task, work: Work::Inspect };
-        batch.set_timer(tables::EFFECT, tables::completion(execution, *task), facts.now, json(&job));
-    }
+    tell(batch, awaited_by, facts.now);
     if !facts.is_told() {
         batch.delete(tables::EXECUTIONS, facts.arn());
         return;
@@ -136,6 +133,14 @@ pub(crate) fn close(
     keep_record(batch, facts, record, status);
     let forget = Forget::Execution(facts.arn().to_owned());
     batch.set_timer(tables::RETENTION, facts.arn(), facts.now + HISTORY_RETENTION, json(&forget));
+}
+
+/// Adds to `batch` a look for each of the tasks that wait for an execution that has ended.
+pub(crate) fn tell(batch: &mut Batch, awaited_by: &[Waiting], now: Timestamp) {
+    for Waiting { execution, task } in awaited_by {
+        let job = Job { execution: execution.clone(), task: *task, work: Work::Inspect };
+        batch.set_timer(tables::EFFECT, tables::completion(execution, *task), now, json(&job));
+    }
 }
 
 fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
@@ -181,6 +186,7 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
             let job = job(facts, task, Work::Invoke);
             batch.set_timer(tables::EFFECT, tables::invocation(facts.arn(), task), facts.now, json(&job));
         }
+        Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));
