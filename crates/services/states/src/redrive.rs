@@ -166,6 +166,7 @@ mod tests {
             stop_date: Some(START + Duration::from_secs(days * 86_400)),
             order: 0,
             trace_header: None,
+            request_id: None,
             failure: asl::Failure::default(),
             events,
             redrives: Redrives::default(),
