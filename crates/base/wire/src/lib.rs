@@ -15,3 +15,4 @@ mod sigv4;
 
 pub use credential::{Credential, CredentialStore};
 pub use handler::{AnswerBody, Wire};
+pub use sigv4::{Refusal, sign};

@@ -5,6 +5,7 @@
 mod canonical;
 mod keys;
 mod scope;
+mod sign;
 mod signed_request;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::limits;
 pub use canonical::{CanonicalPath, percent_decode};
 pub use keys::SigningKeys;
 pub use scope::scope_service;
+pub use sign::sign;
 pub use signed_request::{SignedRequest, parameter};
 
 /// Why a request is not accepted as signed.
@@ -89,12 +91,7 @@ impl SignedRequest<'_> {
         keys: &SigningKeys,
     ) -> Result<(), Mismatch> {
         let canonical = self.canonical_request(payload, path);
-        let to_sign = format!(
-            "AWS4-HMAC-SHA256\n{}\n{}\n{}",
-            self.time,
-            self.scope.text(),
-            hex(&Sha256::digest(canonical.as_bytes()))
-        );
+        let to_sign = self.string_to_sign(&canonical);
         let mut mac = keys.get(secret, &self.scope);
         mac.update(to_sign.as_bytes());
         let signature = unhex(&self.signature).unwrap_or_default();
