@@ -198,13 +198,22 @@ impl Error {
             | Self::NoSuchTagSet(bucket)
             | Self::NoSuchBucket(bucket) => vec![("BucketName", bucket.clone())],
             Self::InvalidLocationConstraint(location) => vec![("LocationConstraint", location.clone())],
-            Self::NoSuchKey(key) | Self::Deleted { key, .. } => vec![("Key", key.clone())],
+            Self::NoSuchKey(key) => vec![("Key", key.clone())],
+            Self::Deleted { key, version_id } => vec![
+                ("Key", key.clone()),
+                ("DeleteMarker", "true".to_owned()),
+                ("VersionId", version_id.clone()),
+            ],
             Self::NoSuchVersion { key, version_id } => {
                 vec![("Key", key.clone()), ("VersionId", version_id.clone())]
             }
-            Self::DeleteMarker { .. } => {
-                vec![("Method", "GET".to_owned()), ("ResourceType", "DeleteMarker".to_owned())]
-            }
+            Self::DeleteMarker { version_id } => vec![
+                ("Method", "GET".to_owned()),
+                ("ResourceType", "DeleteMarker".to_owned()),
+                ("DeleteMarker", "true".to_owned()),
+                ("VersionId", version_id.clone()),
+            ],
+            Self::NotModified { etag } => vec![("ETag", etag.clone())],
             Self::NoSuchUpload(upload_id) | Self::InvalidPartOrder(upload_id) => {
                 vec![("UploadId", upload_id.clone())]
             }
