@@ -14,6 +14,7 @@ const SHELLS: &[&str] = &[
     "background",
     "delivery",
     "firing",
+    "http_client",
     "log_shipping",
     "runner",
     "state_change_events",
