@@ -23,6 +23,7 @@ mod integrations;
 mod intrinsics;
 mod jsonata;
 pub mod limits;
+pub mod memory;
 mod parse;
 mod payload;
 mod random;
