@@ -6,8 +6,10 @@ mod json;
 pub mod query;
 mod refusal;
 pub mod rest_json;
+pub mod rest_xml;
 mod scalar;
 mod xml;
+mod xml_reader;
 
 use api::AwsError;
 use api::model::{Operation, Protocol, ServiceModel, Shape};
@@ -65,7 +67,7 @@ impl Syntax {
         match model.protocol {
             Protocol::AwsJson1_0 => Self::Json1_0,
             Protocol::AwsJson1_1 => Self::Json1_1,
-            Protocol::AwsQuery => Self::Query { namespace: model.xml_namespace },
+            Protocol::AwsQuery | Protocol::RestXml(_) => Self::Query { namespace: model.xml_namespace },
             Protocol::RestJson1(_) => Self::RestJson1 { success: 200 },
         }
     }

@@ -54,6 +54,11 @@ pub(crate) fn is_expression(text: &str) -> bool {
 }
 
 impl Script {
+    /// What stands between `{%` and `%}`.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Compiles a text that [`is_expression`]; `None` where it is not JSONata.
     pub(crate) fn parse(text: &str, field: &str) -> Option<Self> {
         let inner = text.strip_prefix("{%")?.strip_suffix("%}")?.trim();
@@ -76,7 +81,7 @@ impl Script {
             }
         }
         let random = Rc::new(Cell::new(scope.random.get()));
-        let result = self.run(context, &JValue::Undefined, &random, scope.now);
+        let result = self.run(context, &JValue::Undefined, &random, scope.now, JSONATA_MILLISECONDS);
         scope.random.set(random.get());
         result.and_then(Self::checked).map_err(|what| self.fault(&what))
     }
@@ -88,10 +93,11 @@ impl Script {
         input: &JValue,
         random: &functions::Numbers,
         now: Timestamp,
+        milliseconds: u64,
     ) -> Result<JValue, String> {
         let stop = CancelToken::new();
         let options = EvaluatorOptions {
-            timeout_ms: Some(JSONATA_MILLISECONDS),
+            timeout_ms: Some(milliseconds),
             max_stack_depth: Some(JSONATA_LEVELS),
             max_sequence_length: Some(JSONATA_SEQUENCE),
             cancel: Some(stop.clone()),

@@ -23,7 +23,9 @@ mod integrations;
 mod intrinsics;
 mod jsonata;
 pub mod limits;
+pub mod map_run;
 pub mod memory;
+mod outline;
 mod parse;
 mod payload;
 mod random;
@@ -42,17 +44,19 @@ pub use definition::{MachineKind, QueryLanguage, StateKind, StateMachine};
 pub use diagnostic::{Diagnostic, Severity, invalid_definition_message};
 pub use effect::Effect;
 pub use error_name::{ErrorName, Failure};
-pub use execution::{Changes, Execution, ExecutionSpec, OpenTask, RestoreError, Status};
+pub use execution::{Changes, ChildOf, Execution, ExecutionSpec, OpenMapRun, OpenTask, RestoreError, Status};
 pub use history::{
-    EventDetails, FanOut, HistoryEvent, HistoryEventType, IterationStage, LogLevel, TaskStage,
+    EventDetails, FanOut, HistoryEvent, HistoryEventType, IterationStage, LogLevel, MapRunStage, TaskStage,
     without_execution_data,
 };
 pub use ids::{FrameId, TaskId, TimerId};
 pub use integrations::{
-    INTEGRATIONS, Integration, ParameterField, ParameterKind, Pattern, Resource, ResourceFamily,
-    ResourceTarget,
+    Catalogue, INTEGRATIONS, Integration, ParameterField, ParameterForm, ParameterKind, Pattern, Resource,
+    ResourceFamily, ResourceTarget,
 };
-pub use parse::{parse, parse_calling, parse_for_type};
+pub use map_run::MapRunSpec;
+pub use outline::{Outline, OutlineState, OutlineTransition, TransitionReason};
+pub use parse::{parse, parse_calling, parse_for_type, parse_with};
 pub use payload::Payload;
 pub use step::step;
 pub use token::parse_token;

@@ -39,6 +39,12 @@ pub const STANDARD_SECONDS: u64 = 31_536_000;
 /// Iterations of an inline Map state that run side by side at most: "Inline mode supports up to 40 concurrent iterations".
 pub const INLINE_MAP_CONCURRENCY: u64 = 40;
 
+/// Items that an `ItemReader` reads at most: "Maximum number of items that a Distributed Map state can read".
+pub const READER_ITEMS: u64 = 100_000_000;
+
+/// Characters of a `Label`.
+pub const LABEL_CHARACTERS: usize = 40;
+
 /// Transitions in one step before the execution lets others run. Ours, not AWS's: an Express execution has no limit of
 /// events, so that a loop of states that wait for nothing would never end a step.
 pub const TRANSITIONS_PER_STEP: usize = 50_000;
@@ -68,3 +74,9 @@ pub const JSONATA_DEPTH: usize = 1_000;
 
 /// Comparisons that one call of a JSONata function makes. Ours.
 pub const JSONATA_WORK: usize = 100_000_000;
+
+/// Bytes of one item in an object that an `ItemReader` reads, before `ItemSelector` makes it shorter: 8 MB.
+pub const ITEM_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of the headers of a CSV file: "CSV headers are limited to 10 KiB".
+pub const CSV_HEADER_BYTES: usize = 10 * 1024;

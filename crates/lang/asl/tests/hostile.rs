@@ -208,5 +208,6 @@ fn spec() -> ExecutionSpec {
         seed: 5,
         kind: MachineKind::Standard,
         redrive_count: 0,
+        map_run: None,
     }
 }

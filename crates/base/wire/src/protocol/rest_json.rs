@@ -45,7 +45,8 @@ impl<'a> Request<'a> {
         let mut input = self.body(shape)?;
         for member in shape.members() {
             let value = match member.location {
-                Location::Body => continue,
+                // Code generation gives no other location to a service that speaks JSON.
+                Location::Body | Location::Headers | Location::Payload | Location::Stream => continue,
                 Location::Uri => self.label(member)?,
                 Location::QueryString => self.parameter(member)?,
                 Location::Header => self.header(member)?,
@@ -106,7 +107,7 @@ impl<'a> Request<'a> {
 }
 
 /// What stands in the place of the labels of `template`; `None` where the path is another one.
-fn labels<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
+pub(super) fn labels<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
     let mut labels = Vec::new();
     let (mut template, mut path) = (template.strip_prefix('/')?, path.strip_prefix('/')?);
     loop {
@@ -138,7 +139,7 @@ fn head(path: &str) -> (&str, Option<&str>) {
 }
 
 /// Segment by segment: a literal before a label, a label before the rest of a path.
-fn literalness(template: &str) -> Vec<u8> {
+pub(super) fn literalness(template: &str) -> Vec<u8> {
     let of_segment = |segment: &str| match (segment.starts_with('{'), segment.ends_with("+}")) {
         (false, _) => 2,
         (true, false) => 1,
@@ -147,7 +148,7 @@ fn literalness(template: &str) -> Vec<u8> {
     template.split('/').map(of_segment).collect()
 }
 
-fn decode(text: &str) -> Result<String, AwsError> {
+pub(super) fn decode(text: &str) -> Result<String, AwsError> {
     String::from_utf8(percent_decode(text)).map_err(|_| not_utf8())
 }
 
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_most_literal_path_wins() {
-        let route = |operation, path| Route { operation, method: "GET", path, status: 200 };
+        let route = |operation, path| Route::new(operation, "GET", path, 200);
         let mut routes = [route("rest", "/a/{X+}"), route("label", "/a/{X}"), route("literal", "/a/b")];
         routes.sort_by_key(|route| literalness(route.path));
         assert_eq!(routes.map(|route| route.operation), ["rest", "label", "literal"]);

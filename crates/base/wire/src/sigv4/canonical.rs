@@ -1,14 +1,28 @@
 //! The canonical form of a request, which is what gets signed.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{SignedRequest, hex};
 
+/// How a path is made canonical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanonicalPath {
+    /// Without `.`, `..` and empty segments, percent-encoded once more than it was sent.
+    Normalised,
+    /// As it was sent, for S3: its keys are what they are.
+    AsSent,
+}
+
 impl SignedRequest<'_> {
-    /// The canonical request: method, path, query, headers, names of headers, and the body's digest.
-    pub(super) fn canonical_request(&self, body_sha256: &str) -> String {
+    /// The canonical request: method, path, query, headers, names of headers, and what stands for the body.
+    pub(super) fn canonical_request(&self, payload: &str, form: CanonicalPath) -> String {
         let mut text = String::with_capacity(512);
         text.push_str(self.parts.method.as_str());
         text.push('\n');
-        path(self.parts.uri.path(), &mut text);
+        match form {
+            CanonicalPath::Normalised => path(self.parts.uri.path(), &mut text),
+            CanonicalPath::AsSent => reencode_path(self.parts.uri.path(), &mut text),
+        }
         text.push('\n');
         query(self.parts.uri.query().unwrap_or_default(), self.is_presigned(), &mut text);
         text.push('\n');
@@ -21,8 +35,14 @@ impl SignedRequest<'_> {
         text.push('\n');
         text.push_str(&self.signed_headers);
         text.push('\n');
-        text.push_str(body_sha256);
+        text.push_str(payload);
         text
+    }
+
+    /// What is signed: time, scope, and the canonical request's digest.
+    pub(super) fn string_to_sign(&self, canonical: &str) -> String {
+        let digest = hex(&Sha256::digest(canonical.as_bytes()));
+        format!("AWS4-HMAC-SHA256\n{}\n{}\n{digest}", self.time, self.scope.text())
     }
 
     /// All values of a header with commas between, trimmed, with single blanks inside.
@@ -62,6 +82,16 @@ fn path(path: &str, text: &mut String) {
     }
     if segments.is_empty() || path.ends_with('/') {
         text.push('/');
+    }
+}
+
+/// Clients may encode more or less than they must: all are signed in one way.
+fn reencode_path(path: &str, text: &mut String) {
+    for (index, segment) in path.split('/').enumerate() {
+        if index > 0 {
+            text.push('/');
+        }
+        encode(&percent_decode(segment), text);
     }
 }
 

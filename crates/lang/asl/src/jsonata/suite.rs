@@ -14,7 +14,7 @@ use crate::limits::JSONATA_MILLISECONDS;
 use crate::random::Random;
 
 /// Cases that the library passes. Raise it with the library.
-const LIBRARY_FLOOR: usize = 1_591;
+const LIBRARY_FLOOR: usize = 1_595;
 
 /// Cases that differ through us, and nothing else may.
 const DIFFERENT: [&str; 11] = [
@@ -78,13 +78,19 @@ fn context(case: &Value) -> Context {
     context
 }
 
+/// Long enough for a busy machine, but for the cases that never end.
+fn milliseconds(case: &Value) -> u64 {
+    let is_endless = matches!(case["code"].as_str(), Some("U1001" | "D1011" | "D1012"));
+    if is_endless { JSONATA_MILLISECONDS } else { 20_000 }
+}
+
 fn by_library(case: &Value, datasets: &Value) -> Outcome {
     let text = case["expr"].as_str().unwrap_or_default();
     let evaluated = std::panic::catch_unwind(|| {
         let ast = jsonata_core::parser::parse(text).map_err(|error| error.to_string())?;
         // Some cases never end.
         let options =
-            EvaluatorOptions { timeout_ms: Some(JSONATA_MILLISECONDS), ..EvaluatorOptions::default() };
+            EvaluatorOptions { timeout_ms: Some(milliseconds(case)), ..EvaluatorOptions::default() };
         let mut evaluator = Evaluator::with_options(context(case), options);
         evaluator.evaluate(&ast, &input(case, datasets)).map_err(|error| error.message().to_owned())
     });
@@ -100,7 +106,7 @@ fn by_us(case: &Value, datasets: &Value) -> Outcome {
     };
     let random = Rc::new(Cell::new(Random::new(1)));
     let now = Timestamp::from_seconds(1_800_000_000);
-    outcome(script.run(context(case), &input(case, datasets), &random, now))
+    outcome(script.run(context(case), &input(case, datasets), &random, now, milliseconds(case)))
 }
 
 fn outcome(result: Result<JValue, String>) -> Outcome {
@@ -117,6 +123,10 @@ fn is_expected(case: &Value, outcome: &Outcome) -> bool {
         (Some(expected), Ok(value)) => equal(expected, value),
         (Some(_), Err(_)) => false,
         (None, Err(text)) if case["undefinedResult"] == true => text == "undefined",
+        // What never ends runs into one limit or another.
+        (None, Err(text)) if case["code"] == "U1001" => {
+            ["U1001", "D1011", "D1012"].iter().any(|code| text.contains(code))
+        }
         (None, Err(text)) => case["code"].as_str().is_some_and(|code| text.contains(code)),
         (None, Ok(_)) => case.get("result_re").is_some(),
     }
