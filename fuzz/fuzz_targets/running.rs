@@ -29,6 +29,7 @@ fn spec(input: &str) -> ExecutionSpec {
         // Its history has an end.
         kind: MachineKind::Standard,
         redrive_count: 0,
+        redrive_time: None,
         map_run: None,
     }
 }

@@ -208,6 +208,7 @@ fn spec() -> ExecutionSpec {
         seed: 5,
         kind: MachineKind::Standard,
         redrive_count: 0,
+        redrive_time: None,
         map_run: None,
     }
 }
