@@ -128,6 +128,9 @@ impl ContextObject<'_> {
         execution.set("Name", || self.spec.name.as_str().into());
         execution.set("RoleArn", || self.spec.role_arn.as_ref().into());
         execution.set("RedriveCount", || self.spec.redrive_count.into());
+        if let Some(redriven) = self.spec.redrive_time {
+            execution.set("RedriveTime", || redriven.to_iso_millis().into());
+        }
         execution.into_value()
     }
 

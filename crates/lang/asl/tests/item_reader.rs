@@ -89,6 +89,7 @@ fn source(item_reader: &Value) -> ItemSource {
         seed: 5,
         kind: MachineKind::Standard,
         redrive_count: 0,
+        redrive_time: None,
         map_run: None,
     };
     let (mut execution, mut effects) = (Execution::new(Arc::new(machine), spec), Vec::new());

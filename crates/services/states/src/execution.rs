@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::generated::types::ExecutionListItem;
+use crate::redrive::Redrives;
 
 /// How an execution stands, as the API says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,17 +41,6 @@ impl ExecutionStatus {
             Self::Aborted => "ABORTED",
         }
     }
-
-    /// `redriveStatus` and `redriveStatusReason`.
-    pub(crate) fn redrive(self) -> (&'static str, Option<String>) {
-        match self {
-            Self::Running | Self::Succeeded => {
-                let reason = format!("Execution is {} and cannot be redriven", self.as_str());
-                ("NOT_REDRIVABLE", Some(reason))
-            }
-            Self::Failed | Self::TimedOut | Self::Aborted => ("REDRIVABLE", None),
-        }
-    }
 }
 
 /// One execution, open or closed. Small: input and output are in the first and the last event of its history.
@@ -74,21 +64,44 @@ pub(crate) struct ExecutionRecord {
     /// Why it failed, or was aborted.
     #[serde(default)]
     pub(crate) failure: Failure,
+    /// How many events its history has, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) events: Option<u64>,
+    #[serde(default)]
+    pub(crate) redrives: Redrives,
 }
 
 impl ExecutionRecord {
-    /// The record after the execution's status has become `status`.
-    pub(crate) fn closed(&self, status: &Status, at: Timestamp) -> Self {
+    /// The record after the execution's status has become `status`, with the last of so many events.
+    pub(crate) fn closed(&self, status: &Status, at: Timestamp, events: u64) -> Self {
         let failure = match status {
             Status::Failed(failure) | Status::Aborted(failure) => failure.clone(),
             Status::Running | Status::Succeeded { .. } | Status::TimedOut => Failure::default(),
         };
-        Self { status: ExecutionStatus::of(status), stop_date: Some(at), failure, ..self.clone() }
+        let status = ExecutionStatus::of(status);
+        Self { status, stop_date: Some(at), failure, events: Some(events), ..self.clone() }
+    }
+
+    /// The record after the execution has been redriven.
+    pub(crate) fn redriven(&self, client_token: Option<&str>, at: Timestamp) -> Self {
+        Self {
+            status: ExecutionStatus::Running,
+            stop_date: None,
+            failure: Failure::default(),
+            events: None,
+            redrives: self.redrives.and(client_token, at),
+            ..self.clone()
+        }
     }
 
     /// What the list of its machine's executions says of it.
     pub(crate) fn listed(&self) -> Listed {
-        Listed { start_date: self.start_date, stop_date: self.stop_date }
+        Listed {
+            start_date: self.start_date,
+            stop_date: self.stop_date,
+            redrive_count: self.redrives.count,
+            redrive_date: self.redrives.date,
+        }
     }
 }
 
@@ -98,6 +111,10 @@ pub(crate) struct Listed {
     pub(crate) start_date: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_date: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) redrive_count: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redrive_date: Option<Timestamp>,
 }
 
 impl Listed {
@@ -109,7 +126,8 @@ impl Listed {
             status: status.as_str().to_owned(),
             start_date: self.start_date,
             stop_date: self.stop_date,
-            redrive_count: Some(0),
+            redrive_count: i64::try_from(self.redrive_count).ok(),
+            redrive_date: self.redrive_date,
             ..ExecutionListItem::default()
         }
     }
