@@ -126,7 +126,7 @@ impl Script {
         let whole = self.text.matches("$states").count() != self.text.matches("$states.").count();
         let wanted = |name: &str| whole || self.text.contains(name);
         if wanted("input") {
-            states.insert("input".to_owned(), scope.input.clone());
+            states.insert("input".to_owned(), self.input(scope.input, whole));
         }
         if wanted("context") {
             let context = if whole { scope.context.part(None, None) } else { self.context(scope) };
@@ -138,6 +138,25 @@ impl Script {
             Produced::Error(error) => drop(states.insert("errorOutput".to_owned(), error.clone())),
         }
         JValue::from(Value::Object(states))
+    }
+
+    /// `$states.input`, with no more in it than the members that the expression names: an `ItemSelector` sees the input of
+    /// its Map state, with all the items, and is evaluated for each of them.
+    fn input(&self, input: &Value, whole: bool) -> Value {
+        let Some(members) = input.as_object().filter(|_| !whole) else { return input.clone() };
+        let mut named = Map::new();
+        for rest in self.text.split("$states.input").skip(1) {
+            let name = rest.strip_prefix('.').map(|rest| {
+                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+                rest.split_at(end).0
+            });
+            // What is not a plain name may lead anywhere.
+            let Some(name) = name.filter(|name| !name.is_empty()) else { return input.clone() };
+            if let Some(value) = members.get(name) {
+                named.insert(name.to_owned(), value.clone());
+            }
+        }
+        Value::Object(named)
     }
 
     /// `$states.context`, with no more in it than the expression names: the input of the execution that a Map state
