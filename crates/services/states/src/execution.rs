@@ -71,6 +71,25 @@ pub(crate) struct ExecutionRecord {
     /// Why it failed, or was aborted.
     #[serde(default)]
     pub(crate) failure: Failure,
+    /// Its place, where a Map Run has started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) child: Option<Child>,
+}
+
+/// The place of an execution that a Map Run has started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Child {
+    /// The Map Run's ARN.
+    pub(crate) map_run: String,
+    /// Number of the child, from 0 in the order of its items.
+    pub(crate) index: u64,
+    /// Number of its first item.
+    pub(crate) first_item: u64,
+    /// How many items it has: one, or a batch.
+    pub(crate) items: u64,
+    /// The Map Run's redrive that has started it; 0 before the first.
+    #[serde(default)]
+    pub(crate) redrive_count: u64,
 }
 
 impl ExecutionRecord {
@@ -85,7 +104,13 @@ impl ExecutionRecord {
 
     /// What the list of its machine's executions says of it.
     pub(crate) fn listed(&self) -> Listed {
-        Listed { start_date: self.start_date, stop_date: self.stop_date }
+        let items = self.child.as_ref().map(|child| child.items);
+        Listed { start_date: self.start_date, stop_date: self.stop_date, items }
+    }
+
+    /// Among whose executions it is listed: its machine's, or its Map Run's.
+    pub(crate) fn listed_by(&self) -> &str {
+        self.child.as_ref().map_or(&self.state_machine_arn, |child| &child.map_run)
     }
 }
 
@@ -95,11 +120,23 @@ pub(crate) struct Listed {
     pub(crate) start_date: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_date: Option<Timestamp>,
+    /// Items of a child of a Map Run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) items: Option<u64>,
 }
 
 impl Listed {
-    pub(crate) fn item(self, machine: &str, name: &str, status: ExecutionStatus) -> ExecutionListItem {
+    /// The item of an answer: of an execution of `machine`, which `map_run` has started if it names one.
+    pub(crate) fn item(
+        self,
+        machine: &str,
+        map_run: Option<&str>,
+        name: &str,
+        status: ExecutionStatus,
+    ) -> ExecutionListItem {
         ExecutionListItem {
+            map_run_arn: map_run.map(str::to_owned),
+            item_count: self.items.and_then(|items| i64::try_from(items).ok()),
             execution_arn: crate::name::execution_arn(machine, name),
             state_machine_arn: machine.to_owned(),
             name: name.to_owned(),

@@ -25,6 +25,14 @@ pub(crate) fn letters(parts: &[&str]) -> String {
     digest(parts).iter().map(letter).collect()
 }
 
+/// The form of a UUID.
+pub(crate) fn uuid(parts: &[&str]) -> String {
+    let digits = hex(parts, 32);
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    // As AWS has them here: of version 3, which names are hashed into.
+    format!("{}-{}-3{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+}
+
 fn hex_digit(value: u8) -> char {
     char::from_digit(u32::from(value), 16).unwrap_or('0')
 }
@@ -38,6 +46,8 @@ mod tests {
         assert_eq!(hex(&["a", "b"], 64), hex(&["a", "b"], 64));
         assert_ne!(hex(&["ab", ""], 64), hex(&["a", "b"], 64));
         assert_eq!(hex(&["a"], 8).len(), 8);
+        assert_eq!(uuid(&["a"]).len(), 36);
+        assert_ne!(uuid(&["a"]), uuid(&["b"]));
         assert_eq!(letters(&["a"]).len(), 32);
         assert!(letters(&["a"]).chars().all(|c| c.is_ascii_alphabetic()));
     }

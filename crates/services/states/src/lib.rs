@@ -15,6 +15,7 @@ mod integrations;
 mod json_text;
 pub mod limits;
 mod logging;
+mod map_runs;
 mod mock_result;
 mod name;
 mod open_executions;

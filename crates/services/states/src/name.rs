@@ -59,6 +59,56 @@ impl ExecutionArn {
     }
 }
 
+/// ARN of a Map Run: `arn:aws:states:REGION:ACCOUNT:mapRun:MACHINE/LABEL:UUID`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MapRunArn {
+    region: Region,
+    account: AccountId,
+    /// `MACHINE/LABEL`: by that name its children know their machine.
+    pub(crate) machine_name: String,
+    /// `LABEL`.
+    pub(crate) label: String,
+    /// ARN of the machine's state: `arn:aws:states:REGION:ACCOUNT:stateMachine:MACHINE/LABEL`.
+    pub(crate) state_machine_arn: String,
+}
+
+impl MapRunArn {
+    /// Reads a Map Run's ARN.
+    ///
+    /// # Errors
+    /// [`Error::ArnPrefix`] and [`Error::ArnResourceType`].
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let arn = parse(text)?;
+        let mut parts = arn.resource.splitn(3, ':');
+        let machine = match (parts.next(), parts.next(), parts.next()) {
+            (Some("mapRun"), Some(machine), Some(run)) if !run.is_empty() => machine,
+            (Some("mapRun"), ..) => return Err(Error::ArnPrefix(text.to_owned())),
+            (kind, ..) => return Err(Error::ArnResourceType(kind.unwrap_or_default().to_owned())),
+        };
+        let (_, label) = machine.split_once('/').ok_or_else(|| Error::ArnPrefix(text.to_owned()))?;
+        let (region, account) = (Region::new(&arn.region), AccountId::new(&arn.account));
+        let state_machine_arn =
+            Arn::new("states", &region, &account, format!("stateMachine:{machine}")).to_string();
+        let (machine_name, label) = (machine.to_owned(), label.to_owned());
+        Ok(Self { region, account, machine_name, label, state_machine_arn })
+    }
+
+    /// Whether it belongs to the region and account of `cx`.
+    pub(crate) fn is_in(&self, cx: &Context) -> bool {
+        self.region == cx.region && self.account == cx.account
+    }
+
+    /// Where it is, and whose.
+    pub(crate) fn place(&self) -> (&Region, &AccountId) {
+        (&self.region, &self.account)
+    }
+}
+
+/// Whether the resource of a state machine's ARN names one of its distributed Map states: `MACHINE/LABEL`.
+pub(crate) fn is_map_state(state_machine_arn: &str) -> bool {
+    state_machine_arn.rsplit(':').next().is_some_and(|name| name.contains('/'))
+}
+
 /// Where an execution of either type runs, and whose it is.
 ///
 /// # Errors
@@ -161,6 +211,18 @@ mod tests {
         assert_eq!(text, "arn:aws:states:us-east-1:000000000000:execution:m:e");
         let arn = ExecutionArn::parse(&text).unwrap();
         assert_eq!((arn.machine_name.as_str(), arn.name.as_str()), ("m", "e"));
+    }
+
+    #[test]
+    fn map_run_arns_name_the_machine_that_their_children_run() {
+        let text = "arn:aws:states:us-east-1:000000000000:mapRun:m/Label:u";
+        let arn = MapRunArn::parse(text).unwrap();
+        assert_eq!((arn.machine_name.as_str(), arn.label.as_str()), ("m/Label", "Label"));
+        assert_eq!(arn.state_machine_arn, "arn:aws:states:us-east-1:000000000000:stateMachine:m/Label");
+        assert!(is_map_state(&arn.state_machine_arn));
+        for text in ["x", "arn:aws:states:us-east-1:000000000000:mapRun:m", "arn:aws:states:us-east-1:0:mapRun:m:u"] {
+            assert!(MapRunArn::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::execution::ExecutionRecord;
 use crate::integrations::ecs_run_task;
 use crate::limits::HISTORY_RETENTION;
 use crate::logging::{self, Logging, Message};
+use crate::map_runs::ChildRecord;
 use crate::status_change;
 use crate::tables;
 
@@ -105,24 +106,35 @@ pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
     keep_messages(batch, facts.spec, facts.logging, history, facts.now);
 }
 
-/// Adds to `batch` the record of an execution that begins.
-pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord) {
+/// Adds to `batch` the record of an execution that begins. Of a child that has ended with its first step the end alone
+/// is kept.
+pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, is_open: bool) {
     batch.require_absent(tables::EXECUTIONS, facts.arn());
-    keep_record(batch, facts, record, &Status::Running);
+    if let Some(child) = &record.child && child.redrive_count == 0 {
+        batch.require_absent(tables::MAP_RUN_CHILDREN, tables::child(&child.map_run, child.index));
+    }
+    if is_open || record.child.is_none() {
+        keep_record(batch, facts, record, &Status::Running);
+    }
 }
 
 /// Adds to `batch` the record of an execution that has ended; nothing stays of an express one.
 pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
     if !facts.is_told() {
         batch.delete(tables::EXECUTIONS, facts.arn());
+        keep_child(batch, facts, record, status);
         return;
     }
     let running = crate::execution::ExecutionStatus::Running.as_str();
     batch.delete(
         tables::EXECUTIONS_BY_MACHINE,
-        tables::by_machine(&record.state_machine_arn, running, record.order, &record.name),
+        tables::by_machine(record.listed_by(), running, record.order, &record.name),
     );
     keep_record(batch, facts, record, status);
+    if record.child.is_some() {
+        // Children are forgotten with their Map Run.
+        return;
+    }
     let forget = Forget::Execution(facts.arn().to_owned());
     batch.set_timer(tables::RETENTION, facts.arn(), facts.now + HISTORY_RETENTION, json(&forget));
 }
@@ -130,16 +142,29 @@ pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionReco
 fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
     let state = record.status.as_str();
     batch.put(tables::EXECUTIONS, facts.arn(), json(record));
+    keep_child(batch, facts, record, status);
     if !facts.is_told() {
         return;
     }
     batch.put(
         tables::EXECUTIONS_BY_MACHINE,
-        tables::by_machine(&record.state_machine_arn, state, record.order, &record.name),
+        tables::by_machine(record.listed_by(), state, record.order, &record.name),
         json(&record.listed()),
     );
+    if record.child.is_some() {
+        // A Map Run has up to a hundred million children: their parent's events tell of all of them.
+        return;
+    }
     let entry = status_change::entry(facts.arn(), record, &facts.spec.input, status);
     batch.set_timer(tables::STATUS_CHANGE, format!("{}#{state}", facts.arn()), facts.now, json(&entry));
+}
+
+/// Adds to `batch` what a Map Run knows of its child, if the execution is one.
+fn keep_child(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
+    let Some(place) = &record.child else { return };
+    let dates = (record.start_date, record.stop_date);
+    let child = ChildRecord::new(facts.arn(), place, &facts.spec.input, dates, status);
+    batch.put(tables::MAP_RUN_CHILDREN, tables::child(&place.map_run, place.index), json(&child));
 }
 
 fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, status: &Status) {

@@ -48,8 +48,9 @@ impl Deletion {
         match forget {
             Forget::Execution(arn) => {
                 if let Some(record) = self.records.get(&arn).await? {
-                    let ExecutionRecord { state_machine_arn, status, order, name, .. } = &record.value;
-                    let listed = tables::by_machine(state_machine_arn, status.as_str(), *order, name);
+                    let ExecutionRecord { status, order, name, .. } = &record.value;
+                    let listed_by = record.value.listed_by();
+                    let listed = tables::by_machine(listed_by, status.as_str(), *order, name);
                     batch.delete(tables::EXECUTIONS_BY_MACHINE, listed);
                     batch.delete(tables::EXECUTIONS, arn.as_str());
                 }

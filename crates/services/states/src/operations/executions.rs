@@ -167,7 +167,7 @@ pub(super) async fn list(
         .filter(|_| has_more)
         .map(|last| page::token(&scope, &format!("{}#{}", last.order, last.name)));
     let executions =
-        found.into_iter().map(|found| found.listed.item(&machine, &found.name, found.status)).collect();
+        found.into_iter().map(|found| found.listed.item(&machine, None, &found.name, found.status)).collect();
     Ok(shapes::ListExecutionsOutput { executions, next_token })
 }
 
