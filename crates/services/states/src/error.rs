@@ -72,8 +72,14 @@ pub enum Error {
     VersionDescription,
     #[error("Runwright does not publish versions of state machines yet; leave publish false.")]
     VersionsNotServed,
-    #[error("Runwright does not run distributed maps yet; name a stateMachineArn instead of a mapRunArn.")]
-    MapRunsNotServed,
+    #[error("Map Run {0} cannot be redriven.")]
+    MapRunNotRedrivable(String),
+    #[error("Map Run {0} is not running.")]
+    MapRunNotRunning(String),
+    #[error("State machine ARN {0} refers to a Distributed Map state.")]
+    DistributedMapState(String),
+    #[error("Only one of a state machine ARN and a map run ARN can be specified.")]
+    TooMuchToList,
     #[error("Either a state machine ARN or a map run ARN must be specified.")]
     NothingToList,
     #[error("'{0}' is not authorized to create managed-rule.")]
@@ -116,13 +122,16 @@ impl Error {
             Self::ExecutionLimitExceeded => "ExecutionLimitExceeded",
             Self::ResourceNotFound(_) => "ResourceNotFound",
             Self::TooManyTags(_) => "TooManyTags",
+            Self::MapRunNotRedrivable(_) => "ExecutionNotRedrivable",
             Self::TaskTimedOut => "TaskTimedOut",
             Self::TaskDoesNotExist => "TaskDoesNotExist",
             Self::ManagedRule(_) => "AccessDeniedException",
             Self::ReservedTag
             | Self::VersionDescription
             | Self::VersionsNotServed
-            | Self::MapRunsNotServed
+            | Self::MapRunNotRunning(_)
+            | Self::DistributedMapState(_)
+            | Self::TooMuchToList
             | Self::NothingToList
             | Self::NotATaskEvent
             | Self::InvalidTest(_) => "ValidationException",

@@ -2,9 +2,11 @@
 
 use asl::{Failure, Status, TaskId};
 use serde::{Deserialize, Serialize};
+use store::Batch;
 use types::Timestamp;
 
 use crate::generated::types::ExecutionListItem;
+use crate::tables;
 
 /// How an execution stands, as the API says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +102,14 @@ impl ExecutionRecord {
             Status::Running | Status::Succeeded { .. } | Status::TimedOut => Failure::default(),
         };
         Self { status: ExecutionStatus::of(status), stop_date: Some(at), failure, ..self.clone() }
+    }
+
+    /// Adds to `batch` that nothing is kept of the execution any more.
+    pub(crate) fn forget(&self, batch: &mut Batch, arn: &str) {
+        let listed = tables::by_machine(self.listed_by(), self.status.as_str(), self.order, &self.name);
+        batch.delete(tables::EXECUTIONS_BY_MACHINE, listed);
+        batch.delete(tables::EXECUTIONS, arn);
+        batch.trim(tables::history(arn), Timestamp::MAX);
     }
 
     /// What the list of its machine's executions says of it.

@@ -12,13 +12,15 @@ use crate::execution::ExecutionRecord;
 use crate::integrations::ecs_run_task;
 use crate::limits::HISTORY_RETENTION;
 use crate::logging::{self, Logging, Message};
-use crate::map_runs::ChildRecord;
+use crate::map_runs::{self, ChildRecord};
 use crate::status_change;
 use crate::tables;
 
 /// What a plan depends on besides the step itself.
 pub(crate) struct Facts<'a> {
     pub(crate) spec: &'a ExecutionSpec,
+    /// Key of the revision that it runs.
+    pub(crate) revision: &'a str,
     pub(crate) logging: &'a Logging,
     /// Tasks whose service has been called, or may have been.
     pub(crate) called: &'a HashSet<TaskId>,
@@ -88,6 +90,10 @@ pub(crate) struct LogEntry {
 pub(crate) enum Forget {
     /// A closed execution with its history.
     Execution(String),
+    /// A closed Map Run with its children.
+    MapRun(String),
+    /// The children of a closed Map Run.
+    Children(String),
     /// A revision that no execution can run any more.
     Revision(String),
 }
@@ -195,6 +201,8 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
             let job = job(facts, task, Work::Invoke);
             batch.set_timer(tables::EFFECT, tables::invocation(facts.arn(), task), facts.now, json(&job));
         }
+        Effect::StartMapRun { task, run } => map_runs::start(batch, facts, task, &run),
+        Effect::StopMapRun { map_run_arn, .. } => map_runs::stop(batch, &map_run_arn, facts.now),
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));

@@ -8,6 +8,7 @@ use types::Timestamp;
 
 use crate::Error;
 use crate::execution::ExecutionRecord;
+use crate::map_runs;
 use crate::open_executions::{OpenExecutions, Report};
 use crate::plan::Forget;
 use crate::state_machine::{StateMachineStatus, StateMachines};
@@ -46,16 +47,14 @@ impl Deletion {
         let mut batch = Batch::new();
         batch.clear_timer(tables::RETENTION, key);
         match forget {
-            Forget::Execution(arn) => {
-                if let Some(record) = self.records.get(&arn).await? {
-                    let ExecutionRecord { status, order, name, .. } = &record.value;
-                    let listed_by = record.value.listed_by();
-                    let listed = tables::by_machine(listed_by, status.as_str(), *order, name);
-                    batch.delete(tables::EXECUTIONS_BY_MACHINE, listed);
-                    batch.delete(tables::EXECUTIONS, arn.as_str());
+            Forget::Execution(arn) => match self.records.get(&arn).await? {
+                Some(record) => record.value.forget(&mut batch, &arn),
+                None => {
+                    batch.trim(tables::history(&arn), Timestamp::MAX);
                 }
-                batch.trim(tables::history(&arn), Timestamp::MAX);
-            }
+            },
+            Forget::MapRun(arn) => return map_runs::forget(&self.store, &arn, true, batch).await,
+            Forget::Children(arn) => return map_runs::forget(&self.store, &arn, false, batch).await,
             Forget::Revision(revision) => {
                 batch.delete(tables::REVISIONS, revision);
             }
