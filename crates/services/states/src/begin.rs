@@ -54,6 +54,7 @@ impl Begin {
             seed: api::ids::seed(),
             kind: revision.kind,
             redrive_count: 0,
+            map_run: None,
         })
     }
 }

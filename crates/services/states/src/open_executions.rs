@@ -435,10 +435,9 @@ fn task_ended(wake: &Wake) -> Option<TaskId> {
 /// The tasks that a step gave up.
 fn tasks_over(effects: &[Effect]) -> Vec<TaskId> {
     let over = |effect: &Effect| match effect {
-        Effect::CancelTask { task, .. } => Some(*task),
+        Effect::CancelTask { task, .. } | Effect::StopMapRun { task, .. } => Some(*task),
         Effect::Invoke { .. }
         | Effect::StartMapRun { .. }
-        | Effect::StopMapRun { .. }
         | Effect::SetTimer { .. }
         | Effect::ClearTimer { .. } => None,
     };
@@ -466,13 +465,11 @@ impl Open {
             | Wake::TaskSubmitted { task, .. }
             | Wake::TaskSucceeded { task, .. }
             | Wake::TaskFailed { task, .. }
-            | Wake::TaskHeartbeat { task } => self.find(*task).is_some() || self.waits_for_map_run(*task),
+            | Wake::TaskHeartbeat { task } => {
+                self.find(*task).is_some() || self.execution.open_map_run(*task).is_some()
+            }
             Wake::Start | Wake::TimerFired { .. } | Wake::Stop { .. } => true,
         }
-    }
-
-    fn waits_for_map_run(&self, task: TaskId) -> bool {
-        self.execution.open_map_runs().any(|run| run.task == task)
     }
 
     fn learn(&mut self, effects: &[Effect]) {

@@ -131,7 +131,8 @@ impl Run {
             // Express machines have no distributed Map states: that is refused when they are created.
             Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
             // What asks and is answered cannot be stopped; the answer is for nobody.
-            Effect::CancelTask { .. } => {}
+            // Express machines have no Map Runs.
+            Effect::CancelTask { .. } | Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
         }
     }
 
