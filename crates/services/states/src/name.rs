@@ -104,11 +104,6 @@ impl MapRunArn {
     }
 }
 
-/// Whether the resource of a state machine's ARN names one of its distributed Map states: `MACHINE/LABEL`.
-pub(crate) fn is_map_state(state_machine_arn: &str) -> bool {
-    state_machine_arn.rsplit(':').next().is_some_and(|name| name.contains('/'))
-}
-
 /// Where an execution of either type runs, and whose it is.
 ///
 /// # Errors
@@ -120,6 +115,17 @@ pub(crate) fn place(execution: &str) -> Result<(Region, AccountId), Error> {
         Some((kind, _)) => Err(Error::ArnResourceType(kind.to_owned())),
         None => Err(Error::ArnResourceType(arn.resource)),
     }
+}
+
+/// The machine of an execution of either type; of a child of a Map Run, the machine's state.
+pub(crate) fn machine_of(execution: &str) -> String {
+    let machine = execution.splitn(8, ':').take(7).collect::<Vec<_>>().join(":");
+    machine.replacen(":execution:", ":stateMachine:", 1).replacen(":express:", ":stateMachine:", 1)
+}
+
+/// Name of an execution of either type.
+pub(crate) fn execution_name(execution: &str) -> &str {
+    execution.split(':').nth(7).unwrap_or_default()
 }
 
 /// Checks that `text` is a standard execution's ARN in the region and account of `cx`.
@@ -147,6 +153,9 @@ pub(crate) fn check_state_machine_arn(cx: &Context, text: &str) -> Result<(), Er
     }
     if arn.region != cx.region.as_str() || arn.account != cx.account.as_str() {
         return Err(Error::StateMachineDoesNotExist(text.to_owned()));
+    }
+    if arn.resource.contains('/') {
+        return Err(Error::DistributedMapState(text.to_owned()));
     }
     Ok(())
 }
@@ -219,8 +228,9 @@ mod tests {
         let arn = MapRunArn::parse(text).unwrap();
         assert_eq!((arn.machine_name.as_str(), arn.label.as_str()), ("m/Label", "Label"));
         assert_eq!(arn.state_machine_arn, "arn:aws:states:us-east-1:000000000000:stateMachine:m/Label");
-        assert!(is_map_state(&arn.state_machine_arn));
-        for text in ["x", "arn:aws:states:us-east-1:000000000000:mapRun:m", "arn:aws:states:us-east-1:0:mapRun:m:u"] {
+        for text in
+            ["x", "arn:aws:states:us-east-1:000000000000:mapRun:m", "arn:aws:states:us-east-1:0:mapRun:m:u"]
+        {
             assert!(MapRunArn::parse(text).is_err(), "{text}");
         }
     }

@@ -116,7 +116,9 @@ pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
 /// is kept.
 pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, is_open: bool) {
     batch.require_absent(tables::EXECUTIONS, facts.arn());
-    if let Some(child) = &record.child && child.redrive_count == 0 {
+    if let Some(child) = &record.child
+        && child.redrive_count == 0
+    {
         batch.require_absent(tables::MAP_RUN_CHILDREN, tables::child(&child.map_run, child.index));
     }
     if is_open || record.child.is_none() {

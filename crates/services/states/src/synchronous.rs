@@ -128,8 +128,6 @@ impl Run {
                 self.timers.remove(&timer);
             }
             Effect::Invoke { task, .. } => self.calls.extend(self.call(task)),
-            // Express machines have no distributed Map states: that is refused when they are created.
-            Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
             // What asks and is answered cannot be stopped; the answer is for nobody.
             // Express machines have no Map Runs.
             Effect::CancelTask { .. } | Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}

@@ -75,8 +75,7 @@ impl Bucket {
     }
 
     async fn call(&self, operation: &str, input: Value, body: Option<Body>) -> Result<Reply, String> {
-        let call =
-            Call::new(self.principal.clone(), &self.account, &self.region, "s3", operation, input);
+        let call = Call::new(self.principal.clone(), &self.account, &self.region, "s3", operation, input);
         let request_id = call.request_id.clone();
         let answer = self.dispatcher.call_streaming(call, body).await;
         answer.map_err(|error| cause(&error, &request_id))

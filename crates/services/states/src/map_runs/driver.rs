@@ -262,12 +262,12 @@ impl<'a> Driver<'a> {
     }
 
     fn results(&self) -> Results<'_> {
-        Results { store: &self.runs.store, arn: self.arn, spec: &self.spec, bucket: &self.bucket }
+        Results { store: &self.runs.store, spec: &self.spec, bucket: &self.bucket }
     }
 
     /// Writes what there is of a Map Run that ends otherwise than well, children that were never started included.
     async fn write_unsuccessful(&mut self) -> Result<(), Error> {
-        let results = Results { store: &self.runs.store, arn: self.arn, spec: &self.spec, bucket: &self.bucket };
+        let results = Results { store: &self.runs.store, spec: &self.spec, bucket: &self.bucket };
         if results.destination().is_none() {
             return Ok(());
         }
@@ -331,9 +331,7 @@ impl<'a> Driver<'a> {
 fn wake(task: TaskId, outcome: Result<Value, Failure>) -> Wake {
     match outcome {
         Ok(output) => Wake::TaskSucceeded { task, output },
-        Err(failure) => {
-            Wake::TaskFailed { task, failure: TaskFailure { failure, phase: FailurePhase::Run } }
-        }
+        Err(failure) => Wake::TaskFailed { task, failure: TaskFailure { failure, phase: FailurePhase::Run } },
     }
 }
 

@@ -11,6 +11,7 @@
 mod bucket;
 mod children;
 mod counts;
+mod documents;
 mod driver;
 mod inboxes;
 mod open_run;
@@ -61,6 +62,7 @@ pub(crate) fn start(batch: &mut Batch, facts: &Facts<'_>, task: TaskId, spec: &M
         task,
         revision: facts.revision.to_owned(),
         status: MapRunStatus::Running,
+        kind: spec.execution_kind,
         start_date: facts.now,
         stop_date: None,
         settings: Settings { max_concurrency: spec.max_concurrency, tolerance: spec.tolerance },

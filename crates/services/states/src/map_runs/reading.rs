@@ -56,7 +56,7 @@ impl Reading {
                 Some(reader) => reader,
                 none => none.insert(ItemReader::new(&spec.source)?),
             };
-            match reader.next()? {
+            match reader.advance()? {
                 Next::Item(item) if item.index < self.from => {}
                 Next::Item(item) => self.ready.extend(self.inputs.push(spec, machine, &item, now)?),
                 Next::Call(call) => self.call(spec, bucket, call).await?,
@@ -119,7 +119,8 @@ fn is_one_object(source: &ItemSource) -> bool {
     match source {
         ItemSource::Items(_) => false,
         ItemSource::Reader { resource, config, .. } => {
-            *resource == ReaderResource::GetObject && config.input_type != Some(asl::map_run::InputType::Manifest)
+            *resource == ReaderResource::GetObject
+                && config.input_type != Some(asl::map_run::InputType::Manifest)
         }
     }
 }

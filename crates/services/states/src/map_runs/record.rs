@@ -1,7 +1,7 @@
 //! What is kept of a Map Run and of its children.
 
 use asl::map_run::Tolerance;
-use asl::{Failure, Status, TaskId};
+use asl::{Failure, MachineKind, Status, TaskId};
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
@@ -18,6 +18,8 @@ pub(crate) struct MapRunRecord {
     /// Key of the revision that its children run.
     pub(crate) revision: String,
     pub(crate) status: MapRunStatus,
+    /// Type of its children.
+    pub(crate) kind: MachineKind,
     pub(crate) start_date: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_date: Option<Timestamp>,
@@ -109,6 +111,11 @@ pub(crate) struct Ended {
 }
 
 impl ChildRecord {
+    /// What would be the record of a child that was never started.
+    pub(super) fn pending(execution: String, place: &Child, input: &str, now: Timestamp) -> Self {
+        Self::new(&execution, place, input, (now, None), &Status::Running)
+    }
+
     /// The record of the child at `place`, whose execution stands at `status`.
     pub(crate) fn new(
         execution: &str,

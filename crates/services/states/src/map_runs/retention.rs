@@ -16,13 +16,7 @@ use crate::tables;
 /// Adds to `batch` when a Map Run that is being closed is forgotten.
 ///
 /// Nobody asks about express children, and those of a Map Run that has succeeded are not redriven: they go at once.
-pub(super) fn keep(
-    batch: &mut Batch,
-    arn: &str,
-    kind: MachineKind,
-    status: MapRunStatus,
-    now: Timestamp,
-) {
+pub(super) fn keep(batch: &mut Batch, arn: &str, kind: MachineKind, status: MapRunStatus, now: Timestamp) {
     let forget = Forget::MapRun(arn.to_owned());
     batch.set_timer(tables::RETENTION, arn, now + HISTORY_RETENTION, json(&forget));
     if (kind, status) == (MachineKind::Express, MapRunStatus::Succeeded) {

@@ -78,6 +78,7 @@ pub(super) async fn describe(
         trace_header: record.trace_header,
         error: record.failure.error.map(String::from),
         cause: record.failure.cause,
+        map_run_arn: record.child.map(|child| child.map_run),
         redrive_count: Some(0),
         redrive_status: Some(redrive_status.to_owned()),
         redrive_status_reason,
@@ -134,20 +135,64 @@ struct Found {
     listed: Listed,
 }
 
+/// Whose executions are listed.
+enum Listing {
+    /// A state machine's, but for children of Map Runs.
+    Machine(String),
+    /// A Map Run's.
+    MapRun { arn: String, state_machine_arn: String },
+}
+
+impl Listing {
+    /// How the keys of the executions begin.
+    fn prefix(&self) -> &str {
+        match self {
+            Self::Machine(arn) | Self::MapRun { arn, .. } => arn,
+        }
+    }
+
+    fn item(&self, found: &Found) -> shapes::ExecutionListItem {
+        match self {
+            Self::Machine(arn) => found.listed.item(arn, None, &found.name, found.status),
+            Self::MapRun { arn, state_machine_arn } => {
+                found.listed.item(state_machine_arn, Some(arn), &found.name, found.status)
+            }
+        }
+    }
+}
+
+async fn listing(
+    operations: &Operations,
+    cx: &Context,
+    machine: Option<String>,
+    map_run: Option<String>,
+) -> Result<Listing, Error> {
+    let kind = match (&machine, &map_run) {
+        (Some(_), Some(_)) => return Err(Error::TooMuchToList),
+        (None, None) => return Err(Error::NothingToList),
+        (Some(machine), None) => operations.machine(cx, machine)?.kind,
+        (None, Some(map_run)) => super::map_runs::find(operations, cx, map_run).await?.kind,
+    };
+    if kind == MachineKind::Express {
+        return Err(Error::StateMachineTypeNotSupported);
+    }
+    match (machine, map_run) {
+        (_, Some(arn)) => {
+            let state_machine_arn = name::MapRunArn::parse(&arn)?.state_machine_arn;
+            Ok(Listing::MapRun { arn, state_machine_arn })
+        }
+        (machine, None) => Ok(Listing::Machine(machine.unwrap_or_default())),
+    }
+}
+
 pub(super) async fn list(
     operations: &Operations,
     cx: &Context,
     input: shapes::ListExecutionsInput,
 ) -> Result<shapes::ListExecutionsOutput, Error> {
-    if input.map_run_arn.is_some() {
-        return Err(Error::MapRunsNotServed);
-    }
-    let machine = input.state_machine_arn.ok_or(Error::NothingToList)?;
-    if operations.machine(cx, &machine)?.kind == MachineKind::Express {
-        return Err(Error::StateMachineTypeNotSupported);
-    }
+    let listing = listing(operations, cx, input.state_machine_arn, input.map_run_arn).await?;
     let filter = input.status_filter.as_deref();
-    let scope = format!("ListExecutions {machine} {}", filter.unwrap_or_default());
+    let scope = format!("ListExecutions {} {}", listing.prefix(), filter.unwrap_or_default());
     let after = page::after(&scope, input.next_token.as_deref())?;
     let size = page::size(input.max_results);
     // Nothing is ever redriven, so that one filter keeps everything and the other nothing.
@@ -157,7 +202,7 @@ pub(super) async fn list(
         .filter(|status| !redriven && filter.is_none_or(|filter| filter == status.as_str()));
     let mut found = Vec::new();
     for status in statuses {
-        found.extend(with_status(operations, &machine, status, after.as_deref(), size + 1).await?);
+        found.extend(with_status(operations, listing.prefix(), status, after.as_deref(), size + 1).await?);
     }
     found.sort_by(|a, b| (&b.order, &b.name).cmp(&(&a.order, &a.name)));
     let has_more = found.len() > size;
@@ -166,8 +211,7 @@ pub(super) async fn list(
         .last()
         .filter(|_| has_more)
         .map(|last| page::token(&scope, &format!("{}#{}", last.order, last.name)));
-    let executions =
-        found.into_iter().map(|found| found.listed.item(&machine, None, &found.name, found.status)).collect();
+    let executions = found.into_iter().map(|found| listing.item(&found)).collect();
     Ok(shapes::ListExecutionsOutput { executions, next_token })
 }
 

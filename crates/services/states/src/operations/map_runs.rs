@@ -7,8 +7,8 @@ use store::Range;
 use super::Operations;
 use crate::Error;
 use crate::generated::types as shapes;
-use crate::map_runs::Settings;
-use crate::name::{self, MapRunArn};
+use crate::map_runs::{MapRunRecord, Settings};
+use crate::name::MapRunArn;
 use crate::page;
 use crate::tables;
 
@@ -81,10 +81,7 @@ pub(super) async fn update(
     input: shapes::UpdateMapRunInput,
 ) -> Result<shapes::UpdateMapRunOutput, Error> {
     let arn = &input.map_run_arn;
-    check(cx, arn)?;
-    if operations.map_runs.record(arn).await?.is_none() {
-        return Err(Error::ResourceNotFound(arn.clone()));
-    }
+    find(operations, cx, arn).await?;
     match operations.map_runs.update(arn, |settings| changed(settings, &input)).await? {
         true => Ok(shapes::UpdateMapRunOutput {}),
         false => Err(Error::MapRunNotRunning(arn.clone())),
@@ -103,11 +100,17 @@ fn changed(settings: &Settings, input: &shapes::UpdateMapRunInput) -> Settings {
     }
 }
 
+/// The Map Run with that ARN.
+pub(super) async fn find(operations: &Operations, cx: &Context, arn: &str) -> Result<MapRunRecord, Error> {
+    check(cx, arn)?;
+    let record = operations.map_runs.record(arn).await?;
+    record.ok_or_else(|| Error::ResourceNotFound(arn.to_owned()))
+}
+
 /// Checks that `arn` is a Map Run's, here.
-pub(super) fn check(cx: &Context, arn: &str) -> Result<MapRunArn, Error> {
-    let parsed = MapRunArn::parse(arn)?;
-    match parsed.is_in(cx) {
-        true => Ok(parsed),
+fn check(cx: &Context, arn: &str) -> Result<(), Error> {
+    match MapRunArn::parse(arn)?.is_in(cx) {
+        true => Ok(()),
         false => Err(Error::ResourceNotFound(arn.to_owned())),
     }
 }
