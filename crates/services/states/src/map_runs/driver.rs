@@ -254,9 +254,8 @@ impl<'a> Driver<'a> {
                 None
             }
         };
-        match outcome {
-            Some(Ok(_)) => self.open.count(Counts::written),
-            Some(Err(_)) | None => {}
+        if let Some(Ok(_)) = outcome {
+            self.open.count(Counts::written);
         }
         self.close(outcome).await
     }

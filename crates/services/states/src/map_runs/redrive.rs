@@ -11,6 +11,7 @@ use crate::limits::MAP_RUN_REDRIVES;
 use crate::plan::json;
 use crate::tables;
 
+#[expect(dead_code, reason = "what redrives the execution calls it")]
 impl MapRuns {
     /// Adds to `batch` that a Map Run goes on, for the state's attempt `task`; the number of the redrive.
     ///

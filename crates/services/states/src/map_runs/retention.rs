@@ -26,6 +26,7 @@ pub(super) fn keep(batch: &mut Batch, arn: &str, kind: MachineKind, status: MapR
 }
 
 /// Adds to `batch` that a Map Run that goes on is not forgotten.
+#[expect(dead_code, reason = "what redrives the execution calls it")]
 pub(super) fn keep_on(batch: &mut Batch, arn: &str) {
     batch.clear_timer(tables::RETENTION, arn);
 }

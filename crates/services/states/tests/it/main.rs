@@ -7,6 +7,8 @@ mod crashes;
 mod ecs_run_task;
 mod executions;
 mod express;
+mod map_run_crashes;
+mod map_runs;
 mod parameters;
 mod refusals;
 mod reserved_tags;
