@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use asl::{Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Pattern, Resource, Status, TaskId};
+use asl::{Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Resource, Status, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Batch;
 use types::Timestamp;
 
-use crate::execution::ExecutionRecord;
-use crate::integrations::ecs_run_task;
+use crate::execution::{ExecutionRecord, Waiting};
+use crate::integrations::{self, ecs_run_task};
 use crate::limits::HISTORY_RETENTION;
 use crate::logging::{self, Logging, Message};
 use crate::map_runs::{self, ChildRecord};
@@ -119,15 +119,23 @@ pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecor
     if let Some(child) = &record.child
         && child.redrive_count == 0
     {
-        batch.require_absent(tables::MAP_RUN_CHILDREN, tables::child(&child.map_run, child.index));
+        batch.require_absent(tables::MAP_RUN_CHILDREN, tables::map_run_child(&child.map_run, child.index));
     }
     if is_open || record.child.is_none() {
         keep_record(batch, facts, record, &Status::Running);
     }
 }
 
-/// Adds to `batch` the record of an execution that has ended; nothing stays of an express one.
-pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
+/// Adds to `batch` the record of an execution that has ended; nothing stays of an express one. Tasks that wait for it are
+/// to look at it.
+pub(crate) fn close(
+    batch: &mut Batch,
+    facts: &Facts<'_>,
+    record: &ExecutionRecord,
+    status: &Status,
+    awaited_by: &[Waiting],
+) {
+    tell(batch, awaited_by, facts.now);
     if !facts.is_told() {
         batch.delete(tables::EXECUTIONS, facts.arn());
         keep_child(batch, facts, record, status);
@@ -145,6 +153,14 @@ pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionReco
     }
     let forget = Forget::Execution(facts.arn().to_owned());
     batch.set_timer(tables::RETENTION, facts.arn(), facts.now + HISTORY_RETENTION, json(&forget));
+}
+
+/// Adds to `batch` a look for each of the tasks that wait for an execution that has ended.
+pub(crate) fn tell(batch: &mut Batch, awaited_by: &[Waiting], now: Timestamp) {
+    for Waiting { execution, task } in awaited_by {
+        let job = Job { execution: execution.clone(), task: *task, work: Work::Inspect };
+        batch.set_timer(tables::EFFECT, tables::completion(execution, *task), now, json(&job));
+    }
 }
 
 fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
@@ -172,7 +188,7 @@ fn keep_child(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, st
     let Some(place) = &record.child else { return };
     let dates = (record.start_date, record.stop_date);
     let child = ChildRecord::new(facts.arn(), place, &facts.spec.input, dates, status);
-    batch.put(tables::MAP_RUN_CHILDREN, tables::child(&place.map_run, place.index), json(&child));
+    batch.put(tables::MAP_RUN_CHILDREN, tables::map_run_child(&place.map_run, place.index), json(&child));
 }
 
 fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, status: &Status) {
@@ -208,11 +224,12 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));
+            batch.clear_timer(tables::EFFECT, tables::completion(facts.arn(), task));
             for (ecs_task, _) in submitted.iter().flat_map(|output| ecs_run_task::tasks(output.value())) {
                 batch.delete(tables::ECS_TASKS, ecs_task);
             }
             // Where the service was never called, there is nothing to stop. A job that nobody waits for is nobody's.
-            if !facts.called.contains(&task) || resource.pattern() != Pattern::Sync {
+            if !facts.called.contains(&task) || !integrations::is_job(&resource) {
                 return;
             }
             let cancellation = Cancellation {

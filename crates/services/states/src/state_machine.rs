@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use api::Dispatcher;
 use asl::{MachineKind, StateMachine};
 use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use store::{Batch, Collection, Range, Store};
 use types::Timestamp;
 
 use crate::Error;
+use crate::integrations::Kept;
 use crate::logging::Logging;
 use crate::tables::{REVISIONS, STATE_MACHINES};
 
@@ -85,6 +87,7 @@ pub(crate) struct StateMachines {
     revisions: Collection<Revision>,
     records: Collection<StateMachineRecord>,
     store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
     table: RwLock<Table>,
     changes: Mutex<()>,
 }
@@ -102,11 +105,12 @@ struct Table {
 pub(crate) struct Change<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
 
 impl StateMachines {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, dispatcher: Dispatcher) -> Self {
         Self {
             revisions: Collection::new(Arc::clone(&store), REVISIONS),
             records: Collection::new(Arc::clone(&store), STATE_MACHINES),
             store,
+            dispatcher,
             table: RwLock::default(),
             changes: Mutex::default(),
         }
@@ -167,7 +171,7 @@ impl StateMachines {
             return Ok(compiled);
         }
         let revision = self.revision(key).await?;
-        let machine = asl::parse(&revision.definition)
+        let machine = asl::parse_with(&revision.definition, revision.kind, &Kept(&self.dispatcher))
             .map_err(|diagnostics| Error::Inconsistent(asl::invalid_definition_message(&diagnostics)))?;
         let compiled = Arc::new(Compiled { revision, machine: Arc::new(machine) });
         self.keep(&compiled);

@@ -12,10 +12,11 @@
 //! | table | [`MAP_RUNS`] | Map Run ARN | [`crate::map_runs::MapRunRecord`] | start, end, `UpdateMapRun`, redrive |
 //! | table | [`MAP_RUN_SPECS`] | Map Run ARN | `asl::MapRunSpec` | start |
 //! | table | [`MAP_RUNS_BY_EXECUTION`] | [`by_execution`] | nothing | start |
-//! | table | [`MAP_RUN_CHILDREN`] | [`child`] | [`crate::map_runs::ChildRecord`] | start and end of a child |
+//! | table | [`MAP_RUN_CHILDREN`] | [`map_run_child`] | [`crate::map_runs::ChildRecord`] | start and end of a child |
+//! | table | [`CHILDREN`] | [`child`] | [`crate::execution::Waiting`] | submission and end of `states:startExecution.sync` |
 //! | log | [`history`] | event id | the event as `GetExecutionHistory` gives it | every step |
 //! | queue | [`WAKE`] | [`timer`] | nothing | every step |
-//! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`cancellation`] | [`crate::plan::Job`] | every step |
+//! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`completion`], [`cancellation`] | [`crate::plan::Job`] | every step |
 //! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |
 //! | queue | [`STATUS_CHANGE`] | execution ARN and status | an EventBridge event | start, end |
 //! | queue | [`MAP_RUN`] | Map Run ARN | [`crate::map_runs::Order`] | start, abort and redrive of a Map Run |
@@ -36,6 +37,7 @@ pub(crate) const MAP_RUNS: &str = "states/map_run";
 pub(crate) const MAP_RUN_SPECS: &str = "states/map_run_spec";
 pub(crate) const MAP_RUNS_BY_EXECUTION: &str = "states/map_run_by_execution";
 pub(crate) const MAP_RUN_CHILDREN: &str = "states/map_run_child";
+pub(crate) const CHILDREN: &str = "states/child";
 
 pub(crate) const WAKE: &str = "states/wake";
 pub(crate) const EFFECT: &str = "states/effect";
@@ -81,6 +83,16 @@ pub(crate) fn inspection(execution: &str, task: TaskId) -> String {
     format!("{execution}#{task}/inspect")
 }
 
+/// Key of the effect that looks at the execution that a task waits for, once that has ended.
+pub(crate) fn completion(execution: &str, task: TaskId) -> String {
+    format!("{execution}#{task}/ended")
+}
+
+/// Key of a task that waits for the execution `child`.
+pub(crate) fn child(child: &str, execution: &str, task: TaskId) -> String {
+    format!("{child}#{execution}#{task}")
+}
+
 /// Key of the effect that stops a task's job.
 pub(crate) fn cancellation(execution: &str, task: TaskId) -> String {
     format!("{execution}#{task}/cancel")
@@ -107,17 +119,17 @@ pub(crate) fn of_execution(execution: &str) -> String {
 }
 
 /// Key of a child of a Map Run: in the order of the children's numbers.
-pub(crate) fn child(map_run: &str, index: u64) -> String {
-    format!("{}{index:020}", children(map_run))
+pub(crate) fn map_run_child(map_run: &str, index: u64) -> String {
+    format!("{}{index:020}", map_run_children(map_run))
 }
 
 /// Prefix of the keys of a Map Run's children.
-pub(crate) fn children(map_run: &str) -> String {
+pub(crate) fn map_run_children(map_run: &str) -> String {
     format!("{map_run}#")
 }
 
 /// The child's number in the key of a child.
-pub(crate) fn parse_child(key: &str) -> Option<u64> {
+pub(crate) fn parse_map_run_child(key: &str) -> Option<u64> {
     key.rsplit_once('#')?.1.parse().ok()
 }
 
@@ -135,8 +147,8 @@ mod tests {
 
     #[test]
     fn children_are_in_the_order_of_their_numbers() {
-        assert!(child("m", 9) < child("m", 10));
-        assert_eq!(parse_child(&child("m", 10)), Some(10));
-        assert_eq!(parse_child("m"), None);
+        assert!(map_run_child("m", 9) < map_run_child("m", 10));
+        assert_eq!(parse_map_run_child(&map_run_child("m", 10)), Some(10));
+        assert_eq!(parse_map_run_child("m"), None);
     }
 }

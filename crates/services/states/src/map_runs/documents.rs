@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::record::ChildRecord;
 use crate::execution::ExecutionStatus;
-use crate::name;
+use crate::name::{self, MapRunArn};
 
 /// The results that a child contributes: one, or as many as its output has elements.
 pub(super) fn results(spec: &MapRunSpec, child: &ChildRecord) -> Vec<Value> {
@@ -20,12 +20,12 @@ pub(super) fn results(spec: &MapRunSpec, child: &ChildRecord) -> Vec<Value> {
         (WriteTransformation::Flatten, Some(Value::Array(elements))) => elements,
         (WriteTransformation::Compact | WriteTransformation::Flatten, Some(output)) => vec![output],
         // Whatever the transformation, of a child that has no output there is its description.
-        (_, _) => vec![description(child)],
+        (_, _) => vec![description(spec, child)],
     }
 }
 
 /// A child as `DescribeExecution` would describe it.
-pub(super) fn description(child: &ChildRecord) -> Value {
+pub(super) fn description(spec: &MapRunSpec, child: &ChildRecord) -> Value {
     let mut fields = Map::new();
     let mut set = |name: &str, value: Value| {
         fields.insert(name.to_owned(), value);
@@ -45,10 +45,12 @@ pub(super) fn description(child: &ChildRecord) -> Value {
     }
     set("OutputDetails", json!({"Included": true}));
     set("RedriveCount", child.redrive_count.into());
-    if child.start_date != types::Timestamp::MAX {
+    if child.status != ExecutionStatus::Running {
         set("StartDate", child.start_date.to_iso_millis().into());
     }
-    set("StateMachineArn", name::machine_of(&child.execution).into());
+    if let Ok(arn) = MapRunArn::parse(&spec.arn) {
+        set("StateMachineArn", arn.state_machine_arn.into());
+    }
     set("Status", status(child).into());
     if let Some(stop_date) = child.stop_date {
         set("StopDate", stop_date.to_iso_millis().into());

@@ -106,7 +106,7 @@ impl Children {
     pub(super) fn new(store: &Arc<dyn Store>, map_run: &str) -> Self {
         Self {
             children: Collection::new(Arc::clone(store), tables::MAP_RUN_CHILDREN),
-            prefix: tables::children(map_run),
+            prefix: tables::map_run_children(map_run),
             after: None,
             page: Vec::new().into_iter(),
         }
@@ -124,7 +124,7 @@ impl Children {
             self.page = self.children.list(range).await?.into_iter();
         }
         let Some(row) = self.page.next() else { return Ok(None) };
-        let index = tables::parse_child(&row.key)
+        let index = tables::parse_map_run_child(&row.key)
             .ok_or_else(|| Error::Inconsistent(format!("{} is no child's key", row.key)))?;
         self.after = Some(row.key);
         Ok(Some((index, row.value)))

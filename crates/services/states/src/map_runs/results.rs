@@ -112,7 +112,7 @@ impl Results<'_> {
         }
         if let Some(pending) = pending {
             while let Some(child) = pending.next().await? {
-                if let Err(failure) = unstarted.push(&documents::description(&child)).await {
+                if let Err(failure) = unstarted.push(&documents::description(self.spec, &child)).await {
                     return Ok(Err(failure));
                 }
             }

@@ -26,7 +26,6 @@ pub(super) fn keep(batch: &mut Batch, arn: &str, kind: MachineKind, status: MapR
 }
 
 /// Adds to `batch` that a Map Run that goes on is not forgotten.
-#[expect(dead_code, reason = "what redrives the execution calls it")]
 pub(super) fn keep_on(batch: &mut Batch, arn: &str) {
     batch.clear_timer(tables::RETENTION, arn);
 }
@@ -42,7 +41,7 @@ pub(crate) async fn forget(
     is_whole: bool,
     mut done: Batch,
 ) -> Result<(), Error> {
-    let prefix = tables::children(arn);
+    let prefix = tables::map_run_children(arn);
     let children: Collection<ChildRecord> = Collection::new(Arc::clone(store), tables::MAP_RUN_CHILDREN);
     loop {
         let range = Range { limit: ROWS_AT_A_TIME, ..Range::prefix(&prefix) };

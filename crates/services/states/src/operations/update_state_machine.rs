@@ -48,7 +48,7 @@ pub(super) async fn update(
     if let Some(revision_id) = unchanged(&present.revision, &revision) {
         return Ok(answer(cx, revision_id));
     }
-    let compiled = compiled(&present, revision)?;
+    let compiled = compiled(cx, &present, revision)?;
     put_managed_rules(cx, &compiled.machine, &compiled.revision.role_arn).await?;
     check_log_group(cx, &compiled.revision.logging).await?;
     let revision_id = compiled.revision.revision_id.clone().unwrap_or_default();
@@ -85,11 +85,11 @@ fn unchanged(present: &Revision, wanted: &Revision) -> Option<String> {
     present.revision_id.clone().filter(|_| same)
 }
 
-fn compiled(present: &Compiled, revision: Revision) -> Result<Compiled, Error> {
+fn compiled(cx: &Context, present: &Compiled, revision: Revision) -> Result<Compiled, Error> {
     let machine = if present.revision.definition == revision.definition {
         Arc::clone(&present.machine)
     } else {
-        Arc::new(compile(&revision.definition, revision.kind)?)
+        Arc::new(compile(cx, &revision.definition, revision.kind)?)
     };
     Ok(Compiled { revision, machine })
 }
