@@ -34,9 +34,11 @@ pub(crate) struct Item<'a> {
     /// Of a member of an object.
     pub(crate) key: Option<&'a str>,
     pub(crate) value: &'a Value,
-    /// Of an item of a distributed Map state.
     pub(crate) source: Option<&'a str>,
 }
+
+/// `Source` of items that a state has from its input.
+pub(crate) const STATE_DATA: &str = "STATE_DATA";
 
 impl Item<'_> {
     fn to_json(self) -> Value {

@@ -51,3 +51,9 @@ pub const TRANSITIONS_PER_STEP: usize = 50_000;
 
 /// Levels of nesting in a payload. Ours: deep enough for every real document, shallow enough for every stack.
 pub const NESTING: usize = 127;
+
+/// Bytes of one item in an object that an `ItemReader` reads, before `ItemSelector` makes it shorter: 8 MB.
+pub const ITEM_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of the headers of a CSV file: "CSV headers are limited to 10 KiB".
+pub const CSV_HEADER_BYTES: usize = 10 * 1024;

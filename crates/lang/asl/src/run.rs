@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use types::Timestamp;
 
-use crate::context_object::{ContextObject, Item, StateContext};
+use crate::context_object::{ContextObject, Item, STATE_DATA, StateContext};
 use crate::data_flow::{Flow, Given};
 use crate::definition::{Body, MachineKind, State, StateId, StateMachine, Transition};
 use crate::effect::Effect;
@@ -455,7 +455,7 @@ impl<'a> Run<'a> {
             let frame = self.execution.frames.get(around.frame)?;
             if let Some(Phase::Mapping { items, .. }) = frame.visit().map(|visit| &visit.phase) {
                 let value = items.value().get(usize::try_from(around.index).ok()?)?;
-                return Some(Item { index: around.index, key: None, value, source: None });
+                return Some(Item { index: around.index, key: None, value, source: Some(STATE_DATA) });
             }
             parent = frame.parent;
         }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::context_object::Item;
+use crate::context_object::{Item, STATE_DATA};
 use crate::data_flow::{PathField, evaluated, queried};
 use crate::definition::{State, StateId};
 use crate::error_name::{ErrorName, Failure};
@@ -140,8 +140,10 @@ fn begin_next(
     let item_input = match &map.item_selector {
         None => Payload::new(value.clone()),
         Some(selector) => {
-            let parts =
-                ContextParts { token: None, item: Some(Item { index, key: None, value, source: None }) };
+            let parts = ContextParts {
+                token: None,
+                item: Some(Item { index, key: None, value, source: Some(STATE_DATA) }),
+            };
             run.evaluate(frame, &input, parts, |scope| selector.evaluate(scope))?
         }
     };
