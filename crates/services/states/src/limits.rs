@@ -46,9 +46,6 @@ pub const EFFECTS_AT_A_TIME: usize = 256;
 /// Child executions of one Map Run that run side by side. Ours, where AWS has 10,000: each open execution is in memory.
 pub const MAP_RUN_CONCURRENCY: usize = 1_000;
 
-/// Bytes of one file of results that a Map Run writes.
-pub const RESULT_FILE_BYTES: usize = 5 * 1024 * 1024 * 1024;
-
 /// Redrives of one Map Run.
 pub const MAP_RUN_REDRIVES: u64 = 1_000;
 

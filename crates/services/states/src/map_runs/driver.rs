@@ -15,6 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 use store::Batch;
 use tokio::sync::mpsc::UnboundedReceiver;
+use types::Timestamp;
 
 use super::bucket::Bucket;
 use super::children::{self, Names};
@@ -50,7 +51,10 @@ pub(super) struct Driver<'a> {
     compiled: Arc<Compiled>,
     names: Names,
     bucket: Bucket,
-    supply: Supply,
+    /// `None` once nothing is started any more.
+    supply: Option<Supply>,
+    /// Number and date of the last redrive.
+    redrive: (u64, Option<Timestamp>),
     settings: Settings,
     running: HashMap<u64, Running>,
     /// Batches on their way to the disk.
@@ -72,7 +76,8 @@ impl<'a> Driver<'a> {
             arn,
             names: Names::new(arn, spec.execution_kind)?,
             bucket: Bucket::new(&runs.dispatcher, arn, &compiled.revision.role_arn)?,
-            supply: Supply::new(&runs.store, arn, &open.found, &record),
+            supply: Some(Supply::new(&runs.store, arn, &open.found, &record)),
+            redrive: (record.redrive_count, record.redrive_date),
             settings: record.settings,
             running: open.found.running.clone(),
             commits: FuturesUnordered::new(),
@@ -177,8 +182,9 @@ impl<'a> Driver<'a> {
     /// Starts as many children as may run.
     async fn start_children(&mut self) -> Result<(), Error> {
         while self.ending.is_none() && self.running.len() < self.concurrency() {
+            let Some(supply) = &mut self.supply else { return Ok(()) };
             let now = self.runs.dispatcher.clock().now();
-            match self.supply.next(&self.spec, &self.compiled.machine, &self.bucket, now).await {
+            match supply.next(&self.spec, &self.compiled.machine, &self.bucket, now).await {
                 Ok(next) => self.start(next).await?,
                 Err(NoChild::Complete) => {
                     self.end(Ending::Complete).await;
@@ -219,7 +225,7 @@ impl<'a> Driver<'a> {
 
     /// Keeps which version of the object is read, before the first child of its items.
     async fn keep_source(&mut self) {
-        let Some(etag) = self.supply.etag() else { return };
+        let Some(etag) = self.supply.as_ref().and_then(Supply::etag) else { return };
         let mut record = self.open.record.lock().await;
         if record.source.is_some() {
             return;
@@ -261,25 +267,22 @@ impl<'a> Driver<'a> {
     }
 
     fn results(&self) -> Results<'_> {
-        Results { store: &self.runs.store, spec: &self.spec, bucket: &self.bucket }
+        Results { store: &self.runs.store, spec: &self.spec, bucket: &self.bucket, redrive: self.redrive }
     }
 
     /// Writes what there is of a Map Run that ends otherwise than well, children that were never started included.
     async fn write_unsuccessful(&mut self) -> Result<(), Error> {
-        let results = Results { store: &self.runs.store, spec: &self.spec, bucket: &self.bucket };
-        if results.destination().is_none() {
-            return Ok(());
-        }
-        let now = self.runs.dispatcher.clock().now();
+        let mut supply = self.supply.take();
+        let results = self.results();
+        let (Some(destination), Some(supply)) = (results.destination(), &mut supply) else { return Ok(()) };
         let mut pending = Pending {
-            supply: &mut self.supply,
+            supply,
             spec: &self.spec,
             machine: &self.compiled.machine,
             bucket: &self.bucket,
-            names: &self.names,
-            now,
+            now: self.runs.dispatcher.clock().now(),
         };
-        match results.write(Some(&mut pending)).await? {
+        match results.write(destination, Some(&mut pending)).await? {
             Ok(_) => self.open.count(Counts::written),
             Err(failure) => tracing::warn!(map_run = self.arn, ?failure, "results could not be written"),
         }

@@ -11,7 +11,6 @@
 mod bucket;
 mod children;
 mod counts;
-mod documents;
 mod driver;
 mod inboxes;
 mod open_run;

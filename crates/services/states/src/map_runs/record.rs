@@ -111,11 +111,6 @@ pub(crate) struct Ended {
 }
 
 impl ChildRecord {
-    /// What would be the record of a child that was never started.
-    pub(super) fn pending(execution: String, place: &Child, input: &str, now: Timestamp) -> Self {
-        Self::new(&execution, place, input, (now, None), &Status::Running)
-    }
-
     /// The record of the child at `place`, whose execution stands at `status`.
     pub(crate) fn new(
         execution: &str,

@@ -7,27 +7,28 @@ use std::io;
 use std::sync::Arc;
 
 use api::Spool;
-use asl::map_run::{MapRunSpec, OutputType, writer_failure};
-use asl::{Failure, StateMachine};
-use serde_json::{Value, json};
+use asl::map_run::results::{ChildResult, DOCUMENT_BYTES, Document, ResultFile, StartedChild, WrittenFile};
+use asl::map_run::{MapRunSpec, ResultWriter, writer_failure};
+use asl::{Failure, MachineKind, StateMachine};
+use serde_json::Value;
 use store::Store;
 use types::Timestamp;
 
 use super::bucket::Bucket;
-use super::children::Names;
-use super::documents;
 use super::open_run::Children;
 use super::record::ChildRecord;
-use super::supply::{NoChild, Supply};
+use super::supply::{NextChild, NoChild, Supply};
 use crate::Error;
-use crate::execution::ExecutionStatus;
-use crate::limits::{PAYLOAD_BYTES, RESULT_FILE_BYTES};
+use crate::limits::PAYLOAD_BYTES;
+use crate::name::{self, MapRunArn};
 
 /// The results of one Map Run whose children have all ended.
 pub(super) struct Results<'a> {
     pub(super) store: &'a Arc<dyn Store>,
     pub(super) spec: &'a MapRunSpec,
     pub(super) bucket: &'a Bucket,
+    /// Number and date of its last redrive.
+    pub(super) redrive: (u64, Option<Timestamp>),
 }
 
 /// The children of a Map Run that were never started.
@@ -36,15 +37,7 @@ pub(super) struct Pending<'a> {
     pub(super) spec: &'a MapRunSpec,
     pub(super) machine: &'a StateMachine,
     pub(super) bucket: &'a Bucket,
-    pub(super) names: &'a Names,
     pub(super) now: Timestamp,
-}
-
-/// Where results are exported to.
-pub(super) struct Destination<'a> {
-    bucket: &'a str,
-    /// The Map Run's folder, with a slash behind it.
-    folder: String,
 }
 
 impl Results<'_> {
@@ -54,33 +47,29 @@ impl Results<'_> {
     /// Inside: the failure of the Map Run. Outside: [`Error::Store`].
     pub(super) async fn output(&self) -> Result<Result<Value, Failure>, Error> {
         match self.destination() {
-            Some(_) => self.write(None).await,
+            Some(destination) => self.write(destination, None).await,
             None => Ok(Ok(self.collect().await?)),
         }
     }
 
-    /// Where results are exported to, if they are.
-    pub(super) fn destination(&self) -> Option<Destination<'_>> {
-        let writer = self.spec.result_writer.as_ref()?;
-        let bucket = writer.bucket()?;
-        let prefix = writer.prefix().unwrap_or_default().trim_end_matches('/');
-        let separator = if prefix.is_empty() { "" } else { "/" };
-        Some(Destination { bucket, folder: format!("{prefix}{separator}{}/", self.spec.uuid()) })
+    /// Name of the bucket that results are exported to, if they are.
+    pub(super) fn destination(&self) -> Option<&str> {
+        self.spec.result_writer.as_ref().and_then(ResultWriter::bucket)
     }
 
-    /// The results in an array: all of them, or so many that they are too large for a state.
+    /// The results themselves: all of them, or so many that they are too large for a state.
     async fn collect(&self) -> Result<Value, Error> {
         let mut children = Children::new(self.store, &self.spec.arn);
-        let (mut outputs, mut bytes) = (Vec::new(), 0);
-        while let Some((_, child)) = children.next().await?
-            && bytes <= PAYLOAD_BYTES
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while bytes <= PAYLOAD_BYTES
+            && let Some((_, child)) = children.next().await?
         {
-            for result in documents::results(self.spec, &child) {
-                bytes += result.to_string().len() + 1;
-                outputs.push(result);
+            for record in self.result(&child)?.records(self.spec.transformation()) {
+                bytes += record.to_string().len() + 1;
+                records.push(record);
             }
         }
-        Ok(Value::Array(outputs))
+        Ok(self.spec.collected(records))
     }
 
     /// Writes the files and the manifest that names them; the result of the Map state.
@@ -89,127 +78,133 @@ impl Results<'_> {
     /// As [`Self::output`].
     pub(super) async fn write(
         &self,
+        bucket: &str,
         pending: Option<&mut Pending<'_>>,
     ) -> Result<Result<Value, Failure>, Error> {
-        let Some(destination) = self.destination() else { return Ok(Ok(self.collect().await?)) };
-        let mut succeeded = self.file(&destination, "SUCCEEDED");
-        let mut failed = self.file(&destination, "FAILED");
-        let mut unstarted = self.file(&destination, "PENDING");
+        let mut files = ResultFile::ALL.map(|file| File::new(self, bucket, file));
         let mut children = Children::new(self.store, &self.spec.arn);
         while let Some((_, child)) = children.next().await? {
-            let file = match child.status {
-                ExecutionStatus::Succeeded => &mut succeeded,
-                ExecutionStatus::Running
-                | ExecutionStatus::Failed
-                | ExecutionStatus::TimedOut
-                | ExecutionStatus::Aborted => &mut failed,
-            };
-            for result in documents::results(self.spec, &child) {
-                if let Err(failure) = file.push(&result).await {
-                    return Ok(Err(failure));
-                }
+            if let Err(failure) = push(&mut files, self, &self.result(&child)?).await {
+                return Ok(Err(failure));
             }
         }
         if let Some(pending) = pending {
             while let Some(child) = pending.next().await? {
-                if let Err(failure) = unstarted.push(&documents::description(self.spec, &child)).await {
+                let result = ChildResult { started: None, input: child.input };
+                if let Err(failure) = push(&mut files, self, &result).await {
                     return Ok(Err(failure));
                 }
             }
         }
-        Ok(self.manifest(&destination, [failed, unstarted, succeeded]).await)
+        Ok(self.complete(bucket, files).await)
     }
 
-    async fn manifest(&self, destination: &Destination<'_>, files: [File<'_>; 3]) -> Result<Value, Failure> {
-        let [failed, pending, succeeded] = files;
-        let manifest = json!({
-            "DestinationBucket": destination.bucket,
-            "MapRunArn": self.spec.arn,
-            "ResultFiles": {
-                "FAILED": failed.finish().await?,
-                "PENDING": pending.finish().await?,
-                "SUCCEEDED": succeeded.finish().await?,
-            },
-        });
-        let key = format!("{}manifest.json", destination.folder);
-        self.bucket.put(destination.bucket, &key, manifest.to_string().into()).await?;
-        Ok(asl::map_run::results::written(self.spec, &key))
+    async fn complete(&self, bucket: &str, files: [File<'_>; 3]) -> Result<Value, Failure> {
+        let mut written = Vec::new();
+        for mut file in files {
+            file.complete().await?;
+            written.append(&mut file.written);
+        }
+        let key = self.spec.manifest_key(self.redrive.0);
+        let manifest = self.spec.manifest(&written).to_string();
+        self.bucket.put(bucket, &key, manifest.into()).await?;
+        Ok(self.spec.exported(&key))
     }
 
-    fn file<'a>(&'a self, destination: &'a Destination<'a>, kind: &'static str) -> File<'a> {
-        let output_type =
-            self.spec.result_writer.as_ref().map_or(OutputType::Json, |writer| writer.output_type);
-        File { bucket: self.bucket, destination, kind, output_type, spool: None, written: Vec::new() }
+    fn result(&self, child: &ChildRecord) -> Result<ChildResult, Error> {
+        let started = StartedChild {
+            execution_arn: child.execution.clone(),
+            state_machine_arn: MapRunArn::parse(&self.spec.arn)?.state_machine_arn,
+            name: name::execution_name(&child.execution).to_owned(),
+            status: child.status.as_str(),
+            output: child.output.as_deref().map(Arc::from),
+            error: child.failure.error.as_ref().map(|error| error.as_str().to_owned()),
+            cause: child.failure.cause.clone(),
+            start_date: child.start_date,
+            stop_date: child.stop_date.unwrap_or(child.start_date),
+            redrive_count: child.redrive_count,
+            redrive_date: self.redrive.1.filter(|_| child.redrive_count > 0),
+            is_redrivable: self.spec.execution_kind == MachineKind::Standard,
+        };
+        Ok(ChildResult { started: Some(started), input: child.input.as_str().into() })
     }
+}
+
+/// Adds a child's records to the file that they belong to.
+async fn push(files: &mut [File<'_>; 3], results: &Results<'_>, child: &ChildResult) -> Result<(), Failure> {
+    let Some(file) = files.iter_mut().find(|file| file.kind == child.file()) else { return Ok(()) };
+    for record in child.records(results.spec.transformation()) {
+        file.push(&record).await?;
+    }
+    Ok(())
 }
 
 /// The files of one kind of results: behind one that is full there comes another.
 struct File<'a> {
-    bucket: &'a Bucket,
-    destination: &'a Destination<'a>,
-    /// `SUCCEEDED`, `FAILED` or `PENDING`.
-    kind: &'static str,
-    output_type: OutputType,
-    /// The one that is written, and how many bytes it has.
-    spool: Option<(Spool, usize)>,
-    /// `Key` and `Size` of those that are complete.
-    written: Vec<Value>,
+    results: &'a Results<'a>,
+    bucket: &'a str,
+    kind: ResultFile,
+    /// The one that is being written.
+    current: Option<Current>,
+    written: Vec<WrittenFile>,
 }
 
-impl File<'_> {
-    async fn push(&mut self, result: &Value) -> Result<(), Failure> {
-        let text = result.to_string();
-        let is_full = |(_, bytes): &(Spool, usize)| bytes + text.len() > RESULT_FILE_BYTES;
-        if self.spool.as_ref().is_some_and(is_full) {
-            self.complete().await?;
-        }
-        let (mut spool, mut bytes) = self.spool.take().unwrap_or_else(|| (self.bucket.spool(), 0));
-        let before = match (self.output_type, bytes) {
-            (OutputType::Json, 0) => "[",
-            (OutputType::Json, _) => ",",
-            (OutputType::JsonLines, 0) => "",
-            (OutputType::JsonLines, _) => "\n",
-        };
-        for part in [before, &text] {
-            spool.write(part.as_bytes()).await.map_err(|error| unwritable(&error))?;
-            bytes += part.len();
-        }
-        self.spool = Some((spool, bytes));
-        Ok(())
+struct Current {
+    document: Document,
+    spool: Spool,
+    bytes: u64,
+}
+
+impl Current {
+    async fn write(&mut self, text: &str) -> Result<(), Failure> {
+        self.bytes += text.len() as u64;
+        self.spool.write(text.as_bytes()).await.map_err(|error| unwritable(&error))
+    }
+}
+
+impl<'a> File<'a> {
+    fn new(results: &'a Results<'a>, bucket: &'a str, kind: ResultFile) -> Self {
+        Self { results, bucket, kind, current: None, written: Vec::new() }
     }
 
-    /// Puts the file into its bucket.
+    async fn push(&mut self, record: &Value) -> Result<(), Failure> {
+        let mut current = match self.current.take() {
+            Some(current) => current,
+            None => Current {
+                document: Document::new(self.results.spec.output_type()),
+                spool: self.results.bucket.spool(),
+                bytes: 0,
+            },
+        };
+        let text = current.document.record(record);
+        current.write(&text).await?;
+        let is_full = current.bytes >= DOCUMENT_BYTES - PAYLOAD_BYTES as u64 * 4;
+        self.current = Some(current);
+        if is_full { self.complete().await } else { Ok(()) }
+    }
+
+    /// Puts the file that is being written into its bucket.
     async fn complete(&mut self) -> Result<(), Failure> {
-        let Some((mut spool, bytes)) = self.spool.take() else { return Ok(()) };
-        let (end, suffix) = match self.output_type {
-            OutputType::Json => ("]", "json"),
-            OutputType::JsonLines => ("", "jsonl"),
-        };
-        spool.write(end.as_bytes()).await.map_err(|error| unwritable(&error))?;
-        let key = format!("{}{}_{}.{suffix}", self.destination.folder, self.kind, self.written.len());
-        let body = spool.finish().await.map_err(|error| unwritable(&error))?;
-        self.bucket.put(self.destination.bucket, &key, body).await?;
-        self.written.push(json!({"Key": key, "Size": bytes + end.len()}));
+        let Some(mut current) = self.current.take() else { return Ok(()) };
+        let end = current.document.end();
+        current.write(end).await?;
+        let Results { spec, bucket, redrive, .. } = self.results;
+        let key = spec.result_key(self.kind, self.written.len() as u64, redrive.0);
+        let body = current.spool.finish().await.map_err(|error| unwritable(&error))?;
+        bucket.put(self.bucket, &key, body).await?;
+        self.written.push(WrittenFile { file: self.kind, key, size: current.bytes });
         Ok(())
-    }
-
-    async fn finish(mut self) -> Result<Vec<Value>, Failure> {
-        self.complete().await?;
-        Ok(self.written)
     }
 }
 
 impl Pending<'_> {
     /// The next child that was never started. What cannot be read any more is left out.
-    async fn next(&mut self) -> Result<Option<ChildRecord>, Error> {
+    async fn next(&mut self) -> Result<Option<NextChild>, Error> {
         loop {
             match self.supply.next(self.spec, self.machine, self.bucket, self.now).await {
                 // It is among those that have ended.
                 Ok(next) if next.is_redriven => {}
-                Ok(next) => {
-                    let execution = self.names.execution_arn(next.place.index, next.place.redrive_count);
-                    return Ok(Some(ChildRecord::pending(execution, &next.place, &next.input, self.now)));
-                }
+                Ok(next) => return Ok(Some(next)),
                 Err(NoChild::Complete | NoChild::Failed(_)) => return Ok(None),
                 Err(NoChild::Error(error)) => return Err(error),
             }
