@@ -101,6 +101,9 @@ impl ContextObject<'_> {
         execution.insert("Name".to_owned(), self.spec.name.as_str().into());
         execution.insert("RoleArn".to_owned(), self.spec.role_arn.as_ref().into());
         execution.insert("RedriveCount".to_owned(), self.spec.redrive_count.into());
+        if let Some(redriven) = self.spec.redrive_time {
+            execution.insert("RedriveTime".to_owned(), redriven.to_iso_millis().into());
+        }
         Value::Object(execution)
     }
 

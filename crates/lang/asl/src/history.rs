@@ -55,6 +55,11 @@ pub enum EventDetails {
     ExecutionAborted(Failure),
     /// The state machine's `TimeoutSeconds` passed.
     ExecutionTimedOut(Failure),
+    /// `RedriveExecution` was called: the execution goes on after it has ended.
+    ExecutionRedriven {
+        /// How often that happened, this time included.
+        redrive_count: u64,
+    },
     /// A state began.
     StateEntered {
         /// The state's type.
@@ -295,6 +300,7 @@ impl EventDetails {
             Self::ExecutionFailed(failure)
             | Self::ExecutionAborted(failure)
             | Self::ExecutionTimedOut(failure) => fields.failure(failure),
+            Self::ExecutionRedriven { redrive_count } => fields.set("redriveCount", *redrive_count),
             Self::StateEntered { name, input, .. } => {
                 fields.set("name", name.as_ref());
                 fields.input(input);

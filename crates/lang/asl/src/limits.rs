@@ -6,6 +6,10 @@ pub const PAYLOAD_BYTES: usize = 262_144;
 /// Events in the history of one standard execution: "Maximum execution history size".
 pub const HISTORY_EVENTS: u64 = 25_000;
 
+/// An execution can be redriven while its history has fewer events: "The execution event history count is less than
+/// 24,999".
+pub const REDRIVABLE_EVENTS: u64 = 24_999;
+
 /// Largest number of seconds in `Seconds`, `TimeoutSeconds`, `HeartbeatSeconds` and `IntervalSeconds`.
 pub const SECONDS_MAX: u64 = 99_999_999;
 

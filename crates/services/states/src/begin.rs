@@ -56,6 +56,7 @@ impl Begin {
             seed: api::ids::seed(),
             kind: revision.kind,
             redrive_count: 0,
+            redrive_time: None,
             map_run: None,
         })
     }

@@ -6,6 +6,7 @@ use store::Batch;
 use types::Timestamp;
 
 use crate::generated::types::ExecutionListItem;
+use crate::redrive::Redrives;
 use crate::tables;
 
 /// How an execution stands, as the API says it.
@@ -42,17 +43,6 @@ impl ExecutionStatus {
             Self::Aborted => "ABORTED",
         }
     }
-
-    /// `redriveStatus` and `redriveStatusReason`.
-    pub(crate) fn redrive(self) -> (&'static str, Option<String>) {
-        match self {
-            Self::Running | Self::Succeeded => {
-                let reason = format!("Execution is {} and cannot be redriven", self.as_str());
-                ("NOT_REDRIVABLE", Some(reason))
-            }
-            Self::Failed | Self::TimedOut | Self::Aborted => ("REDRIVABLE", None),
-        }
-    }
 }
 
 /// One execution, open or closed. Small: input and output are in the first and the last event of its history.
@@ -76,6 +66,11 @@ pub(crate) struct ExecutionRecord {
     /// Why it failed, or was aborted.
     #[serde(default)]
     pub(crate) failure: Failure,
+    /// How many events its history has, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) events: Option<u64>,
+    #[serde(default)]
+    pub(crate) redrives: Redrives,
     /// Its place, where a Map Run has started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) child: Option<Child>,
@@ -98,13 +93,26 @@ pub(crate) struct Child {
 }
 
 impl ExecutionRecord {
-    /// The record after the execution's status has become `status`.
-    pub(crate) fn closed(&self, status: &Status, at: Timestamp) -> Self {
+    /// The record after the execution's status has become `status`, with the last of so many events.
+    pub(crate) fn closed(&self, status: &Status, at: Timestamp, events: u64) -> Self {
         let failure = match status {
             Status::Failed(failure) | Status::Aborted(failure) => failure.clone(),
             Status::Running | Status::Succeeded { .. } | Status::TimedOut => Failure::default(),
         };
-        Self { status: ExecutionStatus::of(status), stop_date: Some(at), failure, ..self.clone() }
+        let status = ExecutionStatus::of(status);
+        Self { status, stop_date: Some(at), failure, events: Some(events), ..self.clone() }
+    }
+
+    /// The record after the execution has been redriven.
+    pub(crate) fn redriven(&self, client_token: Option<&str>, at: Timestamp) -> Self {
+        Self {
+            status: ExecutionStatus::Running,
+            stop_date: None,
+            failure: Failure::default(),
+            events: None,
+            redrives: self.redrives.and(client_token, at),
+            ..self.clone()
+        }
     }
 
     /// Adds to `batch` that nothing is kept of the execution any more.
@@ -112,13 +120,19 @@ impl ExecutionRecord {
         let listed = tables::by_machine(self.listed_by(), self.status.as_str(), self.order, &self.name);
         batch.delete(tables::EXECUTIONS_BY_MACHINE, listed);
         batch.delete(tables::EXECUTIONS, arn);
+        batch.delete(tables::REDRIVABLE, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
         batch.trim(tables::history(arn), Timestamp::MAX);
     }
 
     /// What the list of its machine's executions says of it.
     pub(crate) fn listed(&self) -> Listed {
-        let items = self.child.as_ref().map(|child| child.items);
-        Listed { start_date: self.start_date, stop_date: self.stop_date, items }
+        Listed {
+            start_date: self.start_date,
+            stop_date: self.stop_date,
+            redrive_count: self.redrives.count,
+            redrive_date: self.redrives.date,
+            items: self.child.as_ref().map(|child| child.items),
+        }
     }
 
     /// Among whose executions it is listed: its machine's, or its Map Run's.
@@ -136,6 +150,10 @@ pub(crate) struct Listed {
     /// Items of a child of a Map Run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) items: Option<u64>,
+    #[serde(default)]
+    pub(crate) redrive_count: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redrive_date: Option<Timestamp>,
 }
 
 impl Listed {
@@ -156,7 +174,8 @@ impl Listed {
             status: status.as_str().to_owned(),
             start_date: self.start_date,
             stop_date: self.stop_date,
-            redrive_count: Some(0),
+            redrive_count: i64::try_from(self.redrive_count).ok(),
+            redrive_date: self.redrive_date,
             ..ExecutionListItem::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use asl::{Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Resource, Status, TaskId};
+use asl::{Changes, Effect, Execution, ExecutionSpec, HistoryEvent, MachineKind, Resource, Status, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Batch;
@@ -10,7 +10,7 @@ use types::Timestamp;
 
 use crate::execution::{ExecutionRecord, Waiting};
 use crate::integrations::{self, ecs_run_task};
-use crate::limits::HISTORY_RETENTION;
+use crate::limits::{HISTORY_RETENTION, REDRIVABLE_PERIOD};
 use crate::logging::{self, Logging, Message};
 use crate::map_runs::{self, ChildRecord};
 use crate::status_change;
@@ -45,7 +45,28 @@ pub(crate) struct Step<'a> {
     pub(crate) history: &'a [HistoryEvent],
     pub(crate) changes: Changes,
     pub(crate) effects: Vec<Effect>,
-    pub(crate) status: &'a Status,
+    pub(crate) fate: Fate,
+}
+
+/// What becomes of the state of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It runs, and is read at every start.
+    Open,
+    /// It has ended, and can be redriven.
+    Redrivable,
+    /// It has ended for good.
+    Over,
+}
+
+impl Fate {
+    pub(crate) fn of(execution: &Execution) -> Self {
+        match execution.status() {
+            Status::Running => Self::Open,
+            _ if execution.is_redrivable() => Self::Redrivable,
+            _ => Self::Over,
+        }
+    }
 }
 
 /// Something to do once the batch that holds it is durable: an entry of the queue `tables::EFFECT`.
@@ -94,14 +115,16 @@ pub(crate) enum Forget {
     MapRun(String),
     /// The children of a closed Map Run.
     Children(String),
+    /// What a closed execution could be redriven from; the execution follows later.
+    Continuation(String),
     /// A revision that no execution can run any more.
     Revision(String),
 }
 
 /// Adds to `batch` everything that the step did: state, history, timers, effects, log messages.
 pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
-    let Step { history, changes, effects, status } = step;
-    keep_state(batch, facts.arn(), changes, status);
+    let Step { history, changes, effects, fate } = step;
+    keep_state(batch, facts.arn(), changes, fate);
     let log = tables::history(facts.arn());
     for event in history.iter().filter(|_| facts.is_told()) {
         batch.append(log.clone(), event.id, event.timestamp, json(event));
@@ -126,6 +149,23 @@ pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecor
     }
 }
 
+/// Adds to `batch` the record of an execution that is redriven, in the place of that of its end.
+pub(crate) fn reopen(
+    batch: &mut Batch,
+    facts: &Facts<'_>,
+    ended: &ExecutionRecord,
+    record: &ExecutionRecord,
+) {
+    let status = ended.status.as_str();
+    batch.delete(
+        tables::EXECUTIONS_BY_MACHINE,
+        tables::by_machine(ended.listed_by(), status, ended.order, &ended.name),
+    );
+    batch.delete(tables::REDRIVABLE, facts.arn());
+    batch.clear_timer(tables::RETENTION, facts.arn());
+    keep_record(batch, facts, record, &Status::Running);
+}
+
 /// Adds to `batch` the record of an execution that has ended; nothing stays of an express one. Tasks that wait for it are
 /// to look at it.
 pub(crate) fn close(
@@ -133,6 +173,7 @@ pub(crate) fn close(
     facts: &Facts<'_>,
     record: &ExecutionRecord,
     status: &Status,
+    fate: Fate,
     awaited_by: &[Waiting],
 ) {
     tell(batch, awaited_by, facts.now);
@@ -151,8 +192,11 @@ pub(crate) fn close(
         // Children are forgotten with their Map Run.
         return;
     }
-    let forget = Forget::Execution(facts.arn().to_owned());
-    batch.set_timer(tables::RETENTION, facts.arn(), facts.now + HISTORY_RETENTION, json(&forget));
+    let (forget, after) = match fate {
+        Fate::Redrivable => (Forget::Continuation(facts.arn().to_owned()), REDRIVABLE_PERIOD),
+        Fate::Open | Fate::Over => (Forget::Execution(facts.arn().to_owned()), HISTORY_RETENTION),
+    };
+    batch.set_timer(tables::RETENTION, facts.arn(), facts.now + after, json(&forget));
 }
 
 /// Adds to `batch` a look for each of the tasks that wait for an execution that has ended.
@@ -180,7 +224,8 @@ fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, s
         return;
     }
     let entry = status_change::entry(facts.arn(), record, &facts.spec.input, status);
-    batch.set_timer(tables::STATUS_CHANGE, format!("{}#{state}", facts.arn()), facts.now, json(&entry));
+    let key = tables::status_change(facts.arn(), state, record.redrives.count);
+    batch.set_timer(tables::STATUS_CHANGE, key, facts.now, json(&entry));
 }
 
 /// Adds to `batch` what a Map Run knows of its child, if the execution is one.
@@ -191,13 +236,21 @@ fn keep_child(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, st
     batch.put(tables::MAP_RUN_CHILDREN, tables::map_run_child(&place.map_run, place.index), json(&child));
 }
 
-fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, status: &Status) {
-    if *status != Status::Running {
-        batch.delete(tables::HEADS, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
-        return;
-    }
+fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, fate: Fate) {
+    let heads = match fate {
+        Fate::Open => tables::HEADS,
+        // Where nobody looks at the start.
+        Fate::Redrivable => {
+            batch.delete(tables::HEADS, arn);
+            tables::REDRIVABLE
+        }
+        Fate::Over => {
+            batch.delete(tables::HEADS, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
+            return;
+        }
+    };
     if let Some(head) = changes.head {
-        batch.put(tables::HEADS, arn, head);
+        batch.put(heads, arn, head);
     }
     for (frame, row) in changes.frames_put {
         batch.put(tables::FRAMES, tables::frame(arn, frame), row);
@@ -221,6 +274,9 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
         }
         Effect::StartMapRun { task, run } => map_runs::start(batch, facts, task, &run),
         Effect::StopMapRun { map_run_arn, .. } => map_runs::stop(batch, &map_run_arn, facts.now),
+        Effect::RedriveMapRun { task, map_run_arn } => {
+            map_runs::redrive(batch, &map_run_arn, task, facts.now);
+        }
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));
@@ -258,7 +314,7 @@ pub(crate) fn keep_messages(
     now: Timestamp,
 ) {
     let (Some(log_group), Some(first)) = (logging.log_group(), history.first()) else { return };
-    let messages = logging.messages(&spec.arn, history);
+    let messages = logging.messages(spec, history);
     if messages.is_empty() {
         return;
     }

@@ -155,7 +155,7 @@ async fn map_runs(runner: Runner, mut queue: TimerQueue) {
         let map_runs = Arc::clone(&runner.map_runs);
         tasks.spawn(async move {
             match serde_json::from_slice::<Order>(&timer.payload) {
-                Ok(order) => report(&timer.key, map_runs.drive(&timer.key, order).await),
+                Ok(order) => report(&timer.key, map_runs.follow(&timer.key, order).await),
                 Err(error) => tracing::error!(key = timer.key, %error, "an order cannot be read"),
             }
         });

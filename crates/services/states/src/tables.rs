@@ -7,7 +7,8 @@
 //! | table | [`EXECUTIONS`] | ARN | [`crate::execution::ExecutionRecord`] | start, end; of express ones while they are open |
 //! | table | [`EXECUTIONS_BY_MACHINE`] | [`by_machine`] | [`crate::execution::Listed`] | start, end |
 //! | table | [`HEADS`] | execution ARN | head of an open execution | every step |
-//! | table | [`FRAMES`] | [`frame`] | one frame of an open execution | every step that touches it |
+//! | table | [`FRAMES`] | [`frame`] | one frame of an open or redrivable execution | every step that touches it |
+//! | table | [`REDRIVABLE`] | execution ARN | head of an execution that ended without success; it keeps its frames | end |
 //! | table | [`ECS_TASKS`] | ECS task ARN | [`crate::execution::Waiting`] | submission and end of `ecs:runTask.sync` |
 //! | table | [`MAP_RUNS`] | Map Run ARN | [`crate::map_runs::MapRunRecord`] | start, end, `UpdateMapRun`, redrive |
 //! | table | [`MAP_RUN_SPECS`] | Map Run ARN | `asl::MapRunSpec` | start |
@@ -18,8 +19,8 @@
 //! | queue | [`WAKE`] | [`timer`] | nothing | every step |
 //! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`completion`], [`cancellation`] | [`crate::plan::Job`] | every step |
 //! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |
-//! | queue | [`STATUS_CHANGE`] | execution ARN and status | an EventBridge event | start, end |
-//! | queue | [`MAP_RUN`] | Map Run ARN | [`crate::map_runs::Order`] | start, abort and redrive of a Map Run |
+//! | queue | [`STATUS_CHANGE`] | execution ARN, status and redrive | an EventBridge event | start, end |
+//! | queue | [`MAP_RUN`] | Map Run ARN, or [`map_run_redrive`] | [`crate::map_runs::Order`] | start, abort and redrive of a Map Run |
 //! | queue | [`RETENTION`] | ARN or revision | what is to be forgotten | end, update |
 //! | queue | [`DELETION`] | state machine ARN | nothing | `DeleteStateMachine` |
 
@@ -32,6 +33,7 @@ pub(crate) const EXECUTIONS: &str = "states/execution";
 pub(crate) const EXECUTIONS_BY_MACHINE: &str = "states/execution_by_machine";
 pub(crate) const HEADS: &str = "states/head";
 pub(crate) const FRAMES: &str = "states/frame";
+pub(crate) const REDRIVABLE: &str = "states/redrivable";
 pub(crate) const ECS_TASKS: &str = "states/ecs_task";
 pub(crate) const MAP_RUNS: &str = "states/map_run";
 pub(crate) const MAP_RUN_SPECS: &str = "states/map_run_spec";
@@ -98,6 +100,11 @@ pub(crate) fn cancellation(execution: &str, task: TaskId) -> String {
     format!("{execution}#{task}/cancel")
 }
 
+/// Key of the event that tells of an execution's status: it has each once for every redrive.
+pub(crate) fn status_change(execution: &str, status: &str, redrive_count: u64) -> String {
+    format!("{execution}#{status}/{redrive_count}")
+}
+
 /// Key of an execution among those of its machine: by status, then in the order of their starts.
 pub(crate) fn by_machine(machine: &str, status: &str, order: u64, name: &str) -> String {
     format!("{}{order:020}#{name}", by_status(machine, status))
@@ -126,6 +133,16 @@ pub(crate) fn map_run_child(map_run: &str, index: u64) -> String {
 /// Prefix of the keys of a Map Run's children.
 pub(crate) fn map_run_children(map_run: &str) -> String {
     format!("{map_run}#")
+}
+
+/// Key of the order that redrives a Map Run.
+pub(crate) fn map_run_redrive(map_run: &str) -> String {
+    format!("{map_run}#redrive")
+}
+
+/// The Map Run that the key of an order names.
+pub(crate) fn ordered_map_run(key: &str) -> &str {
+    key.split_once('#').map_or(key, |(map_run, _)| map_run)
 }
 
 /// The child's number in the key of a child.

@@ -5,6 +5,7 @@
 
 mod compare;
 mod map_run;
+mod played;
 mod replay;
 mod run;
 

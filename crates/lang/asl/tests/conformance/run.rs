@@ -4,27 +4,26 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use asl::{
-    Effect, Execution, ExecutionSpec, MachineKind, Status, Wake, invalid_definition_message, parse_for_type,
-    step,
+    Diagnostic, Effect, Execution, ExecutionSpec, MachineKind, Status, Wake, invalid_definition_message,
+    parse_for_type, step,
 };
 use serde_json::{Value, json};
 use types::Timestamp;
 
 use crate::compare::Comparer;
 use crate::map_run::{self, Objects};
+use crate::played;
 
 /// When every execution starts: 2026-11-20T22:10:00Z, the day that dates in the recordings are counted from.
 pub const START: Timestamp = Timestamp::from_seconds(1_795_212_600);
 
 /// Runs an execution to its end and compares status, output, error, cause and history.
 pub fn execution(case: &Value) -> Option<String> {
-    let machine = match parse_for_type(&definition(case), kind(case)) {
-        Ok(machine) => Arc::new(machine),
+    let (comparer, want) = (Comparer::new(case), &case["expect"]);
+    let (status, history) = match outcome(case) {
+        Ok(outcome) => outcome,
         Err(diagnostics) => return Some(invalid_definition_message(&diagnostics)),
     };
-    let (comparer, want) = (Comparer::new(case), &case["expect"]);
-    let started = START;
-    let (status, history) = run(Execution::new(machine, spec(case, started)), &Objects::of(case), started);
     let got = shown(&status);
     for field in ["status", "error", "cause", "output"] {
         let wanted = want.get(field).filter(|_| want["status"] != "RUNNING" || field == "status");
@@ -35,15 +34,23 @@ pub fn execution(case: &Value) -> Option<String> {
     compare_histories(case, &comparer, &history)
 }
 
+/// How an execution ends, and its history.
+fn outcome(case: &Value) -> Result<(Status, Vec<Value>), Vec<Diagnostic>> {
+    if played::is_played(case) {
+        return Ok(played::run(case, Arc::new(played::parse(case)?), spec(case, START)));
+    }
+    let machine = parse_for_type(&definition(case), kind(case))?;
+    let execution = Execution::new(Arc::new(machine), spec(case, START));
+    Ok(run(execution, &Objects::of(case), START))
+}
+
 /// Puts what is into a case's `expect`.
 pub fn update(case: &mut Value) {
     let expect = if case["kind"] == "validation" {
         let diagnostics = parse_for_type(&definition(case), kind(case)).err().unwrap_or_default();
         json!({"Error": {"Code": "InvalidDefinition", "Message": invalid_definition_message(&diagnostics)}})
     } else {
-        let machine = parse_for_type(&definition(case), kind(case)).expect("a valid definition");
-        let execution = Execution::new(Arc::new(machine), spec(case, START));
-        let (status, history) = run(execution, &Objects::of(case), START);
+        let (status, history) = outcome(case).expect("a valid definition");
         let mut expect = shown(&status);
         expect["history"] = json!(history);
         expect
@@ -81,7 +88,10 @@ pub fn run(mut execution: Execution, objects: &Objects, start: Timestamp) -> (St
                     Effect::StartMapRun { task, run } => {
                         wakes.push_back(map_run::run(&execution, task, &run, objects, now));
                     }
-                    Effect::Invoke { .. } | Effect::CancelTask { .. } | Effect::StopMapRun { .. } => {}
+                    Effect::Invoke { .. }
+                    | Effect::CancelTask { .. }
+                    | Effect::RedriveMapRun { .. }
+                    | Effect::StopMapRun { .. } => {}
                 }
             }
             let events = execution.take_history();
@@ -121,6 +131,7 @@ pub fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
         seed: 7,
         kind: kind(case),
         redrive_count: 0,
+        redrive_time: None,
         map_run: None,
     }
 }

@@ -94,6 +94,14 @@ pub trait Api: Send + Sync {
         input: types::ListTagsForResourceInput,
     ) -> impl Future<Output = Result<types::ListTagsForResourceOutput, Self::Error>> + Send;
 
+    /// Restarts unsuccessful executions of Standard workflows that didn't complete successfully in the last
+    /// 14 days.
+    fn redrive_execution(
+        &self,
+        cx: &Context,
+        input: types::RedriveExecutionInput,
+    ) -> impl Future<Output = Result<types::RedriveExecutionOutput, Self::Error>> + Send;
+
     /// Used by activity workers, Task states using the callback pattern, and optionally Task states using
     /// the job run pattern to report that the task identified by the taskToken failed.
     fn send_task_failure(
@@ -211,6 +219,7 @@ pub async fn dispatch<A: Api>(
         "ListMapRuns" => encode(api.list_map_runs(cx, decode(input)?).await),
         "ListStateMachines" => encode(api.list_state_machines(cx, decode(input)?).await),
         "ListTagsForResource" => encode(api.list_tags_for_resource(cx, decode(input)?).await),
+        "RedriveExecution" => encode(api.redrive_execution(cx, decode(input)?).await),
         "SendTaskFailure" => encode(api.send_task_failure(cx, decode(input)?).await),
         "SendTaskHeartbeat" => encode(api.send_task_heartbeat(cx, decode(input)?).await),
         "SendTaskSuccess" => encode(api.send_task_success(cx, decode(input)?).await),

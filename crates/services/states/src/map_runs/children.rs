@@ -76,6 +76,7 @@ pub(super) fn begin(
         seed: api::ids::seed(),
         kind: names.kind,
         redrive_count: 0,
+        redrive_time: None,
         map_run: None,
     };
     let execution = Execution::new_child(Arc::clone(&compiled.machine), run, spec);

@@ -26,6 +26,9 @@ pub(crate) struct Tally {
     /// Those of `pending` that have run before.
     #[serde(default)]
     pub(crate) pending_redrive: u64,
+    /// Those that have ended otherwise than well, and could not be redriven.
+    #[serde(default)]
+    pub(crate) not_redrivable: u64,
 }
 
 impl Tally {
@@ -89,7 +92,16 @@ impl Counts {
         self.executions.pending_redrive += 1;
     }
 
-    /// A child that awaited it is about to be started again.
+    /// A child that awaited it cannot be started again.
+    pub(crate) fn not_redrivable(&mut self, before: ExecutionStatus, items: u64) {
+        self.items.pending = self.items.pending.saturating_sub(items);
+        self.executions.pending = self.executions.pending.saturating_sub(1);
+        self.items.not_redrivable += items;
+        self.executions.not_redrivable += 1;
+        self.add(before, items);
+    }
+
+    /// A child awaits its redrive no longer.
     pub(crate) fn redriven(&mut self, items: u64) {
         self.items.pending_redrive = self.items.pending_redrive.saturating_sub(items);
         self.executions.pending_redrive = self.executions.pending_redrive.saturating_sub(1);
@@ -114,8 +126,8 @@ impl Counts {
             total: number(tally.total()),
             results_written: number(tally.results_written),
             // Recorded answers have neither where it is 0.
-            failures_not_redrivable: None,
-            pending_redrive: Some(number(tally.pending_redrive)).filter(|pending| *pending > 0),
+            failures_not_redrivable: positive(tally.not_redrivable),
+            pending_redrive: positive(tally.pending_redrive),
         }
     }
 
@@ -131,14 +143,18 @@ impl Counts {
             aborted: number(tally.aborted),
             total: number(tally.total()),
             results_written: number(tally.results_written),
-            failures_not_redrivable: None,
-            pending_redrive: Some(number(tally.pending_redrive)).filter(|pending| *pending > 0),
+            failures_not_redrivable: positive(tally.not_redrivable),
+            pending_redrive: positive(tally.pending_redrive),
         }
     }
 }
 
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn positive(count: u64) -> Option<i64> {
+    (count > 0).then(|| number(count))
 }
 
 #[cfg(test)]

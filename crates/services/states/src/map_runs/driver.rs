@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use asl::map_run::{ItemSource, MapRunSpec, Tolerance};
-use asl::{Failure, FailurePhase, TaskFailure, TaskId, Wake};
+use asl::{Failure, FailurePhase, MachineKind, TaskFailure, TaskId, Wake};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, Either, select};
 use futures_util::stream::FuturesUnordered;
@@ -199,14 +199,26 @@ impl<'a> Driver<'a> {
 
     async fn start(&mut self, next: NextChild) -> Result<(), Error> {
         self.keep_source().await;
-        let (index, items) = (next.place.index, next.place.items);
         self.count_found(&next);
-        let redrive_count = next.place.redrive_count;
-        let now = self.runs.dispatcher.clock().now();
-        let begin = children::begin(&self.names, &self.spec, &self.compiled, next, now);
+        let (index, items, redrive_count) = (next.place.index, next.place.items, next.place.redrive_count);
+        let commit = match next.before {
+            Some(before) if self.spec.execution_kind == MachineKind::Standard => {
+                let arn = self.names.execution_arn(index, redrive_count);
+                let Some(commit) = self.runs.open.redrive_child(&arn, next.place).await? else {
+                    self.open.count(|counts| counts.not_redrivable(before, items));
+                    self.check_tolerance().await;
+                    return Ok(());
+                };
+                commit
+            }
+            Some(_) | None => {
+                let now = self.runs.dispatcher.clock().now();
+                let begin = children::begin(&self.names, &self.spec, &self.compiled, next, now);
+                self.runs.open.begin_child(begin).await?
+            }
+        };
         self.running.insert(index, Running { items, redrive_count });
         self.open.count(|counts| counts.started(items));
-        let commit = self.runs.open.begin_child(begin).await?;
         self.commits.push(Box::pin(settled(self.runs, commit)));
         Ok(())
     }
@@ -215,11 +227,11 @@ impl<'a> Driver<'a> {
     fn count_found(&self, next: &NextChild) {
         let items = next.place.items;
         let (items_known, child_known) = (known_items(&self.spec).is_some(), self.spec.batcher.is_none());
-        self.open.count(|counts| match (next.is_redriven, items_known, child_known) {
-            (true, ..) => counts.redriven(items),
-            (false, true, true) => {}
-            (false, true, false) => counts.found(0, 1),
-            (false, false, _) => counts.found(items, 1),
+        self.open.count(|counts| match (next.before, items_known, child_known) {
+            (Some(_), ..) => counts.redriven(items),
+            (None, true, true) => {}
+            (None, true, false) => counts.found(0, 1),
+            (None, false, _) => counts.found(items, 1),
         });
     }
 

@@ -79,8 +79,14 @@ pub(crate) fn start(batch: &mut Batch, facts: &Facts<'_>, task: TaskId, spec: &M
     batch.set_timer(tables::MAP_RUN, arn, facts.now, json(&Order::Run));
 }
 
+/// Adds to `batch` that a Map Run goes on, for the state's attempt `task`.
+pub(crate) fn redrive(batch: &mut Batch, arn: &str, task: TaskId, now: Timestamp) {
+    batch.set_timer(tables::MAP_RUN, tables::map_run_redrive(arn), now, json(&Order::Redrive { task }));
+}
+
 /// Adds to `batch` that a Map Run is given up.
 pub(crate) fn stop(batch: &mut Batch, arn: &str, now: Timestamp) {
+    batch.clear_timer(tables::MAP_RUN, tables::map_run_redrive(arn));
     batch.set_timer(tables::MAP_RUN, arn, now, json(&Order::Stop));
 }
 
@@ -98,7 +104,8 @@ impl MapRuns {
 
     /// Follows an order of the queue `tables::MAP_RUN`: brings the Map Run to its end. Where somebody does already, it
     /// waits and looks whether anything is left to do.
-    pub(crate) async fn drive(&self, arn: &str, order: Order) -> Result<(), Error> {
+    pub(crate) async fn follow(&self, key: &str, order: Order) -> Result<(), Error> {
+        let arn = tables::ordered_map_run(key);
         loop {
             let inbox = self.inboxes.get_or_new(arn);
             if order == Order::Stop {
@@ -109,18 +116,43 @@ impl MapRuns {
                 continue;
             }
             let open = self.opened(arn, &inbox).await?;
-            let status = open.record.lock().await.status;
+            let (status, waiting) = {
+                let record = open.record.lock().await;
+                (record.status, record.task)
+            };
+            let next = match order {
+                Order::Redrive { task } if task != waiting => Some(task),
+                Order::Redrive { .. } | Order::Run | Order::Stop => None,
+            };
             if status == MapRunStatus::Running {
+                if next.is_some() {
+                    // Whoever redrives it has given it up before.
+                    inbox.tell(Notice::Stop);
+                }
                 let driven = Driver::new(self, arn, open).await?.drive(&mut notices).await;
                 self.inboxes.remove(arn, &inbox);
-                return driven;
+                driven?;
+            } else {
+                self.inboxes.remove(arn, &inbox);
             }
-            // What is in memory is of before a redrive, or there is nothing to do.
-            self.inboxes.remove(arn, &inbox);
-            if self.record(arn).await?.is_none_or(|record| record.status != MapRunStatus::Running) {
-                return Ok(());
+            match next {
+                Some(task) if status != MapRunStatus::Running => self.reopen(arn, task).await?,
+                Some(_) => {}
+                None if self.is_over(arn, key).await? => return Ok(()),
+                None => {}
             }
         }
+    }
+
+    /// Whether nothing is left to do. What was in memory may be of before a redrive.
+    async fn is_over(&self, arn: &str, key: &str) -> Result<bool, Error> {
+        if self.record(arn).await?.is_some_and(|record| record.status == MapRunStatus::Running) {
+            return Ok(false);
+        }
+        let mut batch = Batch::new();
+        batch.clear_timer(tables::MAP_RUN, key);
+        self.store.submit(batch).durable().await?;
+        Ok(true)
     }
 
     /// The record with the counts as they are now.

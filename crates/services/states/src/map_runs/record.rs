@@ -101,6 +101,11 @@ pub(crate) enum Order {
     Run,
     /// Give it up.
     Stop,
+    /// Go on with it, for another attempt of the state.
+    Redrive {
+        /// The attempt.
+        task: TaskId,
+    },
 }
 
 /// A child of a Map Run has ended.

@@ -203,7 +203,7 @@ impl Pending<'_> {
         loop {
             match self.supply.next(self.spec, self.machine, self.bucket, self.now).await {
                 // It is among those that have ended.
-                Ok(next) if next.is_redriven => {}
+                Ok(next) if next.before.is_some() => {}
                 Ok(next) => return Ok(Some(next)),
                 Err(NoChild::Complete | NoChild::Failed(_)) => return Ok(None),
                 Err(NoChild::Error(error)) => return Err(error),

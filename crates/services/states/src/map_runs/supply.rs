@@ -13,14 +13,14 @@ use super::open_run::{Children, Found};
 use super::reading::Reading;
 use super::record::MapRunRecord;
 use crate::Error;
-use crate::execution::Child;
+use crate::execution::{Child, ExecutionStatus};
 
 /// A child to start.
 pub(super) struct NextChild {
     pub(super) place: Child,
     pub(super) input: Arc<str>,
-    /// Whether it has run before.
-    pub(super) is_redriven: bool,
+    /// How it ended before, where it is to be redriven.
+    pub(super) before: Option<ExecutionStatus>,
 }
 
 /// Why there is no next child.
@@ -88,7 +88,7 @@ impl Supply {
         while let Some((index, child)) = children.next().await? {
             if child.awaits_redrive(self.redrive_count) {
                 let place = self.place(index, child.first_item, child.items);
-                return Ok(Some(NextChild { place, input: child.input.into(), is_redriven: true }));
+                return Ok(Some(NextChild { place, input: child.input.into(), before: Some(child.status) }));
             }
         }
         self.again = None;
@@ -99,7 +99,7 @@ impl Supply {
         let place = self.place(self.next_child, self.next_item, input.items);
         self.next_child += 1;
         self.next_item += input.items;
-        NextChild { place, input: Arc::clone(input.payload.text()), is_redriven: false }
+        NextChild { place, input: Arc::clone(input.payload.text()), before: None }
     }
 
     fn place(&self, index: u64, first_item: u64, items: u64) -> Child {

@@ -64,7 +64,7 @@ pub(super) async fn describe(
     let included = input.included_data.as_deref() != Some("METADATA_ONLY");
     let data = if included { data(operations, &arn, record.status).await? } else { (None, None) };
     let details = Some(shapes::CloudWatchEventsExecutionDataDetails { included: Some(included) });
-    let (redrive_status, redrive_status_reason) = record.status.redrive();
+    let redrive_status = operations.open.redrive_status(&record);
     Ok(shapes::DescribeExecutionOutput {
         execution_arn: arn,
         state_machine_arn: record.state_machine_arn,
@@ -80,9 +80,10 @@ pub(super) async fn describe(
         error: record.failure.error.map(String::from),
         cause: record.failure.cause,
         map_run_arn: record.child.map(|child| child.map_run),
-        redrive_count: Some(0),
-        redrive_status: Some(redrive_status.to_owned()),
-        redrive_status_reason,
+        redrive_count: i64::try_from(record.redrives.count).ok(),
+        redrive_date: record.redrives.date,
+        redrive_status: Some(redrive_status.as_str().to_owned()),
+        redrive_status_reason: redrive_status.reason(),
         ..shapes::DescribeExecutionOutput::default()
     })
 }
@@ -192,18 +193,23 @@ pub(super) async fn list(
     input: shapes::ListExecutionsInput,
 ) -> Result<shapes::ListExecutionsOutput, Error> {
     let listing = listing(operations, cx, input.state_machine_arn, input.map_run_arn).await?;
+    let redriven = match (&listing, input.redrive_filter.as_deref()) {
+        (_, None) => None,
+        (Listing::Machine(_), Some(_)) => return Err(Error::RedriveFilterOfMachine),
+        (Listing::MapRun { .. }, Some(filter)) => Some(filter == "REDRIVEN"),
+    };
     let filter = input.status_filter.as_deref();
     let scope = format!("ListExecutions {} {}", listing.prefix(), filter.unwrap_or_default());
     let after = page::after(&scope, input.next_token.as_deref())?;
     let size = page::size(input.max_results);
-    // Nothing is ever redriven, so that one filter keeps everything and the other nothing.
-    let redriven = input.redrive_filter.as_deref() == Some("REDRIVEN");
     let statuses = ExecutionStatus::ALL
         .into_iter()
-        .filter(|status| !redriven && filter.is_none_or(|filter| filter == status.as_str()));
+        .filter(|status| filter.is_none_or(|filter| filter == status.as_str()));
     let mut found = Vec::new();
     for status in statuses {
-        found.extend(with_status(operations, listing.prefix(), status, after.as_deref(), size + 1).await?);
+        found.extend(
+            with_status(operations, (listing.prefix(), status), redriven, after.as_deref(), size + 1).await?,
+        );
     }
     found.sort_by(|a, b| (&b.order, &b.name).cmp(&(&a.order, &a.name)));
     let has_more = found.len() > size;
@@ -216,23 +222,37 @@ pub(super) async fn list(
     Ok(shapes::ListExecutionsOutput { executions, next_token })
 }
 
-/// The newest executions with a status, before the place `after`.
+/// The newest executions with a status, before the place `after`, which were redriven or were not.
 async fn with_status(
     operations: &Operations,
-    machine: &str,
-    status: ExecutionStatus,
+    (listed_by, status): (&str, ExecutionStatus),
+    redriven: Option<bool>,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Found>, Error> {
-    let prefix = tables::by_status(machine, status.as_str());
-    let before = after.map(|after| format!("{prefix}{after}"));
-    let range = Range { prefix: &prefix, after: before.as_deref(), limit, descending: true };
+    let prefix = tables::by_status(listed_by, status.as_str());
+    let mut before = after.map(|after| format!("{prefix}{after}"));
     let index: Collection<Listed> =
         Collection::new(std::sync::Arc::clone(&operations.store), tables::EXECUTIONS_BY_MACHINE);
-    let rows = index.list(range).await?;
-    let found = rows.into_iter().filter_map(|row| {
-        let (order, name) = row.key.strip_prefix(&prefix)?.split_once('#')?;
-        Some(Found { order: order.to_owned(), name: name.to_owned(), status, listed: row.value })
-    });
-    Ok(found.collect())
+    let mut found = Vec::new();
+    loop {
+        let range = Range { prefix: &prefix, after: before.as_deref(), limit, descending: true };
+        let rows = index.list(range).await?;
+        before = rows.last().map(|last| last.key.clone());
+        let is_last = rows.len() < limit;
+        found.extend(rows.into_iter().filter_map(|row| {
+            let (order, name) = row.key.strip_prefix(&prefix)?.split_once('#')?;
+            let is_wanted = redriven.is_none_or(|redriven| redriven == (row.value.redrive_count > 0));
+            is_wanted.then(|| Found {
+                order: order.to_owned(),
+                name: name.to_owned(),
+                status,
+                listed: row.value,
+            })
+        }));
+        if is_last || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod deletion;
 mod executions;
 mod history;
 mod map_runs;
+mod redrive_execution;
 mod start_sync_execution;
 mod state_machines;
 mod tags;
@@ -143,6 +144,14 @@ impl Api for Operations {
         input: shapes::ListTagsForResourceInput,
     ) -> Result<shapes::ListTagsForResourceOutput, Error> {
         tags::list(self, cx, input).await
+    }
+
+    async fn redrive_execution(
+        &self,
+        cx: &Context,
+        input: shapes::RedriveExecutionInput,
+    ) -> Result<shapes::RedriveExecutionOutput, Error> {
+        redrive_execution::redrive(self, cx, input).await
     }
 
     async fn send_task_failure(

@@ -44,10 +44,7 @@ async fn outcome(world: &World, process: &Process, execution: &str) -> Value {
         };
         json!([of("Input"), of("Output"), of("Error")])
     };
-    let mut open = Vec::new();
-    for table in ["states/head", "states/frame"] {
-        open.extend(process.store.list(table, Range::prefix("")).await.unwrap());
-    }
+    let open = process.store.list("states/head", Range::prefix("")).await.unwrap();
     let mut histories = Vec::new();
     for child in process.store.list("states/execution", Range::prefix("")).await.unwrap() {
         let history = process.store.read(&format!("states/history/{}", child.key), Slice::default()).await;

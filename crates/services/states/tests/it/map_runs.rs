@@ -341,3 +341,135 @@ async fn no_items_are_no_children() {
     world.events.until_ended(&execution).await;
     assert_eq!(process.describe(&execution).await["output"], "[]");
 }
+
+/// A machine whose children run a task each: item and task are named alike.
+fn task_machine(execution_type: &str, fields: &Value) -> Value {
+    let resource = match execution_type {
+        "EXPRESS" => "arn:aws:states:::ecs:runTask",
+        _ => "arn:aws:states:::ecs:runTask.sync",
+    };
+    let mut definition = machine(execution_type, fields);
+    definition["States"]["Map"]["ItemProcessor"]["StartAt"] = "Task".into();
+    definition["States"]["Map"]["ItemProcessor"]["States"] = json!({
+        "Task": {
+            "Type": "Task",
+            "Resource": resource,
+            "Parameters": {"Cluster": "c", "TaskDefinition.$": "$.number"},
+            "ResultPath": null,
+            "OutputPath": "$.number",
+            "End": true,
+        },
+    });
+    definition
+}
+
+/// Waits until the execution has ended so many times.
+async fn until_ended(world: &World, execution: &str, times: usize) {
+    loop {
+        let ends = world.events.statuses(execution);
+        if ends.iter().filter(|detail| detail["status"] != "RUNNING").count() == times {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redrive_goes_on_with_what_did_not_succeed() {
+    let world = World::new();
+    let process = world.process().await;
+    let arn = process.create("m", &task_machine("STANDARD", &json!({"MaxConcurrency": 2}))).await;
+    let input = json!([{"number": "a"}, {"number": "b"}, {"number": "c"}]);
+    let execution = process.start(&arn, "e", &input).await;
+    let run = map_run(&process, &execution).await;
+    world.ecs.until_running(2).await;
+    let task_of = |family: &str| {
+        let started = world.ecs.inputs("RunTask");
+        let at = started.iter().rposition(|input| input["taskDefinition"] == family).unwrap();
+        world.ecs.started()[at].clone()
+    };
+    process.deliver(world.ecs.stop(&task_of("a"), &[Some(0)], "EssentialContainerExited")).await.unwrap();
+    world.ecs.until_running(2).await;
+    process.deliver(world.ecs.stop(&task_of("b"), &[Some(1)], "EssentialContainerExited")).await.unwrap();
+    until_ended(&world, &execution, 1).await;
+    let failed = describe(&process, &run).await;
+    assert_eq!(
+        (&failed["status"], &failed["itemCounts"]),
+        (&json!("FAILED"), &counts(1, 1, 1, 0, 0)),
+        "{failed}"
+    );
+    let child = children(&process, &run).await[0]["executionArn"].as_str().unwrap().to_owned();
+    assert_eq!(process.describe(&child).await["redriveStatus"], "REDRIVABLE_BY_MAP_RUN");
+
+    process.call("RedriveExecution", json!({"executionArn": execution})).await.unwrap();
+    let described = until_running(&process, &run, 2).await;
+    assert_eq!((&described["redriveCount"], &described["status"]), (&json!(1), &json!("RUNNING")));
+    world.ecs.until_running(2).await;
+    for family in ["b", "c"] {
+        process
+            .deliver(world.ecs.stop(&task_of(family), &[Some(0)], "EssentialContainerExited"))
+            .await
+            .unwrap();
+    }
+    until_ended(&world, &execution, 2).await;
+    assert_eq!(process.describe(&execution).await["output"], r#"["a","b","c"]"#);
+    let ended = describe(&process, &run).await;
+    assert_eq!((&ended["status"], &ended["itemCounts"]), (&json!("SUCCEEDED"), &counts(3, 0, 0, 0, 3)));
+    let redriven =
+        process.call("ListExecutions", json!({"mapRunArn": run, "redriveFilter": "REDRIVEN"})).await.unwrap();
+    assert_eq!(redriven["executions"].as_array().unwrap().len(), 2, "{redriven}");
+    let types = process.event_types(&execution).await;
+    assert_eq!(types[types.len() - 5..types.len() - 3], ["MapRunRedriven", "MapRunSucceeded"], "{types:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redrive_starts_express_children_again_and_those_that_never_were() {
+    let world = World::new();
+    let process = world.process().await;
+    let definition = task_machine("EXPRESS", &json!({"MaxConcurrency": 1}));
+    let arn = process.create("m", &definition).await;
+    *world.ecs.refusal.lock().unwrap() = Some(api::AwsError::new("ClusterNotFoundException", "None."));
+    let execution = process.start(&arn, "e", &json!([{"number": "a"}, {"number": "b"}])).await;
+    until_ended(&world, &execution, 1).await;
+    let run = map_run(&process, &execution).await;
+    assert_eq!(describe(&process, &run).await["itemCounts"], counts(0, 1, 0, 1, 0));
+    *world.ecs.refusal.lock().unwrap() = None;
+    drop(process);
+    let process = world.process().await;
+    process.call("RedriveExecution", json!({"executionArn": execution})).await.unwrap();
+    until_ended(&world, &execution, 2).await;
+    assert_eq!(process.describe(&execution).await["output"], r#"["a","b"]"#);
+    assert_eq!(describe(&process, &run).await["itemCounts"], counts(2, 0, 0, 0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_are_read_from_an_object() {
+    let world = World::new();
+    world.s3.put("b", "items.csv", "wait,number,fails\n0,x,no\n0,y,no\n");
+    let reader = json!({
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Parameters": {"Bucket": "b", "Key.$": "$.key"},
+        },
+    });
+    let process = world.process().await;
+    let mut definition = machine("STANDARD", &reader);
+    definition["States"]["Map"]["ItemProcessor"]["StartAt"] = "Pass".into();
+    for name in ["Wait", "Choice", "Fail"] {
+        definition["States"]["Map"]["ItemProcessor"]["States"].as_object_mut().unwrap().remove(name);
+    }
+    let arn = process.create("m", &definition).await;
+    let execution = process.start(&arn, "e", &json!({"key": "items.csv"})).await;
+    world.events.until_ended(&execution).await;
+    assert_eq!(process.describe(&execution).await["output"], r#"["x","y"]"#);
+    let missing = process.start(&arn, "f", &json!({"key": "nothing"})).await;
+    world.events.until_ended(&missing).await;
+    let described = process.describe(&missing).await;
+    assert_eq!(described["error"], "States.ItemReaderFailed", "{described}");
+    let cause = described["cause"].as_str().unwrap();
+    assert!(
+        cause.starts_with("The specified key does not exist. (Service: Amazon S3; Status Code: 404; "),
+        "{cause}"
+    );
+}
