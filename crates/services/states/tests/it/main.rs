@@ -13,6 +13,7 @@ mod map_runs;
 mod nested_executions;
 mod parameters;
 mod recordings;
+mod redrive;
 mod refusals;
 mod reserved_tags;
 mod test_state;
