@@ -9,7 +9,7 @@ pub mod rest_json;
 pub mod rest_xml;
 mod scalar;
 mod xml;
-mod xml_reader;
+pub mod xml_reader;
 
 use api::AwsError;
 use api::model::{Operation, Protocol, ServiceModel, Shape};

@@ -343,5 +343,8 @@ fn translate(error: &AwsError) -> Cow<'_, AwsError> {
     };
     let mut error = error.clone();
     error.code = Cow::Borrowed(code);
+    if status == 500 {
+        error.message = "We encountered an internal error. Please try again.".to_owned();
+    }
     Cow::Owned(error.with_status(status))
 }

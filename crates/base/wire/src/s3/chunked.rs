@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 use crate::limits;
 use crate::sigv4::{hex, unhex};
 
+/// What follows the last chunk: lower-case names with their values.
+pub type Trailers = Vec<(String, String)>;
+
 /// Why a body is not well framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FramingError {
@@ -77,7 +80,7 @@ pub struct Decoder {
     data_left: u64,
     /// Framing that is not complete yet.
     line: Vec<u8>,
-    trailers: Vec<(String, String)>,
+    trailers: Trailers,
     trailer_bytes: usize,
     trailers_signed: bool,
     /// Of the chunk that is being read.
@@ -148,7 +151,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`FramingError::Incomplete`] where more should have come.
-    pub fn finish(mut self) -> Result<Vec<(String, String)>, FramingError> {
+    pub fn finish(mut self) -> Result<Trailers, FramingError> {
         if self.state == State::Trailers && self.line.is_empty() && self.may_end() {
             // Some clients leave out the empty line behind nothing.
             self.end_of_trailers()?;

@@ -11,6 +11,8 @@ mod errors;
 mod integrity;
 mod legacy;
 mod payload;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 use api::model::{Operation, Protocol, Route, ServiceModel};

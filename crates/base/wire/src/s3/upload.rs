@@ -12,7 +12,7 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue, T
 use hyper::http::request::Parts;
 
 use super::authentication::Sender;
-use super::chunked::{ChunkSigner, Decoder};
+use super::chunked::{ChunkSigner, Decoder, Trailers};
 use super::errors;
 use super::integrity::Expected;
 use super::payload::Payload;
@@ -136,7 +136,7 @@ impl Sink {
         Ok(())
     }
 
-    async fn finish(self, length: Option<u64>) -> Result<(Body, Vec<(String, String)>), AwsError> {
+    async fn finish(self, length: Option<u64>) -> Result<(Body, Trailers), AwsError> {
         let trailers = match self.decoder {
             Some(decoder) => decoder.finish().map_err(errors::framing)?,
             None => Vec::new(),
