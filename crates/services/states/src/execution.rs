@@ -2,10 +2,12 @@
 
 use asl::{Failure, Status, TaskId};
 use serde::{Deserialize, Serialize};
+use store::Batch;
 use types::Timestamp;
 
 use crate::generated::types::ExecutionListItem;
 use crate::redrive::Redrives;
+use crate::tables;
 
 /// How an execution stands, as the API says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +71,25 @@ pub(crate) struct ExecutionRecord {
     pub(crate) events: Option<u64>,
     #[serde(default)]
     pub(crate) redrives: Redrives,
+    /// Its place, where a Map Run has started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) child: Option<Child>,
+}
+
+/// The place of an execution that a Map Run has started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Child {
+    /// The Map Run's ARN.
+    pub(crate) map_run: String,
+    /// Number of the child, from 0 in the order of its items.
+    pub(crate) index: u64,
+    /// Number of its first item.
+    pub(crate) first_item: u64,
+    /// How many items it has: one, or a batch.
+    pub(crate) items: u64,
+    /// The Map Run's redrive that has started it; 0 before the first.
+    #[serde(default)]
+    pub(crate) redrive_count: u64,
 }
 
 impl ExecutionRecord {
@@ -94,6 +115,15 @@ impl ExecutionRecord {
         }
     }
 
+    /// Adds to `batch` that nothing is kept of the execution any more.
+    pub(crate) fn forget(&self, batch: &mut Batch, arn: &str) {
+        let listed = tables::by_machine(self.listed_by(), self.status.as_str(), self.order, &self.name);
+        batch.delete(tables::EXECUTIONS_BY_MACHINE, listed);
+        batch.delete(tables::EXECUTIONS, arn);
+        batch.delete(tables::REDRIVABLE, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
+        batch.trim(tables::history(arn), Timestamp::MAX);
+    }
+
     /// What the list of its machine's executions says of it.
     pub(crate) fn listed(&self) -> Listed {
         Listed {
@@ -101,7 +131,13 @@ impl ExecutionRecord {
             stop_date: self.stop_date,
             redrive_count: self.redrives.count,
             redrive_date: self.redrives.date,
+            items: self.child.as_ref().map(|child| child.items),
         }
+    }
+
+    /// Among whose executions it is listed: its machine's, or its Map Run's.
+    pub(crate) fn listed_by(&self) -> &str {
+        self.child.as_ref().map_or(&self.state_machine_arn, |child| &child.map_run)
     }
 }
 
@@ -111,6 +147,9 @@ pub(crate) struct Listed {
     pub(crate) start_date: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_date: Option<Timestamp>,
+    /// Items of a child of a Map Run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) items: Option<u64>,
     #[serde(default)]
     pub(crate) redrive_count: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,8 +157,17 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    pub(crate) fn item(self, machine: &str, name: &str, status: ExecutionStatus) -> ExecutionListItem {
+    /// The item of an answer: of an execution of `machine`, which `map_run` has started if it names one.
+    pub(crate) fn item(
+        self,
+        machine: &str,
+        map_run: Option<&str>,
+        name: &str,
+        status: ExecutionStatus,
+    ) -> ExecutionListItem {
         ExecutionListItem {
+            map_run_arn: map_run.map(str::to_owned),
+            item_count: self.items.and_then(|items| i64::try_from(items).ok()),
             execution_arn: crate::name::execution_arn(machine, name),
             state_machine_arn: machine.to_owned(),
             name: name.to_owned(),

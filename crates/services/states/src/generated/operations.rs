@@ -37,6 +37,13 @@ pub trait Api: Send + Sync {
         input: types::DescribeExecutionInput,
     ) -> impl Future<Output = Result<types::DescribeExecutionOutput, Self::Error>> + Send;
 
+    /// Provides information about a Map Run's configuration, progress, and results.
+    fn describe_map_run(
+        &self,
+        cx: &Context,
+        input: types::DescribeMapRunInput,
+    ) -> impl Future<Output = Result<types::DescribeMapRunOutput, Self::Error>> + Send;
+
     /// Provides information about a state machine's definition, its IAM role Amazon Resource Name (ARN), and
     /// configuration.
     fn describe_state_machine(
@@ -65,6 +72,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::ListExecutionsInput,
     ) -> impl Future<Output = Result<types::ListExecutionsOutput, Self::Error>> + Send;
+
+    /// Lists all Map Runs that were started by a given state machine execution.
+    fn list_map_runs(
+        &self,
+        cx: &Context,
+        input: types::ListMapRunsInput,
+    ) -> impl Future<Output = Result<types::ListMapRunsOutput, Self::Error>> + Send;
 
     /// Lists the existing state machines.
     fn list_state_machines(
@@ -155,6 +169,14 @@ pub trait Api: Send + Sync {
         input: types::UntagResourceInput,
     ) -> impl Future<Output = Result<types::UntagResourceOutput, Self::Error>> + Send;
 
+    /// Updates an in-progress Map Run's configuration to include changes to the settings that control
+    /// maximum concurrency and Map Run failure.
+    fn update_map_run(
+        &self,
+        cx: &Context,
+        input: types::UpdateMapRunInput,
+    ) -> impl Future<Output = Result<types::UpdateMapRunOutput, Self::Error>> + Send;
+
     /// Updates an existing state machine by modifying its definition, roleArn, loggingConfiguration, or
     /// EncryptionConfiguration.
     fn update_state_machine(
@@ -187,12 +209,14 @@ pub async fn dispatch<A: Api>(
         "CreateStateMachine" => encode(api.create_state_machine(cx, decode(input)?).await),
         "DeleteStateMachine" => encode(api.delete_state_machine(cx, decode(input)?).await),
         "DescribeExecution" => encode(api.describe_execution(cx, decode(input)?).await),
+        "DescribeMapRun" => encode(api.describe_map_run(cx, decode(input)?).await),
         "DescribeStateMachine" => encode(api.describe_state_machine(cx, decode(input)?).await),
         "DescribeStateMachineForExecution" => {
             encode(api.describe_state_machine_for_execution(cx, decode(input)?).await)
         }
         "GetExecutionHistory" => encode(api.get_execution_history(cx, decode(input)?).await),
         "ListExecutions" => encode(api.list_executions(cx, decode(input)?).await),
+        "ListMapRuns" => encode(api.list_map_runs(cx, decode(input)?).await),
         "ListStateMachines" => encode(api.list_state_machines(cx, decode(input)?).await),
         "ListTagsForResource" => encode(api.list_tags_for_resource(cx, decode(input)?).await),
         "RedriveExecution" => encode(api.redrive_execution(cx, decode(input)?).await),
@@ -205,6 +229,7 @@ pub async fn dispatch<A: Api>(
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
         "TestState" => encode(api.test_state(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
+        "UpdateMapRun" => encode(api.update_map_run(cx, decode(input)?).await),
         "UpdateStateMachine" => encode(api.update_state_machine(cx, decode(input)?).await),
         "ValidateStateMachineDefinition" => {
             encode(api.validate_state_machine_definition(cx, decode(input)?).await)
