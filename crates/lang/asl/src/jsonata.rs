@@ -4,6 +4,7 @@
 //! the random numbers of `$random`, `$shuffle` and `$uuid`. `$eval` is refused, as Step Functions does.
 
 mod functions;
+mod references;
 mod template;
 
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptio
 use jsonata_core::value::JValue;
 use serde_json::{Map, Number, Value};
 
+pub(crate) use references::references;
 pub(crate) use template::QueryTemplate;
 
 use crate::error_name::{ErrorName, Failure};

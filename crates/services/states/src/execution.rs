@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::generated::types::ExecutionListItem;
+use crate::tables;
 
 /// How an execution stands, as the API says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,12 @@ impl ExecutionStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ExecutionRecord {
     pub(crate) state_machine_arn: String,
+    /// The version that was started, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_machine_version_arn: Option<String>,
+    /// The alias by which it was started, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_machine_alias_arn: Option<String>,
     pub(crate) name: String,
     /// Key of the revision that it runs.
     pub(crate) revision: String,
@@ -85,16 +92,37 @@ impl ExecutionRecord {
 
     /// What the list of its machine's executions says of it.
     pub(crate) fn listed(&self) -> Listed {
-        Listed { start_date: self.start_date, stop_date: self.stop_date }
+        Listed {
+            start_date: self.start_date,
+            stop_date: self.stop_date,
+            state_machine_version_arn: self.state_machine_version_arn.clone(),
+            state_machine_alias_arn: self.state_machine_alias_arn.clone(),
+        }
+    }
+
+    /// ARNs under which it is listed: those of its machine, and of its version and alias where it has them.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &str> {
+        let version = self.state_machine_version_arn.as_deref();
+        let alias = self.state_machine_alias_arn.as_deref();
+        [Some(self.state_machine_arn.as_str()), version, alias].into_iter().flatten()
+    }
+
+    /// Keys of its entries in the index, where it has that status.
+    pub(crate) fn index_keys(&self, status: ExecutionStatus) -> impl Iterator<Item = String> {
+        self.lists().map(move |list| tables::by_machine(list, status.as_str(), self.order, &self.name))
     }
 }
 
 /// What is kept of an execution in the index of its machine's executions; the rest is in the key.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) start_date: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_date: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_machine_version_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_machine_alias_arn: Option<String>,
 }
 
 impl Listed {
@@ -106,6 +134,8 @@ impl Listed {
             status: status.as_str().to_owned(),
             start_date: self.start_date,
             stop_date: self.stop_date,
+            state_machine_version_arn: self.state_machine_version_arn,
+            state_machine_alias_arn: self.state_machine_alias_arn,
             redrive_count: Some(0),
             ..ExecutionListItem::default()
         }

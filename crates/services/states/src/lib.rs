@@ -4,6 +4,7 @@
 //! (`open_executions`, and `synchronous` for those whose caller waits), the queues that keep them going (`runner`) and the services that their tasks call
 //! (`integrations`). A step is kept in one batch with everything that follows from it, and only then done.
 
+mod activities;
 mod begin;
 mod delivery;
 mod effects;
@@ -37,6 +38,7 @@ use store::{Collection, Store};
 
 pub use error::Error;
 
+use activities::Activities;
 use delivery::Delivery;
 use effects::Effects;
 use open_executions::OpenExecutions;
@@ -78,7 +80,13 @@ impl States {
         let machines = Arc::new(StateMachines::new(Arc::clone(&store)));
         let open =
             Arc::new(OpenExecutions::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&machines)));
-        let effects = Arc::new(Effects::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&open)));
+        let activities = Arc::new(Activities::new(Arc::clone(&store)));
+        let effects = Arc::new(Effects::new(
+            Arc::clone(&store),
+            dispatcher.clone(),
+            Arc::clone(&open),
+            Arc::clone(&activities),
+        ));
         let records = Collection::new(Arc::clone(&store), tables::EXECUTIONS);
         let deletion = Deletion {
             store: Arc::clone(&store),
@@ -96,7 +104,7 @@ impl States {
             delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
             deletion: Arc::new(deletion),
         };
-        let operations = Operations { store, machines, open, synchronous, records };
+        let operations = Operations { store, machines, activities, open, synchronous, records };
         Self { config, operations, effects, runner, background: Mutex::default() }
     }
 
@@ -106,6 +114,7 @@ impl States {
     /// Where the store cannot be read, or what it holds is not what this program wrote.
     pub async fn start(&self) -> Result<(), Error> {
         self.operations.machines.load().await?;
+        self.operations.activities.load().await?;
         let submitted = self.operations.open.load().await?;
         let tasks = self.runner.clone().start(self.config.workers, submitted).await?;
         *self.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tasks));

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Dispatcher;
 use asl::{Effect, Execution, MachineKind, OpenTask, Status, TaskId, Wake};
+use clock::Clock;
 use futures_util::lock::Mutex as Lock;
 use store::{Batch, Collection, Range, Store, Ticket};
 use types::Timestamp;
@@ -22,7 +23,7 @@ use crate::integrations::Called;
 use crate::limits::OPEN_EXECUTIONS;
 use crate::name::execution_arn;
 use crate::plan::{self, Facts, Step};
-use crate::state_machine::{Compiled, StateMachines};
+use crate::state_machine::{Compiled, StateMachines, Target};
 use crate::tables;
 
 /// All open executions.
@@ -122,13 +123,13 @@ impl OpenExecutions {
     }
 
     async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
-        let record = self.machines.startable(&begin.state_machine_arn, begin.kind)?;
+        let target = self.machines.target(&begin.state_machine, begin.kind, begin.seed)?;
         let is_unique = begin.kind == MachineKind::Express || begin.name.is_none();
         if !is_unique && self.records.get(arn).await?.is_some() {
             return Err(Error::ExecutionAlreadyExists(arn.to_owned()));
         }
-        let compiled = self.machines.compiled(&record.revision).await?;
-        let mut open = self.new_execution(arn, name, begin, compiled)?;
+        let compiled = self.machines.compiled(&target.revision).await?;
+        let mut open = self.new_execution(arn, name, begin, target, compiled)?;
         let (ticket, is_open) = self.advance(&mut open, arn, Wake::Start, Batch::new());
         match ticket.durable().await {
             Ok(_) => Ok((open.record.start_date, is_open.then_some(open))),
@@ -143,12 +144,15 @@ impl OpenExecutions {
         arn: &str,
         name: String,
         begin: Begin,
+        target: Target,
         compiled: Arc<Compiled>,
     ) -> Result<Open, Error> {
         let start_date = self.now();
-        let spec = begin.spec(arn, &name, &compiled.revision, start_date)?;
+        let spec = begin.spec(arn, &name, &target, &compiled.revision, start_date)?;
         let record = ExecutionRecord {
-            state_machine_arn: begin.state_machine_arn,
+            state_machine_arn: begin.state_machine.machine,
+            state_machine_version_arn: target.version_arn,
+            state_machine_alias_arn: target.alias_arn,
             name,
             revision: compiled.revision.key.clone(),
             status: ExecutionStatus::Running,
@@ -345,6 +349,10 @@ impl OpenExecutions {
         self.last_order
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
             .map_or(floor, next)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.dispatcher.clock()
     }
 
     fn now(&self) -> Timestamp {

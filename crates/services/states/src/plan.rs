@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use asl::{Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Pattern, Resource, Status, TaskId};
+use asl::{Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Pattern, Resource, ResourceTarget, Status, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Batch;
 use types::Timestamp;
 
-use crate::execution::ExecutionRecord;
+use crate::execution::{ExecutionRecord, ExecutionStatus};
 use crate::integrations::ecs_run_task;
 use crate::limits::HISTORY_RETENTION;
 use crate::logging::{self, Logging, Message};
@@ -60,6 +60,8 @@ pub(crate) enum Work {
     Invoke,
     /// Look whether the job that was submitted has ended already.
     Inspect,
+    /// Let no worker of the activity take the task any more.
+    Withdraw { activity: String },
     /// Stop the job. The execution knows nothing of the task any more, so everything is here.
     Cancel(Box<Cancellation>),
 }
@@ -117,11 +119,9 @@ pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionReco
         batch.delete(tables::EXECUTIONS, facts.arn());
         return;
     }
-    let running = crate::execution::ExecutionStatus::Running.as_str();
-    batch.delete(
-        tables::EXECUTIONS_BY_MACHINE,
-        tables::by_machine(&record.state_machine_arn, running, record.order, &record.name),
-    );
+    for entry in record.index_keys(ExecutionStatus::Running) {
+        batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
+    }
     keep_record(batch, facts, record, status);
     let forget = Forget::Execution(facts.arn().to_owned());
     batch.set_timer(tables::RETENTION, facts.arn(), facts.now + HISTORY_RETENTION, json(&forget));
@@ -133,11 +133,9 @@ fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, s
     if !facts.is_told() {
         return;
     }
-    batch.put(
-        tables::EXECUTIONS_BY_MACHINE,
-        tables::by_machine(&record.state_machine_arn, state, record.order, &record.name),
-        json(&record.listed()),
-    );
+    for entry in record.index_keys(record.status) {
+        batch.put(tables::EXECUTIONS_BY_MACHINE, entry, json(&record.listed()));
+    }
     let entry = status_change::entry(facts.arn(), record, &facts.spec.input, status);
     batch.set_timer(tables::STATUS_CHANGE, format!("{}#{state}", facts.arn()), facts.now, json(&entry));
 }
@@ -173,6 +171,12 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));
+            if *resource.target() == ResourceTarget::Activity {
+                let job = job(facts, task, Work::Withdraw { activity: resource.arn().to_owned() });
+                let key = tables::cancellation(facts.arn(), task);
+                batch.set_timer(tables::EFFECT, key, facts.now, json(&job));
+                return;
+            }
             for (ecs_task, _) in submitted.iter().flat_map(|output| ecs_run_task::tasks(output.value())) {
                 batch.delete(tables::ECS_TASKS, ecs_task);
             }

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::execution::ExecutionRecord;
 use crate::open_executions::{OpenExecutions, Report};
 use crate::plan::Forget;
-use crate::state_machine::{StateMachineStatus, StateMachines};
+use crate::state_machine::{Edit, StateMachineStatus, StateMachines};
 use crate::tables;
 
 /// Deletes.
@@ -38,7 +38,7 @@ impl Deletion {
             let stop = Wake::Stop { error: None, cause: None };
             self.open.wake_durably(&execution, Report::new(stop)).await?;
         }
-        self.machines.remove(&change, machine, batch).await
+        self.machines.apply(&change, vec![Edit::DeleteMachine(machine.to_owned())], batch).await
     }
 
     /// Forgets an entry of the queue `tables::RETENTION`.
@@ -48,9 +48,9 @@ impl Deletion {
         match forget {
             Forget::Execution(arn) => {
                 if let Some(record) = self.records.get(&arn).await? {
-                    let ExecutionRecord { state_machine_arn, status, order, name, .. } = &record.value;
-                    let listed = tables::by_machine(state_machine_arn, status.as_str(), *order, name);
-                    batch.delete(tables::EXECUTIONS_BY_MACHINE, listed);
+                    for entry in record.value.index_keys(record.value.status) {
+                        batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
+                    }
                     batch.delete(tables::EXECUTIONS, arn.as_str());
                 }
                 batch.trim(tables::history(&arn), Timestamp::MAX);

@@ -11,7 +11,7 @@ use crate::execution::{ExecutionStatus, Listed};
 use crate::generated::types as shapes;
 use crate::json_text;
 use crate::limits::PAYLOAD_BYTES;
-use crate::name;
+use crate::name::{self, StateMachineArn};
 use crate::open_executions::Report;
 use crate::page;
 use crate::tables;
@@ -21,14 +21,15 @@ pub(super) async fn start(
     cx: &Context,
     input: shapes::StartExecutionInput,
 ) -> Result<shapes::StartExecutionOutput, Error> {
-    name::check_state_machine_arn(cx, &input.state_machine_arn)?;
+    let state_machine = StateMachineArn::parse(cx, &input.state_machine_arn)?;
     if let Some(name) = &input.name {
         name::check_name(name)?;
     }
-    let machine = operations.machine(cx, &input.state_machine_arn)?;
+    let kind = operations.named(&state_machine)?.kind;
     let begin = Begin {
-        state_machine_arn: input.state_machine_arn,
-        kind: machine.kind,
+        state_machine,
+        kind,
+        seed: api::ids::seed(),
         name: input.name,
         input: check_input(input.input)?,
         trace_header: input.trace_header,
@@ -67,6 +68,8 @@ pub(super) async fn describe(
     Ok(shapes::DescribeExecutionOutput {
         execution_arn: arn,
         state_machine_arn: record.state_machine_arn,
+        state_machine_version_arn: record.state_machine_version_arn,
+        state_machine_alias_arn: record.state_machine_alias_arn,
         name: Some(record.name),
         status: record.status.as_str().to_owned(),
         start_date: record.start_date,
@@ -142,12 +145,13 @@ pub(super) async fn list(
     if input.map_run_arn.is_some() {
         return Err(Error::MapRunsNotServed);
     }
-    let machine = input.state_machine_arn.ok_or(Error::NothingToList)?;
-    if operations.machine(cx, &machine)?.kind == MachineKind::Express {
+    let arn = StateMachineArn::parse(cx, &input.state_machine_arn.ok_or(Error::NothingToList)?)?;
+    if operations.named(&arn)?.kind == MachineKind::Express {
         return Err(Error::StateMachineTypeNotSupported);
     }
+    let list = arn.to_string();
     let filter = input.status_filter.as_deref();
-    let scope = format!("ListExecutions {machine} {}", filter.unwrap_or_default());
+    let scope = format!("ListExecutions {list} {}", filter.unwrap_or_default());
     let after = page::after(&scope, input.next_token.as_deref())?;
     let size = page::size(input.max_results);
     // Nothing is ever redriven, so that one filter keeps everything and the other nothing.
@@ -157,7 +161,7 @@ pub(super) async fn list(
         .filter(|status| !redriven && filter.is_none_or(|filter| filter == status.as_str()));
     let mut found = Vec::new();
     for status in statuses {
-        found.extend(with_status(operations, &machine, status, after.as_deref(), size + 1).await?);
+        found.extend(with_status(operations, &list, status, after.as_deref(), size + 1).await?);
     }
     found.sort_by(|a, b| (&b.order, &b.name).cmp(&(&a.order, &a.name)));
     let has_more = found.len() > size;
@@ -167,19 +171,19 @@ pub(super) async fn list(
         .filter(|_| has_more)
         .map(|last| page::token(&scope, &format!("{}#{}", last.order, last.name)));
     let executions =
-        found.into_iter().map(|found| found.listed.item(&machine, &found.name, found.status)).collect();
+        found.into_iter().map(|found| found.listed.item(&arn.machine, &found.name, found.status)).collect();
     Ok(shapes::ListExecutionsOutput { executions, next_token })
 }
 
-/// The newest executions with a status, before the place `after`.
+/// The newest executions with a status that a machine, a version or an alias has, before the place `after`.
 async fn with_status(
     operations: &Operations,
-    machine: &str,
+    list: &str,
     status: ExecutionStatus,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Found>, Error> {
-    let prefix = tables::by_status(machine, status.as_str());
+    let prefix = tables::by_status(list, status.as_str());
     let before = after.map(|after| format!("{prefix}{after}"));
     let range = Range { prefix: &prefix, after: before.as_deref(), limit, descending: true };
     let index: Collection<Listed> =

@@ -1,9 +1,12 @@
 //! The operations of the API: typed input, one domain call, typed output.
 
+mod activities;
+mod aliases;
 pub(crate) mod create_state_machine;
 pub(crate) mod creation;
 pub(crate) mod deletion;
 mod executions;
+mod get_activity_task;
 mod history;
 mod start_sync_execution;
 mod state_machines;
@@ -12,6 +15,7 @@ mod task_tokens;
 mod test_state;
 mod update_state_machine;
 mod validate;
+mod versions;
 
 use std::sync::Arc;
 
@@ -19,10 +23,11 @@ use api::Context;
 use store::{Collection, Store};
 
 use crate::Error;
+use crate::activities::{Activities, ActivityRecord};
 use crate::execution::ExecutionRecord;
 use crate::generated::operations::Api;
 use crate::generated::types as shapes;
-use crate::name;
+use crate::name::{self, Qualifier, StateMachineArn};
 use crate::open_executions::OpenExecutions;
 use crate::state_machine::{StateMachineRecord, StateMachines};
 use crate::synchronous::Synchronous;
@@ -31,6 +36,7 @@ use crate::synchronous::Synchronous;
 pub(crate) struct Operations {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) machines: Arc<StateMachines>,
+    pub(crate) activities: Arc<Activities>,
     pub(crate) open: Arc<OpenExecutions>,
     pub(crate) synchronous: Arc<Synchronous>,
     pub(crate) records: Collection<ExecutionRecord>,
@@ -41,6 +47,23 @@ impl Operations {
     fn machine(&self, cx: &Context, arn: &str) -> Result<StateMachineRecord, Error> {
         name::check_state_machine_arn(cx, arn)?;
         self.machines.get(arn).ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_owned()))
+    }
+
+    /// The state machine of an ARN whose version or alias, if it names one, is there.
+    fn named(&self, arn: &StateMachineArn) -> Result<StateMachineRecord, Error> {
+        let is_there = match &arn.qualifier {
+            None => true,
+            Some(Qualifier::Version(number)) => self.machines.version(&arn.machine, *number).is_some(),
+            Some(Qualifier::Alias(name)) => self.machines.alias(&arn.machine, name).is_some(),
+        };
+        let record = self.machines.get(&arn.machine).filter(|_| is_there);
+        record.ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_string()))
+    }
+
+    /// The activity with that ARN.
+    fn activity(&self, cx: &Context, arn: &str) -> Result<ActivityRecord, Error> {
+        name::check_activity_arn(cx, arn)?;
+        self.activities.get(arn).ok_or_else(|| Error::ActivityDoesNotExist(arn.to_owned()))
     }
 
     /// The execution with that ARN.
@@ -54,6 +77,14 @@ impl Operations {
 impl Api for Operations {
     type Error = Error;
 
+    async fn create_activity(
+        &self,
+        cx: &Context,
+        input: shapes::CreateActivityInput,
+    ) -> Result<shapes::CreateActivityOutput, Error> {
+        activities::create(self, cx, input).await
+    }
+
     async fn create_state_machine(
         &self,
         cx: &Context,
@@ -62,12 +93,52 @@ impl Api for Operations {
         create_state_machine::create(self, cx, input).await
     }
 
+    async fn create_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: shapes::CreateStateMachineAliasInput,
+    ) -> Result<shapes::CreateStateMachineAliasOutput, Error> {
+        aliases::create(self, cx, input).await
+    }
+
+    async fn delete_activity(
+        &self,
+        cx: &Context,
+        input: shapes::DeleteActivityInput,
+    ) -> Result<shapes::DeleteActivityOutput, Error> {
+        activities::delete(self, cx, input).await
+    }
+
     async fn delete_state_machine(
         &self,
         cx: &Context,
         input: shapes::DeleteStateMachineInput,
     ) -> Result<shapes::DeleteStateMachineOutput, Error> {
         state_machines::delete(self, cx, input).await
+    }
+
+    async fn delete_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: shapes::DeleteStateMachineAliasInput,
+    ) -> Result<shapes::DeleteStateMachineAliasOutput, Error> {
+        aliases::delete(self, cx, input).await
+    }
+
+    async fn delete_state_machine_version(
+        &self,
+        cx: &Context,
+        input: shapes::DeleteStateMachineVersionInput,
+    ) -> Result<shapes::DeleteStateMachineVersionOutput, Error> {
+        versions::delete(self, cx, input).await
+    }
+
+    async fn describe_activity(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeActivityInput,
+    ) -> Result<shapes::DescribeActivityOutput, Error> {
+        activities::describe(self, cx, input).await
     }
 
     async fn describe_execution(
@@ -86,12 +157,28 @@ impl Api for Operations {
         state_machines::describe(self, cx, input).await
     }
 
+    async fn describe_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeStateMachineAliasInput,
+    ) -> Result<shapes::DescribeStateMachineAliasOutput, Error> {
+        aliases::describe(self, cx, input).await
+    }
+
     async fn describe_state_machine_for_execution(
         &self,
         cx: &Context,
         input: shapes::DescribeStateMachineForExecutionInput,
     ) -> Result<shapes::DescribeStateMachineForExecutionOutput, Error> {
         state_machines::describe_for_execution(self, cx, input).await
+    }
+
+    async fn get_activity_task(
+        &self,
+        cx: &Context,
+        input: shapes::GetActivityTaskInput,
+    ) -> Result<shapes::GetActivityTaskOutput, Error> {
+        get_activity_task::get(self, cx, input).await
     }
 
     async fn get_execution_history(
@@ -102,12 +189,36 @@ impl Api for Operations {
         history::get(self, cx, input).await
     }
 
+    async fn list_activities(
+        &self,
+        cx: &Context,
+        input: shapes::ListActivitiesInput,
+    ) -> Result<shapes::ListActivitiesOutput, Error> {
+        activities::list(self, cx, input).await
+    }
+
     async fn list_executions(
         &self,
         cx: &Context,
         input: shapes::ListExecutionsInput,
     ) -> Result<shapes::ListExecutionsOutput, Error> {
         executions::list(self, cx, input).await
+    }
+
+    async fn list_state_machine_aliases(
+        &self,
+        cx: &Context,
+        input: shapes::ListStateMachineAliasesInput,
+    ) -> Result<shapes::ListStateMachineAliasesOutput, Error> {
+        aliases::list(self, cx, input).await
+    }
+
+    async fn list_state_machine_versions(
+        &self,
+        cx: &Context,
+        input: shapes::ListStateMachineVersionsInput,
+    ) -> Result<shapes::ListStateMachineVersionsOutput, Error> {
+        versions::list(self, cx, input).await
     }
 
     async fn list_state_machines(
@@ -124,6 +235,14 @@ impl Api for Operations {
         input: shapes::ListTagsForResourceInput,
     ) -> Result<shapes::ListTagsForResourceOutput, Error> {
         tags::list(self, cx, input).await
+    }
+
+    async fn publish_state_machine_version(
+        &self,
+        cx: &Context,
+        input: shapes::PublishStateMachineVersionInput,
+    ) -> Result<shapes::PublishStateMachineVersionOutput, Error> {
+        versions::publish(self, cx, input).await
     }
 
     async fn send_task_failure(
@@ -204,6 +323,14 @@ impl Api for Operations {
         input: shapes::UpdateStateMachineInput,
     ) -> Result<shapes::UpdateStateMachineOutput, Error> {
         update_state_machine::update(self, cx, input).await
+    }
+
+    async fn update_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: shapes::UpdateStateMachineAliasInput,
+    ) -> Result<shapes::UpdateStateMachineAliasOutput, Error> {
+        aliases::update(self, cx, input).await
     }
 
     async fn validate_state_machine_definition(
