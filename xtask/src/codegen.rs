@@ -14,6 +14,7 @@ mod rest;
 mod tables;
 mod types;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,14 @@ struct Service {
     /// Whether messages about violated constraints repeat the offending value.
     #[serde(default = "yes")]
     prints_values: bool,
+    /// Namespace of XML answers, where the model does not say it.
+    xml_namespace: Option<String>,
+    /// Elements around the members of XML answers by operation, where the model does not say them.
+    #[serde(default)]
+    result_wrappers: BTreeMap<String, String>,
+    /// Operations whose answer is its only member, without an element around it.
+    #[serde(default)]
+    unwrapped: Vec<String>,
     operations: Vec<String>,
 }
 
@@ -92,7 +101,7 @@ fn generate() -> Result<Vec<(PathBuf, String)>> {
             ("mod.rs", module),
             ("types.rs", types::render(&model, &header)?),
             ("model.rs", tables::render(&model, service, &header)?),
-            ("operations.rs", operations::render(&model, &header)),
+            ("operations.rs", operations::render(&model, &header)?),
         ];
         for (name, text) in texts {
             files.push((root.join(&service.output).join(name), rustfmt(root, &text)?));

@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::Map;
 
-use super::names;
+use super::{names, rest};
 
 /// A service model, reduced to the chosen operations and the shapes they reach.
 #[derive(Deserialize)]
@@ -17,6 +17,9 @@ pub struct Model {
     pub metadata: Metadata,
     pub operations: BTreeMap<String, Operation>,
     pub shapes: BTreeMap<String, Shape>,
+    /// Routes of all operations of the whole model; none for protocols without.
+    #[serde(skip)]
+    pub routes: Vec<Route>,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +34,18 @@ pub struct Metadata {
     pub signing_name: Option<String>,
     pub target_prefix: Option<String>,
     pub xml_namespace: Option<String>,
+}
+
+/// Which requests are for an operation.
+#[derive(Clone)]
+pub struct Route {
+    pub operation: String,
+    pub method: String,
+    pub path: String,
+    pub query: Vec<String>,
+    pub parameters: Vec<String>,
+    pub headers: Vec<String>,
+    pub status: u16,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +81,11 @@ pub struct ShapeRef {
     pub query_name: Option<String>,
     #[serde(default)]
     pub flattened: bool,
+    /// Whether it is the body, too long for memory.
+    #[serde(default)]
+    pub streaming: bool,
+    #[serde(default)]
+    pub xml_attribute: bool,
     pub timestamp_format: Option<String>,
     pub result_wrapper: Option<String>,
 }
@@ -122,9 +142,11 @@ impl Model {
         for name in operations {
             ensure!(model.operations.contains_key(name), "the model has no operation {name}");
         }
+        model.routes = rest::routes(&model, operations)?;
         model.operations.retain(|name, _| operations.contains(name));
         let reached = model.reached()?;
         model.shapes.retain(|name, _| reached.contains(name));
+        rest::check_shapes(&model)?;
         model.name_inputs_and_outputs()?;
         Ok(model)
     }
@@ -136,6 +158,11 @@ impl Model {
             .iter()
             .map(|(name, member)| Ok((name.clone(), ShapeRef::deserialize(member)?)))
             .collect()
+    }
+
+    /// Whether bytes travel beside a value of the structure of that name.
+    pub fn streams(&self, name: &str) -> Result<bool> {
+        Ok(self.members(self.shape(name)?)?.iter().any(|(_, member)| member.streaming))
     }
 
     /// The shape of that name.
@@ -215,6 +242,8 @@ impl ShapeRef {
             location_name: None,
             query_name: None,
             flattened: false,
+            streaming: false,
+            xml_attribute: false,
             timestamp_format: None,
             result_wrapper: None,
         }

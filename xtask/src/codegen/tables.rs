@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 
-use super::model::{Model, Shape, ShapeRef};
+use super::model::{Model, Operation, Shape, ShapeRef};
 use super::pattern::translate;
 use super::{Service, imports, names, rest};
 
@@ -20,10 +20,10 @@ pub fn render(model: &Model, service: &Service, header: &str) -> Result<String> 
         if shape.is_error() {
             text.push_str(&error_table(name, shape)?);
         } else if shared(shape).is_none() {
-            text.push_str(&shape_table(model, name, shape)?);
+            text.push_str(&shape_table(model, service, name, shape)?);
         }
     }
-    text.push_str(&rest::routes(model)?);
+    text.push_str(&rest::table(model)?);
     Ok(format!(
         "{header}//! The model of the API: what `wire` converts and `api::validation` checks with.\n\n\
          use api::model::{{{}}};\n\n{text}",
@@ -38,6 +38,7 @@ fn service_table(model: &Model, service: &Service) -> Result<String> {
         ("json", Some("1.1")) => "AwsJson1_1",
         ("query", _) => "AwsQuery",
         ("rest-json", _) => "RestJson1(ROUTES)",
+        ("rest-xml", _) => "RestXml(ROUTES)",
         other => bail!("unknown protocol {other:?}"),
     };
     Ok(format!(
@@ -52,13 +53,17 @@ fn service_table(model: &Model, service: &Service) -> Result<String> {
         service.iam_prefix,
         metadata.api_version,
         metadata.target_prefix.as_deref().unwrap_or_default(),
-        metadata.xml_namespace.as_deref().unwrap_or_default(),
+        metadata.xml_namespace.as_deref().or(service.xml_namespace.as_deref()).unwrap_or_default(),
         service.prints_values,
     ))
 }
 
-fn operation_table(service: &Service, name: &str, operation: &super::model::Operation) -> Result<String> {
-    let wrapper = operation.output.as_ref().and_then(|output| output.result_wrapper.as_deref());
+fn operation_table(service: &Service, name: &str, operation: &Operation) -> Result<String> {
+    let output = operation.output.as_ref();
+    let wrapper = output
+        .and_then(|output| output.result_wrapper.as_ref())
+        .or_else(|| service.result_wrappers.get(name))
+        .map(String::as_str);
     let mut errors = String::new();
     for error in &operation.errors {
         write!(errors, "&ERROR_{}, ", names::constant(&error.shape))?;
@@ -74,7 +79,7 @@ fn operation_table(service: &Service, name: &str, operation: &super::model::Oper
 }
 
 /// Newer operations of a service may list `ValidationException` where the older ones have a code of their own.
-fn validation_code<'a>(service: &'a Service, operation: &super::model::Operation) -> &'a str {
+fn validation_code<'a>(service: &'a Service, operation: &Operation) -> &'a str {
     let lists = |code: &str| operation.errors.iter().any(|error| error.shape == code);
     if lists("ValidationException") && !lists(&service.validation_code) {
         "ValidationException"
@@ -122,7 +127,7 @@ fn reference(model: &Model, name: &str) -> Result<String> {
     Ok(format!("&{constant}"))
 }
 
-fn shape_table(model: &Model, name: &str, shape: &Shape) -> Result<String> {
+fn shape_table(model: &Model, service: &Service, name: &str, shape: &Shape) -> Result<String> {
     let part = |part: &Option<ShapeRef>| match part {
         Some(part) => reference(model, &part.shape),
         None => bail!("{name} has no element"),
@@ -132,7 +137,9 @@ fn shape_table(model: &Model, name: &str, shape: &Shape) -> Result<String> {
     };
     let table = match shape.kind.as_str() {
         "structure" if shape.document => format!("Shape {{ name: {name:?}, kind: Kind::Document }}"),
-        "structure" => format!("Shape::structure({name:?}, &[{}])", members(model, shape)?),
+        "structure" => {
+            format!("Shape::structure({name:?}, &[{}])", members(model, shape, is_unwrapped(service, name))?)
+        }
         "list" => format!(
             "Shape::list({name:?}, {}, {:?}, {}, {})",
             part(&shape.member)?,
@@ -170,19 +177,30 @@ fn timestamp_format(shape: &Shape) -> Result<&'static str> {
     })
 }
 
-fn members(model: &Model, shape: &Shape) -> Result<String> {
+/// Whether the shape is an output that is its only member.
+fn is_unwrapped(service: &Service, shape: &str) -> bool {
+    shape
+        .strip_suffix("Output")
+        .is_some_and(|name| service.unwrapped.iter().any(|unwrapped| unwrapped == name))
+}
+
+fn members(model: &Model, shape: &Shape, unwrapped: bool) -> Result<String> {
     let mut text = String::new();
     for (name, member) in model.members(shape)? {
-        if member.flattened || member.timestamp_format.is_some() {
-            bail!("member {name}: traits of members are not supported for lists and timestamps");
+        if member.flattened || member.timestamp_format.is_some() || member.xml_attribute {
+            bail!("member {name}: traits of members are not supported for lists, timestamps and attributes");
         }
         let constructor = if shape.required.contains(&name) { "required" } else { "optional" };
         write!(text, "Member::{constructor}({name:?}, {})", reference(model, &member.shape)?)?;
         if let Some(wire_name) = member.query_name.as_ref().or(member.location_name.as_ref()) {
             write!(text, ".named({wire_name:?})")?;
         }
+        let is_payload = unwrapped || shape.payload.as_ref() == Some(&name);
         match member.location.as_deref() {
+            None if member.streaming => text.push_str(".at(Location::Stream)"),
+            None if is_payload => text.push_str(".at(Location::Payload)"),
             None => {}
+            Some("headers") => text.push_str(".at(Location::Headers)"),
             Some("header") => text.push_str(".at(Location::Header)"),
             Some("uri") => text.push_str(".at(Location::Uri)"),
             Some("querystring") => text.push_str(".at(Location::QueryString)"),

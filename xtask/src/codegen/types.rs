@@ -41,7 +41,9 @@ pub fn render(model: &Model, header: &str) -> Result<String> {
 }
 
 fn structure(model: &Model, name: &str, shape: &Shape) -> Result<String> {
-    let members = model.members(shape)?;
+    let mut members = model.members(shape)?;
+    // What streams travels beside the structure.
+    members.retain(|(_, member)| !member.streaming);
     let mut text = docs::lines(shape.documentation.as_deref(), &fallback(model, name));
     text.push_str("#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]\n");
     let style = style(&members);

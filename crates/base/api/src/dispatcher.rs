@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use clock::Clock;
@@ -9,9 +10,9 @@ use serde_json::Value;
 
 use crate::authorize::authorize;
 use crate::model::ServiceModel;
-use crate::service::{Context, Service};
+use crate::service::{Context, Reply, Service};
 use crate::validation::validate;
-use crate::{AwsError, Call};
+use crate::{AwsError, Body, Call};
 
 type Services = BTreeMap<&'static str, Arc<dyn Service>>;
 
@@ -47,12 +48,25 @@ impl Dispatcher {
         self.services.get().into_iter().flatten().map(|(_, service)| service.model())
     }
 
+    /// The folder that large bodies for the service of that name are spooled to.
+    pub fn spool_folder(&self, service: &str) -> Option<&Path> {
+        self.service(service)?.spool_folder()
+    }
+
     /// Serves a call.
     ///
     /// # Errors
     /// The operation's own errors; `UnknownOperationException` for a service or an operation that is not served;
     /// the service's validation error for an input that its model forbids; `AccessDeniedException`.
     pub async fn call(&self, call: Call) -> Result<Value, AwsError> {
+        Ok(self.call_streaming(call, None).await?.output)
+    }
+
+    /// Serves a call with bytes beside its input or its answer.
+    ///
+    /// # Errors
+    /// As for [`Dispatcher::call`].
+    pub async fn call_streaming(&self, call: Call, body: Option<Body>) -> Result<Reply, AwsError> {
         let cx = Context {
             principal: call.principal.clone(),
             account: call.account.clone(),
@@ -62,12 +76,12 @@ impl Dispatcher {
             dispatcher: self.clone(),
         };
         let (service, operation) = (call.service.clone(), call.operation.clone());
-        let answer = self.serve(&cx, call).await;
+        let answer = self.serve(&cx, call, body).await;
         audit(&cx, &service, &operation, answer.as_ref().err());
         answer
     }
 
-    async fn serve(&self, cx: &Context, call: Call) -> Result<Value, AwsError> {
+    async fn serve(&self, cx: &Context, call: Call, body: Option<Body>) -> Result<Reply, AwsError> {
         let service = self.service(&call.service).ok_or_else(|| not_served(&call))?;
         if !call.is_internal() && service.model().operation(&call.operation).is_none() {
             return Err(not_served(&call));
@@ -76,7 +90,7 @@ impl Dispatcher {
         if let Some(operation) = service.model().operation(&call.operation) {
             validate(service.model(), operation, &call.input)?;
         }
-        service.serve(cx, &call.operation, call.input).await
+        service.serve_streaming(cx, &call.operation, call.input, body).await
     }
 
     fn service(&self, name: &str) -> Option<&Arc<dyn Service>> {

@@ -5,17 +5,20 @@
 //! audits it. Protocols are `wire`'s; what an operation does is its service's.
 
 mod authorize;
+mod body;
 mod call;
 mod dispatcher;
 mod error;
 pub mod ids;
+pub mod limits;
 mod member_case;
 pub mod model;
 mod service;
 pub mod validation;
 
+pub use body::{Body, Content, FileRange, Reader, Spool};
 pub use call::{Call, Principal};
 pub use dispatcher::Dispatcher;
 pub use error::{AwsError, Fault};
 pub use member_case::camel_case;
-pub use service::{Context, Service};
+pub use service::{Context, Reply, Service};

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::AwsError;
+use crate::{AwsError, Body, Reply};
 
 /// One AWS service: where its requests arrive and what they look like.
 #[derive(Debug)]
@@ -49,6 +49,9 @@ pub enum Protocol {
     AwsQuery,
     /// Methods and paths choose the operation; JSON bodies. Sorted by operation.
     RestJson1(&'static [Route]),
+    /// Methods, paths, query strings and headers choose the operation; XML bodies. Sorted by operation. Operations that
+    /// are not served have routes too, so that their requests are not taken for others.
+    RestXml(&'static [Route]),
 }
 
 /// Which requests of a REST protocol are for an operation.
@@ -60,6 +63,12 @@ pub struct Route {
     pub method: &'static str,
     /// The path with labels, such as `/schedules/{Name}`. A label is one segment, `{Key+}` is the rest of the path.
     pub path: &'static str,
+    /// What the query string must hold: a parameter such as `uploads`, or one with its value such as `list-type=2`.
+    pub query: &'static [&'static str],
+    /// Further parameters without which a request is for another operation with the same path.
+    pub parameters: &'static [&'static str],
+    /// Headers without which a request is for another operation with the same path.
+    pub headers: &'static [&'static str],
     /// The HTTP status of an answer that is no error.
     pub status: u16,
 }
@@ -75,7 +84,7 @@ pub struct Operation {
     pub input: &'static Shape,
     /// Shape of the answer: always a structure.
     pub output: &'static Shape,
-    /// Element around an XML answer's members, such as `GetRoleResult`; `None` where AWS has none.
+    /// Element around an XML answer's members, such as `GetRoleResult` or `ListBucketResult`; `None` where AWS has none.
     pub result_wrapper: Option<&'static str>,
     /// Error code of a request that breaks a constraint of the model.
     pub validation_code: &'static str,
@@ -156,6 +165,12 @@ pub enum Location {
     Uri,
     /// In the query string.
     QueryString,
+    /// In the headers whose names begin with the member's wire name: a map by what follows.
+    Headers,
+    /// The whole body, as a document of its own.
+    Payload,
+    /// The whole body, as bytes that are not part of the input or output but travel beside it.
+    Stream,
 }
 
 /// A list's element and constraints.
@@ -274,6 +289,39 @@ impl ServiceModel {
     }
 }
 
+impl Route {
+    /// A route that method and path decide.
+    pub const fn new(operation: &'static str, method: &'static str, path: &'static str, status: u16) -> Self {
+        Self { operation, method, path, query: &[], parameters: &[], headers: &[], status }
+    }
+
+    /// The same route for requests whose query string holds `query`.
+    pub const fn with_query(self, query: &'static [&'static str]) -> Self {
+        Self { query, ..self }
+    }
+
+    /// The same route for requests with these parameters and headers.
+    pub const fn with_required(
+        self,
+        parameters: &'static [&'static str],
+        headers: &'static [&'static str],
+    ) -> Self {
+        Self { parameters, headers, ..self }
+    }
+}
+
+impl Operation {
+    /// Whether bytes travel beside the request.
+    pub fn takes_body(&self) -> bool {
+        self.input.has_stream()
+    }
+
+    /// Whether bytes travel beside the answer.
+    pub fn gives_body(&self) -> bool {
+        self.output.has_stream()
+    }
+}
+
 impl Shape {
     /// A structure.
     pub const fn structure(name: &'static str, members: &'static [Member]) -> Self {
@@ -327,6 +375,10 @@ impl Shape {
             Kind::Structure(members) => members,
             _ => &[],
         }
+    }
+
+    fn has_stream(&self) -> bool {
+        self.members().iter().any(|member| member.location == Location::Stream)
     }
 
     /// A structure's member of that name.
@@ -488,6 +540,17 @@ pub fn decode<T: DeserializeOwned>(input: Value) -> Result<T, AwsError> {
 pub fn encode<T: Serialize, E: Into<AwsError>>(output: Result<T, E>) -> Result<Value, AwsError> {
     let output = output.map_err(Into::into)?;
     serde_json::to_value(output).map_err(|error| AwsError::internal("InternalFailure", &error))
+}
+
+/// Writes an operation's answer as JSON, with the bytes that travel beside it.
+///
+/// # Errors
+/// As for [`encode`].
+pub fn encode_streaming<T: Serialize, E: Into<AwsError>>(
+    output: Result<(T, Body), E>,
+) -> Result<Reply, AwsError> {
+    let (output, body) = output.map_err(Into::into)?;
+    Ok(Reply { output: encode(Ok::<_, AwsError>(output))?, body: Some(body) })
 }
 
 /// The answer to an operation that is not served.

@@ -1,11 +1,13 @@
 //! What a service is to the dispatcher, and what the dispatcher gives it.
 
+use std::path::Path;
+
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use types::{AccountId, Arn, Region, Timestamp};
 
 use crate::model::ServiceModel;
-use crate::{AwsError, Call, Dispatcher, Principal};
+use crate::{AwsError, Body, Call, Dispatcher, Principal};
 
 /// One AWS service: its model and its operations.
 pub trait Service: Send + Sync {
@@ -25,6 +27,43 @@ pub trait Service: Send + Sync {
         operation: &'a str,
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>>;
+
+    /// Serves `operation` where bytes travel beside its input or its answer. A service without such operations takes and
+    /// gives none.
+    ///
+    /// # Errors
+    /// As for [`Service::serve`].
+    fn serve_streaming<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+        body: Option<Body>,
+    ) -> BoxFuture<'a, Result<Reply, AwsError>> {
+        drop(body);
+        Box::pin(async move { Ok(self.serve(cx, operation, input).await?.into()) })
+    }
+
+    /// The folder that large bodies on their way in are spooled to, on the file system where the service keeps them. A
+    /// service without one takes only bodies that fit into memory.
+    fn spool_folder(&self) -> Option<&Path> {
+        None
+    }
+}
+
+/// What an operation answers.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// The output, in the shape of the service's JSON protocol, without the bytes.
+    pub output: Value,
+    /// The bytes beside it; `None` for operations whose answers have none.
+    pub body: Option<Body>,
+}
+
+impl From<Value> for Reply {
+    fn from(output: Value) -> Self {
+        Self { output, body: None }
+    }
 }
 
 /// The circumstances of one call: who, where, when, and the way back to the door.
@@ -63,5 +102,21 @@ impl Context {
     ) -> Result<Value, AwsError> {
         let call = Call::new(principal, &self.account, &self.region, service, operation, input);
         self.dispatcher.call(call).await
+    }
+
+    /// The same, with bytes beside the input or the answer.
+    ///
+    /// # Errors
+    /// Whatever the operation answers.
+    pub async fn call_streaming(
+        &self,
+        principal: Principal,
+        service: &str,
+        operation: &str,
+        input: Value,
+        body: Option<Body>,
+    ) -> Result<Reply, AwsError> {
+        let call = Call::new(principal, &self.account, &self.region, service, operation, input);
+        self.dispatcher.call_streaming(call, body).await
     }
 }

@@ -65,7 +65,7 @@ impl Syntax {
         match model.protocol {
             Protocol::AwsJson1_0 => Self::Json1_0,
             Protocol::AwsJson1_1 => Self::Json1_1,
-            Protocol::AwsQuery => Self::Query { namespace: model.xml_namespace },
+            Protocol::AwsQuery | Protocol::RestXml(_) => Self::Query { namespace: model.xml_namespace },
             Protocol::RestJson1(_) => Self::RestJson1 { success: 200 },
         }
     }

@@ -80,7 +80,7 @@ fn rest_service(
 ) -> Option<(&'static ServiceModel, &'static [api::model::Route])> {
     models.iter().filter(|model| model.signing_name == service).find_map(|model| match model.protocol {
         Protocol::RestJson1(routes) => Some((*model, routes)),
-        Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::AwsQuery => None,
+        Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::AwsQuery | Protocol::RestXml(_) => None,
     })
 }
 

@@ -61,7 +61,7 @@ fn run(machine: &Arc<StateMachine>, input: &Arc<str>) -> (usize, usize, usize) {
             match effect {
                 Effect::SetTimer { timer, due } => drop(timers.insert((due, timer))),
                 Effect::ClearTimer { timer } => timers.retain(|(_, set)| *set != timer),
-                Effect::Invoke { .. } | Effect::CancelTask { .. } => {}
+                _ => {}
             }
         }
         if *execution.status() != Status::Running {
@@ -96,6 +96,7 @@ fn spec(input: &Arc<str>) -> ExecutionSpec {
         seed: 1,
         kind: MachineKind::Express,
         redrive_count: 0,
+        map_run: None,
     }
 }
 

@@ -31,7 +31,26 @@ pub(crate) struct StateContext<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Item<'a> {
     pub(crate) index: u64,
+    /// Of a member of an object.
+    pub(crate) key: Option<&'a str>,
     pub(crate) value: &'a Value,
+    /// Of an item of a distributed Map state.
+    pub(crate) source: Option<&'a str>,
+}
+
+impl Item<'_> {
+    fn to_json(self) -> Value {
+        let mut item = Map::new();
+        item.insert("Index".to_owned(), self.index.into());
+        if let Some(key) = self.key {
+            item.insert("Key".to_owned(), key.into());
+        }
+        item.insert("Value".to_owned(), self.value.clone());
+        if let Some(source) = self.source {
+            item.insert("Source".to_owned(), source.into());
+        }
+        Value::Object(item)
+    }
 }
 
 impl ContextObject<'_> {
@@ -48,7 +67,7 @@ impl ContextObject<'_> {
             object.insert("Task".to_owned(), json!({"Token": token}));
         }
         if let (true, Some(item)) = (wanted("Map"), self.item) {
-            object.insert("Map".to_owned(), json!({"Item": {"Index": item.index, "Value": item.value}}));
+            object.insert("Map".to_owned(), json!({"Item": item.to_json()}));
         }
         Value::Object(object)
     }

@@ -6,6 +6,7 @@ use types::Timestamp;
 
 use crate::ids::{TaskId, TimerId};
 use crate::integrations::Resource;
+use crate::map_run::MapRunSpec;
 use crate::payload::Payload;
 
 /// Something to do once the step that wants it is committed. Doing it twice must do no harm: (execution ARN, `task`) is
@@ -41,6 +42,21 @@ pub enum Effect {
         parameters: Payload,
         /// What the service answered to the request, if it did yet: names what to stop.
         submitted: Option<Payload>,
+    },
+    /// Start a Map Run, and report with [`Wake::TaskSucceeded`](crate::Wake::TaskSucceeded) or
+    /// [`Wake::TaskFailed`](crate::Wake::TaskFailed) what came of it.
+    StartMapRun {
+        /// The attempt.
+        task: TaskId,
+        /// All that the Map Run has to know.
+        run: Box<MapRunSpec>,
+    },
+    /// The Map Run is given up: a sibling failed, or the execution was stopped or timed out.
+    StopMapRun {
+        /// The attempt.
+        task: TaskId,
+        /// ARN of the Map Run.
+        map_run_arn: String,
     },
     /// Wake the execution with [`Wake::TimerFired`](crate::Wake::TimerFired) at `due`.
     SetTimer {

@@ -14,6 +14,7 @@ use crate::frame::Frames;
 use crate::history::HistoryEvent;
 use crate::ids::{FrameId, TaskId, TimerId};
 use crate::integrations::Resource;
+use crate::map_run::{MapRunSpec, Processor};
 use crate::payload::Payload;
 use crate::random::Random;
 
@@ -70,6 +71,18 @@ pub struct ExecutionSpec {
     pub kind: MachineKind,
     /// How often it has been redriven.
     pub redrive_count: u64,
+    /// The Map Run that it is a child of, and which part of the machine it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_run: Option<ChildOf>,
+}
+
+/// What makes an execution a child of a Map Run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildOf {
+    /// ARN of the Map Run.
+    pub map_run_arn: String,
+    /// Where the child begins.
+    pub processor: Processor,
 }
 
 /// How an execution stands.
@@ -192,6 +205,27 @@ impl OpenTask {
     }
 }
 
+/// A Map Run that is not over: what to start again, where it is not known whether it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenMapRun {
+    /// The attempt.
+    pub task: TaskId,
+    /// What was asked for.
+    pub run: Box<MapRunSpec>,
+}
+
+impl OpenMapRun {
+    /// The effect that starts the Map Run: to be performed again where it is not known whether it was.
+    pub fn start(&self) -> Effect {
+        Effect::StartMapRun { task: self.task, run: self.run.clone() }
+    }
+
+    /// The effect that gives the Map Run up.
+    pub(crate) fn stop(&self) -> Effect {
+        Effect::StopMapRun { task: self.task, map_run_arn: self.run.arn.clone() }
+    }
+}
+
 impl Execution {
     /// A run that has not begun: the first [`step`](crate::step()) is with [`Wake::Start`](crate::Wake::Start).
     pub fn new(machine: Arc<StateMachine>, spec: ExecutionSpec) -> Self {
@@ -205,6 +239,13 @@ impl Execution {
             given_context: None,
             stored: storage::Stored::default(),
         }
+    }
+
+    /// A child of a Map Run that has not begun: it runs the item processor of `run`, a part of `machine`. `spec`
+    /// is the child's own, with its ARN, name and input; its `map_run` is filled in.
+    pub fn new_child(machine: Arc<StateMachine>, run: &MapRunSpec, spec: ExecutionSpec) -> Self {
+        let child_of = ChildOf { map_run_arn: run.arn.clone(), processor: run.processor };
+        Self::new(machine, ExecutionSpec { map_run: Some(child_of), ..spec })
     }
 
     /// How it stands.
@@ -230,6 +271,16 @@ impl Execution {
     /// The tasks that are not over.
     pub fn open_tasks(&self) -> impl Iterator<Item = &OpenTask> {
         self.frames.iter().filter_map(|(_, frame)| Some(&frame.visit()?.calling()?.task))
+    }
+
+    /// The Map Runs that are not over.
+    pub fn open_map_runs(&self) -> impl Iterator<Item = &OpenMapRun> {
+        self.frames.iter().filter_map(|(_, frame)| frame.visit()?.map_run())
+    }
+
+    /// The Map Run of an attempt, where it is not over.
+    pub fn open_map_run(&self, task: TaskId) -> Option<&OpenMapRun> {
+        self.frames.get(self.frames.of_task(task)?)?.visit()?.map_run()
     }
 
     /// The task, where it is not over.

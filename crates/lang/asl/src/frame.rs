@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::definition::StateId;
-use crate::execution::OpenTask;
+use crate::execution::{OpenMapRun, OpenTask};
 use crate::ids::{FrameId, TaskId, TimerId};
 use crate::payload::Payload;
 use crate::retry::Attempts;
@@ -77,6 +77,8 @@ pub(crate) enum Phase {
     Branching,
     /// The iterations of a Map state.
     Mapping { input: Payload, items: Payload, concurrency: u64 },
+    /// The Map Run of a distributed Map state; `None` once it has ended.
+    MapRunning(Option<Box<OpenMapRun>>),
 }
 
 /// A task that was scheduled.
@@ -95,9 +97,26 @@ impl Visit {
         let timers = match &self.phase {
             Phase::Waiting { timer, .. } | Phase::BackingOff { timer } => [Some(*timer), None],
             Phase::Calling(calling) => [calling.timeout, calling.heartbeat],
-            Phase::Running | Phase::Branching | Phase::Mapping { .. } => [None, None],
+            Phase::Running | Phase::Branching | Phase::Mapping { .. } | Phase::MapRunning(_) => [None, None],
         };
         timers.into_iter().flatten()
+    }
+
+    /// The Map Run that runs.
+    pub(crate) fn map_run(&self) -> Option<&OpenMapRun> {
+        match &self.phase {
+            Phase::MapRunning(open) => open.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What its wakes name: the task that is called, or the Map Run that runs.
+    pub(crate) fn task(&self) -> Option<TaskId> {
+        match &self.phase {
+            Phase::Calling(calling) => Some(calling.task.task),
+            Phase::MapRunning(open) => Some(open.as_deref()?.task),
+            _ => None,
+        }
     }
 
     /// The task that is called.
@@ -188,7 +207,7 @@ impl Frames {
             }
             let Some(visit) = frame.visit() else { continue };
             self.timers.extend(visit.timers().map(|timer| (timer, *id)));
-            self.tasks.extend(visit.calling().map(|calling| (calling.task.task, *id)));
+            self.tasks.extend(visit.task().map(|task| (task, *id)));
         }
         for ((parent, _), (child, done)) in children {
             let progress = self.fan_outs.entry(parent).or_default();

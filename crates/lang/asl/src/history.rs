@@ -96,6 +96,8 @@ pub enum EventDetails {
         /// The item's number, from 0.
         index: u64,
     },
+    /// Something about the Map Run of a distributed Map state.
+    MapRun(MapRunStage),
     /// A JSONata expression failed.
     EvaluationFailed {
         /// How.
@@ -137,6 +139,29 @@ pub enum IterationStage {
     Failed,
     /// A sibling failed.
     Aborted,
+}
+
+/// Where a Map Run is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MapRunStage {
+    /// It began.
+    Started {
+        /// Its ARN.
+        map_run_arn: String,
+    },
+    /// It ended well.
+    Succeeded,
+    /// It failed.
+    Failed(Failure),
+    /// It was given up.
+    Aborted,
+    /// It was redriven.
+    Redriven {
+        /// Its ARN.
+        map_run_arn: String,
+        /// How often it has been redriven.
+        redrive_count: u64,
+    },
 }
 
 /// Where a task is.
@@ -299,6 +324,7 @@ impl EventDetails {
                 fields.set("location", location.as_str());
                 fields.set("state", state.as_ref());
             }
+            Self::MapRun(stage) => fields.map_run(stage),
             Self::Task { resource, stage } => fields.task(resource, stage),
             Self::StateAborted(_)
             | Self::FanOutStarted(FanOut::Parallel)
@@ -352,6 +378,18 @@ impl Fields {
     fn failure(&mut self, failure: &Failure) {
         self.set_if("error", failure.error.as_ref().map(|error| error.as_str()));
         self.set_if("cause", failure.cause.as_deref());
+    }
+
+    fn map_run(&mut self, stage: &MapRunStage) {
+        match stage {
+            MapRunStage::Started { map_run_arn } => self.set("mapRunArn", map_run_arn.as_str()),
+            MapRunStage::Failed(failure) => self.failure(failure),
+            MapRunStage::Redriven { map_run_arn, redrive_count } => {
+                self.set("mapRunArn", map_run_arn.as_str());
+                self.set("redriveCount", *redrive_count);
+            }
+            MapRunStage::Succeeded | MapRunStage::Aborted => {}
+        }
     }
 
     fn task(&mut self, resource: &Resource, stage: &TaskStage) {

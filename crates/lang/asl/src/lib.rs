@@ -23,6 +23,7 @@ mod integrations;
 mod intrinsics;
 mod jsonata;
 pub mod limits;
+pub mod map_run;
 mod parse;
 mod payload;
 mod random;
@@ -42,9 +43,9 @@ pub use definition::{MachineKind, QueryLanguage, StateKind, StateMachine};
 pub use diagnostic::{Diagnostic, Severity, invalid_definition_message};
 pub use effect::Effect;
 pub use error_name::{ErrorName, Failure};
-pub use execution::{Changes, Execution, ExecutionSpec, OpenTask, RestoreError, Status};
+pub use execution::{Changes, ChildOf, Execution, ExecutionSpec, OpenMapRun, OpenTask, RestoreError, Status};
 pub use history::{
-    EventDetails, FanOut, HistoryEvent, HistoryEventType, IterationStage, LogLevel, TaskStage,
+    EventDetails, FanOut, HistoryEvent, HistoryEventType, IterationStage, LogLevel, MapRunStage, TaskStage,
     without_execution_data,
 };
 pub use ids::{FrameId, TaskId, TimerId};
@@ -52,6 +53,7 @@ pub use integrations::{
     INTEGRATIONS, Integration, ParameterField, ParameterKind, Pattern, Resource, ResourceFamily,
     ResourceTarget,
 };
+pub use map_run::MapRunSpec;
 pub use parse::{parse, parse_calling, parse_for_type};
 pub use payload::Payload;
 pub use step::step;

@@ -39,6 +39,12 @@ pub const STANDARD_SECONDS: u64 = 31_536_000;
 /// Iterations of an inline Map state that run side by side at most: "Inline mode supports up to 40 concurrent iterations".
 pub const INLINE_MAP_CONCURRENCY: u64 = 40;
 
+/// Items that an `ItemReader` reads at most: "Maximum number of items that a Distributed Map state can read".
+pub const READER_ITEMS: u64 = 100_000_000;
+
+/// Characters of a `Label`.
+pub const LABEL_CHARACTERS: usize = 40;
+
 /// Transitions in one step before the execution lets others run. Ours, not AWS's: an Express execution has no limit of
 /// events, so that a loop of states that wait for nothing would never end a step.
 pub const TRANSITIONS_PER_STEP: usize = 50_000;

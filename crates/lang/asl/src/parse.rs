@@ -5,10 +5,11 @@
 mod choice;
 mod fan_out;
 mod fields;
+mod map;
 mod retry;
 mod state;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -44,7 +45,7 @@ pub fn parse_calling(
     kind: MachineKind,
     is_served: impl Fn(&Resource) -> bool,
 ) -> Result<StateMachine, Vec<Diagnostic>> {
-    let machine = read(&json(definition)?, DistributedMaps::Refused)?;
+    let machine = read(&json(definition)?)?;
     for findings in [machine.validate_for_type(kind), validate::resources(&machine, is_served)] {
         if !findings.is_empty() {
             return Err(findings);
@@ -53,12 +54,12 @@ pub fn parse_calling(
     Ok(machine)
 }
 
-/// Compiles a definition of which one state is tested: its tasks may call anything, its Map states may be distributed.
+/// Compiles a definition of which one state is tested: its tasks may call anything.
 ///
 /// # Errors
 /// As [`parse()`].
 pub(crate) fn parse_for_test(definition: &Value) -> Result<StateMachine, Vec<Diagnostic>> {
-    let machine = read(definition, DistributedMaps::Accepted)?;
+    let machine = read(definition)?;
     let findings = validate::resources(&machine, |_| true);
     if findings.is_empty() { Ok(machine) } else { Err(findings) }
 }
@@ -66,13 +67,6 @@ pub(crate) fn parse_for_test(definition: &Value) -> Result<StateMachine, Vec<Dia
 /// Reads JSON text.
 pub(crate) fn json(definition: &str) -> Result<Value, Vec<Diagnostic>> {
     serde_json::from_str(definition).map_err(|error| not_json(&error))
-}
-
-/// Whether Map states may say that they are distributed. Nothing runs those, but their results can be mocked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DistributedMaps {
-    Refused,
-    Accepted,
 }
 
 fn not_json(error: &serde_json::Error) -> Vec<Diagnostic> {
@@ -84,14 +78,14 @@ const MACHINE_FIELDS: [&str; 6] =
     ["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"];
 const SUB_MACHINE_FIELDS: [&str; 5] = ["Comment", "ProcessorConfig", "QueryLanguage", "StartAt", "States"];
 
-fn read(definition: &Value, distributed_maps: DistributedMaps) -> Result<StateMachine, Vec<Diagnostic>> {
+fn read(definition: &Value) -> Result<StateMachine, Vec<Diagnostic>> {
     let findings = Findings::default();
     let mut reader = Reader {
         findings: &findings,
         states: Vec::new(),
         places: HashMap::new(),
+        labels: HashSet::new(),
         language: QueryLanguage::JsonPath,
-        distributed_maps,
     };
     let machine = reader.machine(definition);
     let states: Option<Vec<State>> = reader.states.into_iter().collect();
@@ -110,9 +104,10 @@ struct Reader<'a> {
     states: Vec<Option<State>>,
     /// Where each state's name stands: it must be the only one in the whole machine.
     places: HashMap<String, String>,
+    /// Every `Label`: it must be the only one in the whole machine.
+    labels: HashSet<String>,
     /// Of states that do not say otherwise.
     language: QueryLanguage,
-    distributed_maps: DistributedMaps,
 }
 
 /// The states of one `States`, by name.

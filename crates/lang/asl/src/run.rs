@@ -28,6 +28,8 @@ mod end;
 mod failure;
 mod fan_out;
 
+pub(crate) use failure::located;
+
 /// One step of one execution.
 pub(crate) struct Run<'a> {
     pub(crate) machine: &'a StateMachine,
@@ -104,9 +106,14 @@ impl<'a> Run<'a> {
             variables: Arc::default(),
             // The first state follows nothing, not even the start.
             last_event: 0,
-            activity: Activity::Ready { state: self.machine.start, input },
+            activity: Activity::Ready { state: self.first_state(), input },
         };
         self.execution.head.root = Some(self.add_frame(frame));
+    }
+
+    /// The machine's first state, or that of the item processor which a child of a Map Run runs.
+    fn first_state(&self) -> StateId {
+        self.execution.spec.map_run.as_ref().map_or(self.machine.start, |child| child.processor.0)
     }
 
     /// Whether the execution has ended, or must, its history being full.
@@ -202,7 +209,9 @@ impl<'a> Run<'a> {
                 MachineKind::Standard => STANDARD_SECONDS,
                 MachineKind::Express => EXPRESS_SECONDS,
             };
-            let seconds = self.machine.timeout_seconds.map_or(longest, |seconds| seconds.min(longest));
+            // `TimeoutSeconds` is that of the execution which runs the whole machine.
+            let own = self.machine.timeout_seconds.filter(|_| self.execution.spec.map_run.is_none());
+            let seconds = own.map_or(longest, |seconds| seconds.min(longest));
             let due = started + std::time::Duration::from_secs(seconds);
             self.execution.head.deadline = Some(self.new_timer(due));
         }
@@ -412,7 +421,7 @@ impl<'a> Run<'a> {
     }
 
     /// The variables that a frame sees.
-    fn visible(&self, frame: FrameId) -> Visible {
+    pub(crate) fn visible(&self, frame: FrameId) -> Visible {
         let mut visible = Visible::default();
         let mut next = Some(frame);
         while let Some(frame) = next.and_then(|id| self.execution.frames.get(id)) {
@@ -452,7 +461,7 @@ impl<'a> Run<'a> {
             let frame = self.execution.frames.get(around.frame)?;
             if let Some(Phase::Mapping { items, .. }) = frame.visit().map(|visit| &visit.phase) {
                 let value = items.value().get(usize::try_from(around.index).ok()?)?;
-                return Some(Item { index: around.index, value });
+                return Some(Item { index: around.index, key: None, value, source: None });
             }
             parent = frame.parent;
         }

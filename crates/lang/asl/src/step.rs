@@ -11,6 +11,7 @@ use crate::frame::Phase;
 use crate::ids::{FrameId, TaskId, TimerId};
 use crate::limits::TRANSITIONS_PER_STEP;
 use crate::run::Run;
+use crate::states::map::distributed;
 use crate::states::{task, wait};
 use crate::wake::Wake;
 
@@ -40,10 +41,18 @@ fn apply(run: &mut Run<'_>, wake: Wake) {
             task::submitted(run, frame, output);
         }),
         Wake::TaskSucceeded { task, output } => with_task(run, task, |run, frame| {
-            task::succeeded(run, frame, output);
+            if runs_map(run, frame) {
+                distributed::run_succeeded(run, frame, output);
+            } else {
+                task::succeeded(run, frame, output);
+            }
         }),
         Wake::TaskFailed { task, failure } => with_task(run, task, |run, frame| {
-            task::failed(run, frame, failure);
+            if runs_map(run, frame) {
+                distributed::run_failed(run, frame, failure.failure);
+            } else {
+                task::failed(run, frame, failure);
+            }
         }),
         Wake::TaskHeartbeat { task } => with_task(run, task, task::heartbeat),
         Wake::Stop { error, cause } => {
@@ -57,6 +66,10 @@ fn with_task(run: &mut Run<'_>, task: TaskId, act: impl FnOnce(&mut Run<'_>, Fra
     if let Some(frame) = run.execution.frames.of_task(task) {
         act(run, frame);
     }
+}
+
+fn runs_map(run: &Run<'_>, frame: FrameId) -> bool {
+    run.visit(frame).is_some_and(|visit| visit.map_run().is_some())
 }
 
 fn timer_fired(run: &mut Run<'_>, timer: TimerId) {
@@ -73,7 +86,7 @@ fn timer_fired(run: &mut Run<'_>, timer: TimerId) {
         Some(Phase::Waiting { .. }) => wait::over(run, frame),
         Some(Phase::BackingOff { .. }) => run.perform(frame),
         Some(Phase::Calling(_)) => task::timed_out(run, frame, timer),
-        Some(Phase::Running | Phase::Branching | Phase::Mapping { .. }) | None => {}
+        Some(Phase::Running | Phase::Branching | Phase::Mapping { .. } | Phase::MapRunning(_)) | None => {}
     }
 }
 

@@ -41,6 +41,15 @@ impl Visible {
         self.0.iter().flat_map(|scope| scope.iter()).map(|(name, value)| (name.as_ref(), value.value()))
     }
 
+    /// The same variables as one scope.
+    pub(crate) fn flattened(&self) -> Variables {
+        self.0
+            .iter()
+            .flat_map(|scope| scope.iter())
+            .map(|(name, value)| (Arc::clone(name), value.clone()))
+            .collect()
+    }
+
     /// Whether a scope around the innermost has the variable.
     pub(crate) fn is_outer(&self, name: &str) -> bool {
         self.0.iter().skip(1).any(|scope| scope.contains_key(name))

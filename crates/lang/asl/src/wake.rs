@@ -33,14 +33,15 @@ pub enum Wake {
         /// What the service answered.
         output: Value,
     },
-    /// The task ended well: its service answered, its job ended, or `SendTaskSuccess` was called with its token.
+    /// The task ended well: its service answered, its job ended, or `SendTaskSuccess` was called with its token. Or a Map
+    /// Run succeeded, and `output` is its result.
     TaskSucceeded {
         /// Which one.
         task: TaskId,
         /// The task's result.
         output: Value,
     },
-    /// The task failed.
+    /// The task failed, or a Map Run did.
     TaskFailed {
         /// Which one.
         task: TaskId,

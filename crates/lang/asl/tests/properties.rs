@@ -69,6 +69,7 @@ fn spec(kind: MachineKind) -> ExecutionSpec {
         seed: 5,
         kind,
         redrive_count: 0,
+        map_run: None,
     }
 }
 
@@ -156,7 +157,7 @@ impl World {
                 Effect::SetTimer { timer, due } => drop(self.timers.insert(*timer, *due)),
                 Effect::ClearTimer { timer } => drop(self.timers.remove(timer)),
                 Effect::Invoke { task, .. } => drop(self.tasks.insert(*task, true)),
-                Effect::CancelTask { .. } => {}
+                Effect::CancelTask { .. } | Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
             }
         }
         self.effects.extend(effects);

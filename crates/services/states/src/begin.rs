@@ -62,6 +62,7 @@ impl Begin {
             seed: self.seed,
             kind: revision.kind,
             redrive_count: 0,
+            map_run: None,
         })
     }
 }

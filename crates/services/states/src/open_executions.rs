@@ -376,8 +376,11 @@ fn task_ended(wake: &Wake) -> Option<TaskId> {
 /// The tasks that a step gave up.
 fn tasks_over(effects: &[Effect]) -> Vec<TaskId> {
     let over = |effect: &Effect| match effect {
-        Effect::CancelTask { task, .. } => Some(*task),
-        Effect::Invoke { .. } | Effect::SetTimer { .. } | Effect::ClearTimer { .. } => None,
+        Effect::CancelTask { task, .. } | Effect::StopMapRun { task, .. } => Some(*task),
+        Effect::Invoke { .. }
+        | Effect::StartMapRun { .. }
+        | Effect::SetTimer { .. }
+        | Effect::ClearTimer { .. } => None,
     };
     effects.iter().filter_map(over).collect()
 }
@@ -403,7 +406,9 @@ impl Open {
             | Wake::TaskSubmitted { task, .. }
             | Wake::TaskSucceeded { task, .. }
             | Wake::TaskFailed { task, .. }
-            | Wake::TaskHeartbeat { task } => self.find(*task).is_some(),
+            | Wake::TaskHeartbeat { task } => {
+                self.find(*task).is_some() || self.execution.open_map_run(*task).is_some()
+            }
             Wake::Start | Wake::TimerFired { .. } | Wake::Stop { .. } => true,
         }
     }

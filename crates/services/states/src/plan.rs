@@ -168,6 +168,7 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
             let job = job(facts, task, Work::Invoke);
             batch.set_timer(tables::EFFECT, tables::invocation(facts.arn(), task), facts.now, json(&job));
         }
+        Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));

@@ -129,7 +129,8 @@ impl Run {
             }
             Effect::Invoke { task, .. } => self.calls.extend(self.call(task)),
             // What asks and is answered cannot be stopped; the answer is for nobody.
-            Effect::CancelTask { .. } => {}
+            // Express machines have no Map Runs.
+            Effect::CancelTask { .. } | Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
         }
     }
 

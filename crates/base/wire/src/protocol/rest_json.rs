@@ -45,7 +45,8 @@ impl<'a> Request<'a> {
         let mut input = self.body(shape)?;
         for member in shape.members() {
             let value = match member.location {
-                Location::Body => continue,
+                // Code generation gives no other location to a service that speaks JSON.
+                Location::Body | Location::Headers | Location::Payload | Location::Stream => continue,
                 Location::Uri => self.label(member)?,
                 Location::QueryString => self.parameter(member)?,
                 Location::Header => self.header(member)?,
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_most_literal_path_wins() {
-        let route = |operation, path| Route { operation, method: "GET", path, status: 200 };
+        let route = |operation, path| Route::new(operation, "GET", path, 200);
         let mut routes = [route("rest", "/a/{X+}"), route("label", "/a/{X}"), route("literal", "/a/b")];
         routes.sort_by_key(|route| literalness(route.path));
         assert_eq!(routes.map(|route| route.operation), ["rest", "label", "literal"]);

@@ -1,6 +1,6 @@
 //! The types of history events, and the log level of each.
 
-use super::{EventDetails, FanOut, IterationStage, TaskStage};
+use super::{EventDetails, FanOut, IterationStage, MapRunStage, TaskStage};
 use crate::definition::StateKind;
 use crate::integrations::ResourceFamily;
 
@@ -120,6 +120,7 @@ impl HistoryEventType {
             EventDetails::FanOutFailed(FanOut::Parallel) => Self::ParallelStateFailed,
             EventDetails::FanOutFailed(FanOut::Map { .. }) => Self::MapStateFailed,
             EventDetails::MapIteration { stage, .. } => iteration(*stage),
+            EventDetails::MapRun(stage) => map_run(stage),
             EventDetails::EvaluationFailed { .. } => Self::EvaluationFailed,
             EventDetails::Task { resource, stage } => match resource.family() {
                 ResourceFamily::Integration => task(stage),
@@ -197,6 +198,16 @@ fn iteration(stage: IterationStage) -> HistoryEventType {
         IterationStage::Succeeded => HistoryEventType::MapIterationSucceeded,
         IterationStage::Failed => HistoryEventType::MapIterationFailed,
         IterationStage::Aborted => HistoryEventType::MapIterationAborted,
+    }
+}
+
+fn map_run(stage: &MapRunStage) -> HistoryEventType {
+    match stage {
+        MapRunStage::Started { .. } => HistoryEventType::MapRunStarted,
+        MapRunStage::Succeeded => HistoryEventType::MapRunSucceeded,
+        MapRunStage::Failed(_) => HistoryEventType::MapRunFailed,
+        MapRunStage::Aborted => HistoryEventType::MapRunAborted,
+        MapRunStage::Redriven { .. } => HistoryEventType::MapRunRedriven,
     }
 }
 

@@ -173,6 +173,42 @@ impl<'a> Fields<'a> {
             .collect()
     }
 
+    /// The fields of an object in a field, in the same language.
+    pub(super) fn inner(&self, name: &str) -> Option<Fields<'a>> {
+        let fields = Fields::new(self.findings, self.object.get(name)?, self.pointer(name))?;
+        Some(Fields { language: self.language, prefix: format!("{}{name}/", self.prefix), ..fields })
+    }
+
+    /// One of a field's possible values.
+    pub(super) fn choice<T: Copy>(&self, name: &str, values: &[(&str, T)]) -> Option<T> {
+        let text = self.text(name)?;
+        let value = values.iter().find(|(value, _)| *value == text).map(|(_, meaning)| *meaning);
+        if value.is_none() {
+            let names: Vec<&str> = values.iter().map(|(value, _)| *value).collect();
+            let names = names.join(", ");
+            self.refuse(name, &format!("The field '{name}' should have one of these values: [{names}]"));
+        }
+        value
+    }
+
+    /// Notes that two fields that exclude each other are both there.
+    pub(super) fn refuse_both(&self, one: &str, other: &str) {
+        if self.has(one) && self.has(other) {
+            self.refuse_all(&format!("The fields '{one}' and '{other}' can not both be specified"));
+        }
+    }
+
+    /// A number within a range.
+    pub(super) fn number_within(&self, name: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let number = self.number(name)?;
+        let within = range.contains(&number);
+        if !within {
+            let (least, most) = (range.start(), range.end());
+            self.refuse(name, &format!("Value must be between {least} and {most}"));
+        }
+        within.then_some(number)
+    }
+
     /// A whole number within a range.
     pub(super) fn integer(&self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let number = self.typed(name, "Integer", |value| {

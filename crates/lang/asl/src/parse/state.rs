@@ -4,10 +4,11 @@ use serde_json::Value;
 use types::Timestamp;
 
 use super::choice::choice;
-use super::fan_out::{map, parallel};
+use super::fan_out::parallel;
 use super::fields::Fields;
+use super::map::{is_distributed, map};
 use super::retry::{catchers, retriers};
-use super::{DistributedMaps, Names, Reader};
+use super::{Names, Reader};
 use crate::data_flow::{DataFlow, Flow, QueryFlow};
 use crate::definition::{Body, State, StateId, StateKind, Transition};
 use crate::diagnostic::Diagnostic;
@@ -54,7 +55,7 @@ const MAP: &[&str] = &[
 ];
 
 /// Fields of a distributed Map state.
-const DISTRIBUTED_MAP: &[&str] = &["ItemReader", "ResultWriter"];
+const DISTRIBUTED_MAP: &[&str] = &["ItemReader", "ItemBatcher", "ResultWriter"];
 
 /// The fields that a state of a type may have.
 fn allowed(kind: StateKind) -> &'static [&'static [&'static str]] {
@@ -103,7 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_>, name: &str, fields: Fields<'_>, name
     let language = reader.query_language(&fields)?;
     let fields = &fields.speaking(language);
     let mut lists = if fields.is_jsonata() { allowed_in_jsonata(kind) } else { allowed(kind) }.to_vec();
-    if kind == StateKind::Map && reader.distributed_maps == DistributedMaps::Accepted {
+    if kind == StateKind::Map && is_distributed(fields) {
         lists.push(DISTRIBUTED_MAP);
     }
     fields.allow(&lists);

@@ -2,7 +2,7 @@
 
 use crate::effect::Effect;
 use crate::error_name::{ErrorName, Failure};
-use crate::execution::Status;
+use crate::execution::{OpenMapRun, Status};
 use crate::frame::{Activity, Visit};
 use crate::history::EventDetails;
 use crate::ids::FrameId;
@@ -80,5 +80,6 @@ impl Run<'_> {
         if let Some(calling) = visit.calling() {
             self.effects.push(calling.task.cancellation());
         }
+        self.effects.extend(visit.map_run().map(OpenMapRun::stop));
     }
 }

@@ -55,13 +55,7 @@ impl Run<'_> {
     /// The failure with its state's name and first event in the cause.
     fn located(&self, frame: FrameId, failure: Failure) -> Failure {
         let (Some(state), Some(visit)) = (self.state(frame), self.visit(frame)) else { return failure };
-        let cause = format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
-            state.name,
-            visit.entered_event,
-            failure.cause.unwrap_or_default()
-        );
-        Failure { error: failure.error, cause: Some(cause) }
+        in_state(&state.name, visit.entered_event, failure)
     }
 
     /// A state has failed.
@@ -94,7 +88,7 @@ impl Run<'_> {
     fn record_fan_out_failed(&mut self, frame: FrameId, state: &State, failure: &Failure) {
         let details = match (self.visit(frame).map(|visit| &visit.phase), &state.body) {
             (Some(Phase::Branching), Body::Parallel(_)) => FanOut::Parallel,
-            (Some(Phase::Mapping { .. }), Body::Map(_)) => FanOut::Map { length: 0 },
+            (Some(Phase::Mapping { .. } | Phase::MapRunning(_)), Body::Map(_)) => FanOut::Map { length: 0 },
             // In JSONata, a state that fails before it begins says so too.
             (Some(Phase::Running), Body::Map(_)) if is_query(failure) => FanOut::Map { length: 0 },
             (Some(Phase::Running), Body::Parallel(_)) if is_query(failure) => FanOut::Parallel,
@@ -144,6 +138,22 @@ impl Run<'_> {
             None => self.fail_execution(last_event, failure),
         }
     }
+}
+
+/// A fault of a Map Run, in whose history no expression has an event of its own.
+pub(crate) fn located(state: &str, entered_event: u64, fault: Fault) -> Failure {
+    match fault {
+        Fault::Passed(failure) => failure,
+        Fault::Evaluation(failure) | Fault::Query { failure, .. } => in_state(state, entered_event, failure),
+    }
+}
+
+fn in_state(state: &str, entered_event: u64, failure: Failure) -> Failure {
+    let cause = format!(
+        "An error occurred while executing the state '{state}' (entered at the event id #{entered_event}). {}",
+        failure.cause.unwrap_or_default()
+    );
+    Failure { error: failure.error, cause: Some(cause) }
 }
 
 fn is_query(failure: &Failure) -> bool {

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::definition::{Body, State, StateId, StateKind};
 use crate::error_name::Failure;
+use crate::execution::OpenMapRun;
 use crate::frame::{Activity, Frame, Parent};
-use crate::history::{EventDetails, FanOut, IterationStage};
+use crate::history::{EventDetails, FanOut, IterationStage, MapRunStage};
 use crate::ids::FrameId;
 use crate::payload::Payload;
 use crate::run::Run;
@@ -97,15 +98,19 @@ impl Run<'_> {
             self.record_iteration(IterationStage::Aborted, around, parent.index, last_event);
         }
         let Some(visit) = frame.visit() else { return };
+        if visit.map_run().is_some() {
+            self.record(last_event, EventDetails::MapRun(MapRunStage::Aborted));
+        }
         if let Some(kind) = self.state(child).map(State::kind) {
             self.record_aborted(kind, last_event);
         }
         self.give_up_children(child, None, last_event);
         visit.timers().for_each(|timer| self.clear_timer(timer));
-        if let Some(calling) = visit.calling() {
-            self.execution.frames.take_task(calling.task.task);
-            self.effects.push(calling.task.cancellation());
+        if let Some(task) = visit.task() {
+            self.execution.frames.take_task(task);
         }
+        self.effects.extend(visit.calling().map(|calling| calling.task.cancellation()));
+        self.effects.extend(visit.map_run().map(OpenMapRun::stop));
     }
 
     fn record_aborted(&mut self, kind: StateKind, last_event: u64) {

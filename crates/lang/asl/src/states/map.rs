@@ -1,4 +1,6 @@
-//! Map states, inline: one iteration for each item of an array.
+//! Map states. Inline: one iteration for each item of an array, in the execution itself.
+//!
+//! Distributed Map states ([`distributed`]) have their items and their data flow in common with these, and no more.
 
 use serde_json::Value;
 
@@ -6,15 +8,21 @@ use crate::context_object::Item;
 use crate::data_flow::{PathField, evaluated, queried};
 use crate::definition::{State, StateId};
 use crate::error_name::{ErrorName, Failure};
-use crate::expression::{Origin, QueryPath, Scope};
+use crate::expression::{Origin, Scope};
 use crate::frame::{Parent, Phase};
 use crate::history::{EventDetails, FanOut, IterationStage};
 use crate::ids::FrameId;
-use crate::jsonata::{Produced, QueryTemplate, Script};
+use crate::jsonata::{Produced, QueryTemplate};
 use crate::limits::INLINE_MAP_CONCURRENCY;
 use crate::payload::Payload;
 use crate::run::{ContextParts, Fault, Outcome, Run};
 use crate::template::Template;
+
+pub(crate) mod amount;
+pub(crate) mod distributed;
+
+pub(crate) use amount::Amount;
+pub(crate) use distributed::Distributed;
 
 /// What a Map state has of its own.
 #[derive(Debug)]
@@ -24,19 +32,17 @@ pub(crate) struct MapState {
     pub(crate) items: Items,
     /// `ItemSelector`, or `Parameters` in older definitions.
     pub(crate) item_selector: Option<Selector>,
-    pub(crate) max_concurrency: MaxConcurrency,
-    pub(crate) tolerated_failures: ToleratedFailures,
-    /// Whether the items are read from elsewhere, in a distributed Map state.
-    pub(crate) has_item_reader: bool,
-    /// Whether the results are written elsewhere, in a distributed Map state.
-    pub(crate) has_result_writer: bool,
+    pub(crate) max_concurrency: Amount,
+    pub(crate) tolerated_failure_count: Amount,
+    pub(crate) tolerated_failure_percentage: Amount,
+    pub(crate) mode: Mode,
 }
 
-/// `ToleratedFailureCount` and `ToleratedFailurePercentage`, where they are numbers and not computed.
-#[derive(Debug, Default)]
-pub(crate) struct ToleratedFailures {
-    pub(crate) count: Option<u64>,
-    pub(crate) percentage: Option<u64>,
+/// `Mode` of the `ProcessorConfig`.
+#[derive(Debug)]
+pub(crate) enum Mode {
+    Inline,
+    Distributed(Box<Distributed>),
 }
 
 /// Where the items come from.
@@ -55,25 +61,20 @@ pub(crate) enum Selector {
     Query(QueryTemplate),
 }
 
-/// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is no limit of the state's own.
-#[derive(Debug)]
-pub(crate) enum MaxConcurrency {
-    Literal(u64),
-    Path(QueryPath),
-    Query(Script),
-}
-
 pub(crate) fn perform(
     run: &mut Run<'_>,
     frame: FrameId,
     state: &State,
     map: &MapState,
 ) -> Result<Outcome, Fault> {
+    if let Mode::Distributed(distributed) = &map.mode {
+        return distributed::perform(run, frame, state, map, distributed);
+    }
     let raw = run.raw_input(frame);
     let (input, items, concurrency) = run.evaluate(frame, &raw, ContextParts::default(), |scope| {
         let input = state.flow.effective_input(&raw, scope)?;
         let items = map.items.resolve(&input, scope)?;
-        let concurrency = map.max_concurrency.resolve(&scope.with_input(input.value()))?;
+        let concurrency = map.concurrency(&scope.with_input(input.value()))?;
         Ok((input, items, concurrency))
     })?;
     let length = length(&items);
@@ -139,7 +140,8 @@ fn begin_next(
     let item_input = match &map.item_selector {
         None => Payload::new(value.clone()),
         Some(selector) => {
-            let parts = ContextParts { token: None, item: Some(Item { index, value }) };
+            let parts =
+                ContextParts { token: None, item: Some(Item { index, key: None, value, source: None }) };
             run.evaluate(frame, &input, parts, |scope| selector.evaluate(scope))?
         }
     };
@@ -160,13 +162,31 @@ fn length(items: &Payload) -> u64 {
 }
 
 impl Items {
+    /// The items of an inline state: an array.
     pub(crate) fn resolve(&self, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Fault> {
+        self.resolve_if(Value::is_array, input, scope)
+    }
+
+    /// The items of a distributed state: an array, or an object whose members are the items.
+    pub(crate) fn resolve_any(&self, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Fault> {
+        self.resolve_if(|items| items.is_array() || items.is_object(), input, scope)
+    }
+
+    fn resolve_if(
+        &self,
+        accepted: impl Fn(&Value) -> bool,
+        input: &Payload,
+        scope: &Scope<'_>,
+    ) -> Result<Payload, Fault> {
         match self {
-            Self::Path(path) => Ok(at_path(path, input, scope)?),
+            Self::Path(path) => {
+                let items = path.select(input, scope)?;
+                if accepted(items.value()) { Ok(items) } else { Err(not_an_array(path).into()) }
+            }
             Self::Query(template) => {
                 let items = queried(template, Produced::Nothing, scope)?;
                 match template {
-                    QueryTemplate::Script(script) if !items.value().is_array() => {
+                    QueryTemplate::Script(script) if !accepted(items.value()) => {
                         Err(script.unexpected("array", items.value()))
                     }
                     _ => Ok(items),
@@ -176,17 +196,13 @@ impl Items {
     }
 }
 
-fn at_path(field: &PathField, input: &Payload, scope: &Scope<'_>) -> Result<Payload, Failure> {
-    let items = field.select(input, scope)?;
-    if items.value().is_array() {
-        return Ok(items);
-    }
+fn not_an_array(field: &PathField) -> Failure {
     let path = match field {
         PathField::At(path) if matches!(path.origin(), Origin::Variable(_)) => path.text(),
         PathField::At(path) => path.path_text(),
         PathField::Root | PathField::Discard => "$",
     };
-    Err(Failure::new(ErrorName::Runtime, format!("Reference path \"{path}\" must point to array.")))
+    Failure::new(ErrorName::Runtime, format!("Reference path \"{path}\" must point to array."))
 }
 
 impl Selector {
@@ -198,36 +214,30 @@ impl Selector {
     }
 }
 
-impl MaxConcurrency {
-    fn resolve(&self, scope: &Scope<'_>) -> Result<u64, Fault> {
-        let wanted = self.wanted(scope)?;
+impl MapState {
+    /// What a distributed state has beside others.
+    pub(crate) fn distributed(&self) -> Option<&Distributed> {
+        match &self.mode {
+            Mode::Inline => None,
+            Mode::Distributed(distributed) => Some(distributed),
+        }
+    }
+
+    /// Whether the results are written elsewhere.
+    pub(crate) fn exports(&self) -> bool {
+        self.distributed()
+            .and_then(|distributed| distributed.writer.as_ref())
+            .is_some_and(|writer| writer.parameters.is_some())
+    }
+
+    /// Iterations side by side; an inline state has a limit of its own.
+    fn concurrency(&self, scope: &Scope<'_>) -> Result<u64, Fault> {
+        let wanted = self.wanted_concurrency(scope)?;
         Ok(if wanted == 0 { INLINE_MAP_CONCURRENCY } else { wanted.min(INLINE_MAP_CONCURRENCY) })
     }
 
-    /// What the definition says, 0 where it says nothing.
-    pub(crate) fn wanted(&self, scope: &Scope<'_>) -> Result<u64, Fault> {
-        match self {
-            Self::Literal(wanted) => Ok(*wanted),
-            Self::Query(script) => {
-                let value = script.evaluate(Produced::Nothing, scope)?;
-                value.as_u64().ok_or_else(|| script.unexpected("number", &value))
-            }
-            Self::Path(path) => {
-                let value = path.resolve(scope)?;
-                whole_number(&value).ok_or_else(|| {
-                    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    let cause = format!(
-                        "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {}",
-                        path.text()
-                    );
-                    Failure::new(ErrorName::Runtime, cause).into()
-                })
-            }
-        }
+    /// `MaxConcurrency` as the definition says it, 0 where it says nothing.
+    pub(crate) fn wanted_concurrency(&self, scope: &Scope<'_>) -> Result<u64, Fault> {
+        Ok(self.max_concurrency.count(scope)?.unwrap_or(0))
     }
-}
-
-/// A number that is not negative, or the text of one.
-fn whole_number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }

@@ -64,8 +64,8 @@ fn check_mock(state: &State, mock: &Mock) -> Result<(), Refusal> {
     }
     let Mock::Result(result) = mock else { return Ok(()) };
     match (&state.body, result.value()) {
-        (Body::Map(map), Value::Object(_)) if map.has_result_writer => Ok(()),
-        (Body::Map(map), _) if map.has_result_writer => Err(invalid("Mocked result must be a JSON object.")),
+        (Body::Map(map), Value::Object(_)) if map.exports() => Ok(()),
+        (Body::Map(map), _) if map.exports() => Err(invalid("Mocked result must be a JSON object.")),
         (Body::Parallel(parallel), Value::Array(results)) if results.len() != parallel.branches.len() => Err(
             invalid("Mocked result must contain the same number of items as number of Parallel branches."),
         ),

@@ -29,7 +29,7 @@ pub struct Inspection {
     pub after_items_path: Option<Payload>,
     pub after_item_selector: Option<Payload>,
     pub tolerated_failure_count: Option<u64>,
-    pub tolerated_failure_percentage: Option<u64>,
+    pub tolerated_failure_percentage: Option<f64>,
     pub max_concurrency: Option<u64>,
 }
 

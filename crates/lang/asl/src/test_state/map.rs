@@ -7,10 +7,10 @@ use super::{Refusal, StateTest};
 use crate::context_object::Item;
 use crate::data_flow::Flow;
 use crate::definition::State;
-use crate::error_name::{ErrorName, Failure};
+use crate::map_run::Tolerance;
 use crate::payload::Payload;
 use crate::run::{ContextParts, Fault};
-use crate::states::map::{MapState, ToleratedFailures};
+use crate::states::map::MapState;
 
 impl StateTest {
     /// Finds what the iterations would be given.
@@ -21,9 +21,10 @@ impl StateTest {
             let input = state.flow.effective_input(&raw, scope)?;
             let items = match read {
                 Some(items) => items,
+                None if map.distributed().is_some() => map.items.resolve_any(&input, scope)?,
                 None => map.items.resolve(&input, scope)?,
             };
-            let concurrency = map.max_concurrency.wanted(&scope.with_input(input.value()))?;
+            let concurrency = map.wanted_concurrency(&scope.with_input(input.value()))?;
             Ok((input, items, concurrency))
         });
         let (input, items, concurrency) = match found {
@@ -34,17 +35,20 @@ impl StateTest {
             self.inspection.after_items_path = Some(items.clone());
         }
         self.inspection.max_concurrency = Some(concurrency);
-        self.inspection.tolerated_failure_count = map.tolerated_failures.count;
-        self.inspection.tolerated_failure_percentage = map.tolerated_failures.percentage;
+        let count = map.tolerated_failure_count.literal();
+        self.inspection.tolerated_failure_count = count.and_then(serde_json::Number::as_u64);
+        let percentage = map.tolerated_failure_percentage.literal();
+        self.inspection.tolerated_failure_percentage = percentage.and_then(serde_json::Number::as_f64);
         if let Err(fault) = self.select_items(map, &input, &items) {
             return Ok(Err(fault));
         }
-        self.count_failures(map, &items)
+        self.count_failures(&items)
     }
 
     /// What an `ItemReader` is assumed to have read.
     fn read_items(&self, map: &MapState) -> Result<Option<Payload>, Refusal> {
-        let data = match (&self.configuration.map_item_reader_data, map.has_item_reader) {
+        let has_reader = map.distributed().is_some_and(|distributed| distributed.reader.is_some());
+        let data = match (&self.configuration.map_item_reader_data, has_reader) {
             (Some(data), true) => data,
             (None, false) => return Ok(None),
             (Some(_), false) => {
@@ -64,7 +68,8 @@ impl StateTest {
         let Some(selector) = &map.item_selector else { return Ok(()) };
         let mut selected = Vec::new();
         for (index, value) in (0..).zip(items.value().as_array().into_iter().flatten()) {
-            let parts = ContextParts { token: None, item: Some(Item { index, value }) };
+            let parts =
+                ContextParts { token: None, item: Some(Item { index, key: None, value, source: None }) };
             selected.push(self.evaluate(input, parts, |scope| selector.evaluate(scope))?.value().clone());
         }
         self.inspection.after_item_selector = Some(Payload::new(Value::Array(selected)));
@@ -72,7 +77,7 @@ impl StateTest {
     }
 
     /// More failed iterations than are tolerated fail the state.
-    fn count_failures(&self, map: &MapState, items: &Payload) -> Result<Result<(), Fault>, Refusal> {
+    fn count_failures(&self, items: &Payload) -> Result<Result<(), Fault>, Refusal> {
         let total = items.value().as_array().map_or(0, Vec::len) as u64;
         let failed = self.configuration.map_iteration_failure_count.unwrap_or(0);
         if failed > total {
@@ -80,25 +85,13 @@ impl StateTest {
                 "Map iteration failure count must be less than or equal to the number of Map iterations",
             ));
         }
-        if self.configuration.error_caused_by_state.is_none()
-            && map.tolerated_failures.are_exceeded(failed, total)
-        {
-            let cause = "The specified tolerated failure threshold was exceeded";
-            let failure = Failure::new(ErrorName::ExceedToleratedFailureThreshold, cause);
-            return Ok(Err(Fault::Passed(failure)));
+        let tolerance = Tolerance {
+            count: self.inspection.tolerated_failure_count,
+            percentage: self.inspection.tolerated_failure_percentage,
+        };
+        if self.configuration.error_caused_by_state.is_none() && tolerance.is_exceeded(failed, Some(total)) {
+            return Ok(Err(Fault::Passed(Tolerance::exceeded())));
         }
         Ok(Ok(()))
-    }
-}
-
-impl ToleratedFailures {
-    /// Whether so many failures are more than either number allows; where there is neither, none is tolerated.
-    fn are_exceeded(&self, failed: u64, total: u64) -> bool {
-        let by_count = self.count.is_some_and(|count| failed > count);
-        let by_percentage = self
-            .percentage
-            .is_some_and(|percentage| failed.saturating_mul(100) > percentage.saturating_mul(total));
-        let by_default = self.count.is_none() && self.percentage.is_none() && failed > 0;
-        by_count || by_percentage || by_default
     }
 }

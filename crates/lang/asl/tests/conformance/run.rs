@@ -76,7 +76,10 @@ fn run(machine: Arc<asl::StateMachine>, spec: ExecutionSpec, start: Timestamp) -
             match effect {
                 Effect::SetTimer { timer, due } => drop(timers.insert(timer, due)),
                 Effect::ClearTimer { timer } => drop(timers.remove(&timer)),
-                Effect::Invoke { .. } | Effect::CancelTask { .. } => {}
+                Effect::Invoke { .. }
+                | Effect::CancelTask { .. }
+                | Effect::StartMapRun { .. }
+                | Effect::StopMapRun { .. } => {}
             }
         }
         let events = execution.take_history();
@@ -116,6 +119,7 @@ pub fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
         seed: 7,
         kind: kind(case),
         redrive_count: 0,
+        map_run: None,
     }
 }
 

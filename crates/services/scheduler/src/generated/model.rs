@@ -748,21 +748,16 @@ static ERROR_VALIDATION_EXCEPTION: ErrorShape =
     ErrorShape { name: "ValidationException", code: "ValidationException", status: 400, server_fault: false };
 
 static ROUTES: &[Route] = &[
-    Route { operation: "CreateSchedule", method: "POST", path: "/schedules/{Name}", status: 200 },
-    Route { operation: "CreateScheduleGroup", method: "POST", path: "/schedule-groups/{Name}", status: 200 },
-    Route { operation: "DeleteSchedule", method: "DELETE", path: "/schedules/{Name}", status: 200 },
-    Route {
-        operation: "DeleteScheduleGroup",
-        method: "DELETE",
-        path: "/schedule-groups/{Name}",
-        status: 200,
-    },
-    Route { operation: "GetSchedule", method: "GET", path: "/schedules/{Name}", status: 200 },
-    Route { operation: "GetScheduleGroup", method: "GET", path: "/schedule-groups/{Name}", status: 200 },
-    Route { operation: "ListScheduleGroups", method: "GET", path: "/schedule-groups", status: 200 },
-    Route { operation: "ListSchedules", method: "GET", path: "/schedules", status: 200 },
-    Route { operation: "ListTagsForResource", method: "GET", path: "/tags/{ResourceArn}", status: 200 },
-    Route { operation: "TagResource", method: "POST", path: "/tags/{ResourceArn}", status: 200 },
-    Route { operation: "UntagResource", method: "DELETE", path: "/tags/{ResourceArn}", status: 200 },
-    Route { operation: "UpdateSchedule", method: "PUT", path: "/schedules/{Name}", status: 200 },
+    Route::new("CreateSchedule", "POST", "/schedules/{Name}", 200),
+    Route::new("CreateScheduleGroup", "POST", "/schedule-groups/{Name}", 200),
+    Route::new("DeleteSchedule", "DELETE", "/schedules/{Name}", 200),
+    Route::new("DeleteScheduleGroup", "DELETE", "/schedule-groups/{Name}", 200),
+    Route::new("GetSchedule", "GET", "/schedules/{Name}", 200),
+    Route::new("GetScheduleGroup", "GET", "/schedule-groups/{Name}", 200),
+    Route::new("ListScheduleGroups", "GET", "/schedule-groups", 200),
+    Route::new("ListSchedules", "GET", "/schedules", 200),
+    Route::new("ListTagsForResource", "GET", "/tags/{ResourceArn}", 200),
+    Route::new("TagResource", "POST", "/tags/{ResourceArn}", 200),
+    Route::new("UntagResource", "DELETE", "/tags/{ResourceArn}", 200),
+    Route::new("UpdateSchedule", "PUT", "/schedules/{Name}", 200),
 ];

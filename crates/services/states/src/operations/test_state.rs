@@ -206,10 +206,7 @@ fn inspection(told: Inspection) -> InspectionData {
         after_items_path: text(told.after_items_path),
         after_item_selector: text(told.after_item_selector),
         tolerated_failure_count: number(told.tolerated_failure_count),
-        tolerated_failure_percentage: told
-            .tolerated_failure_percentage
-            .and_then(|percentage| u32::try_from(percentage).ok())
-            .map(f64::from),
+        tolerated_failure_percentage: told.tolerated_failure_percentage,
         max_concurrency: number(told.max_concurrency),
         ..InspectionData::default()
     }
