@@ -1,10 +1,12 @@
 //! `runwright`: AWS's event-driven batch stack on your own machines.
 
+mod client;
 mod commands;
 mod config;
 mod credentials;
 mod driver;
 mod operator;
+mod palette;
 mod run;
 mod server;
 
@@ -28,6 +30,8 @@ enum Command {
     Serve(Settings),
     /// Deploy a template, fire a rule or start a machine, and show what happens.
     Run(Box<run::RunArgs>),
+    /// Check, try and draw state machines.
+    States(Box<commands::states::StatesArgs>),
     /// Print the settings that point AWS clients here, for a shell to evaluate.
     Env(Settings),
     /// Say what can run containers here, which driver is used, and why.
@@ -56,6 +60,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Serve(settings) => commands::serve::serve(settings.decide()?).await,
             Command::Run(args) => run::run(*args).await,
+            Command::States(args) => commands::states::states(*args).await,
             Command::Env(settings) => commands::env::print(&settings.decide()?).await,
             Command::Doctor(settings) => commands::doctor::examine(&settings.decide()?).await,
             Command::Image(args) => commands::image::manage(args).await,

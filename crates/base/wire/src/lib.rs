@@ -14,3 +14,4 @@ mod sigv4;
 
 pub use credential::{Credential, CredentialStore};
 pub use handler::Wire;
+pub use sigv4::{Refusal, sign};

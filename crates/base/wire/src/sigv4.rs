@@ -5,6 +5,7 @@
 mod canonical;
 mod keys;
 mod scope;
+mod sign;
 mod signed_request;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::limits;
 pub use canonical::percent_decode;
 pub use keys::SigningKeys;
 pub use scope::scope_service;
+pub use sign::sign;
 pub use signed_request::SignedRequest;
 
 /// Why a request is not accepted as signed.
@@ -73,12 +75,7 @@ impl SignedRequest<'_> {
         self.check_signed_headers()?;
         self.check_age(now)?;
         let canonical = self.canonical_request(&hex(&Sha256::digest(body)));
-        let to_sign = format!(
-            "AWS4-HMAC-SHA256\n{}\n{}\n{}",
-            self.time,
-            self.scope.text(),
-            hex(&Sha256::digest(canonical.as_bytes()))
-        );
+        let to_sign = self.string_to_sign(&canonical);
         let mut mac = keys.get(secret, &self.scope);
         mac.update(to_sign.as_bytes());
         let signature = unhex(&self.signature).unwrap_or_default();

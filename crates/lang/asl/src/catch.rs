@@ -25,6 +25,11 @@ impl ErrorEquals {
         Self(names)
     }
 
+    /// The names.
+    pub(crate) fn names(&self) -> &[ErrorName] {
+        &self.0
+    }
+
     /// Whether one of the names is, or stands for, the failure's.
     pub(crate) fn matches(&self, failure: &Failure) -> bool {
         // Nothing matches States.Runtime, not even its own name.

@@ -66,6 +66,13 @@ impl StateMachine {
         self.states.get(id.0 as usize)
     }
 
+    pub(crate) fn tasks_mut(&mut self) -> impl Iterator<Item = &mut TaskState> {
+        self.states.iter_mut().filter_map(|state| match &mut state.body {
+            Body::Task(task) => Some(task.as_mut()),
+            _ => None,
+        })
+    }
+
     pub(crate) fn tasks(&self) -> impl Iterator<Item = (&State, &TaskState)> {
         self.states.iter().filter_map(|state| match &state.body {
             Body::Task(task) => Some((state, task.as_ref())),

@@ -1,15 +1,21 @@
 //! What a Task state can call: the grammar of `Resource`, and the one table of what is served.
 //!
-//! To serve another integration, add its row to [`INTEGRATIONS`]; calling it is the runner's business.
+//! To serve another integration, add its row to [`INTEGRATIONS`]; calling it is the runner's business. What SDK
+//! integrations there are, and what they take, is the runner's to say: a [`Catalogue`].
 
+mod catalogue;
 mod ecs_run_task;
+mod events_put_events;
+mod http_invoke;
 mod parameters;
+mod states_start_execution;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use catalogue::{Catalogue, ParameterForm};
 pub use parameters::{ParameterField, ParameterKind};
 
 use crate::error_name::{ErrorName, Failure};
@@ -160,7 +166,7 @@ impl Resource {
         }
     }
 
-    /// Whether a definition may name it.
+    /// Whether the table has it: then a definition may name it, whatever the server serves.
     pub fn is_supported(&self) -> bool {
         match &self.target {
             ResourceTarget::Integration { pattern, .. } => {
@@ -189,10 +195,18 @@ impl Resource {
         }
     }
 
-    /// Refuses parameters that the integration cannot take: the task is not even scheduled.
-    pub(crate) fn check(&self, parameters: &Payload) -> Result<(), Failure> {
-        let Some(integration) = self.integration() else { return Ok(()) };
-        let problems = parameters::problems(integration.parameters, parameters.value());
+    /// Refuses parameters that the integration cannot take: the task is not even scheduled. `form` is what an SDK
+    /// integration takes.
+    pub(crate) fn check(
+        &self,
+        form: Option<&dyn ParameterForm>,
+        parameters: &Payload,
+    ) -> Result<(), Failure> {
+        let problems = match (self.integration(), form) {
+            (Some(integration), _) => integration.problems(parameters.value()),
+            (None, Some(form)) => form.problems(parameters.value()),
+            (None, None) => Vec::new(),
+        };
         if problems.is_empty() {
             return Ok(());
         }
@@ -256,16 +270,58 @@ pub struct Integration {
     pub parameters: &'static [ParameterField],
     /// Whether `.sync` adds `"StartedBy": "AWS Step Functions"` to the parameters.
     pub adds_started_by: bool,
+    /// What is wrong with the values of parameters whose form is right: a sentence for each.
+    pub check_values: fn(&Value) -> Vec<String>,
 }
 
 /// The optimised integrations that are served.
-pub const INTEGRATIONS: &[Integration] = &[Integration {
-    service: "ecs",
-    action: "runTask",
-    patterns: &[Pattern::RequestResponse, Pattern::Sync, Pattern::WaitForTaskToken],
-    parameters: ecs_run_task::PARAMETERS,
-    adds_started_by: true,
-}];
+pub const INTEGRATIONS: &[Integration] = &[
+    Integration {
+        service: "ecs",
+        action: "runTask",
+        patterns: &[Pattern::RequestResponse, Pattern::Sync, Pattern::WaitForTaskToken],
+        parameters: ecs_run_task::PARAMETERS,
+        adds_started_by: true,
+        check_values: any_values,
+    },
+    Integration {
+        service: "events",
+        action: "putEvents",
+        patterns: &[Pattern::RequestResponse, Pattern::WaitForTaskToken],
+        parameters: events_put_events::PARAMETERS,
+        adds_started_by: false,
+        check_values: any_values,
+    },
+    Integration {
+        service: "http",
+        action: "invoke",
+        patterns: &[Pattern::RequestResponse],
+        parameters: http_invoke::PARAMETERS,
+        adds_started_by: false,
+        check_values: http_invoke::check_values,
+    },
+    Integration {
+        service: "states",
+        action: "startExecution",
+        patterns: &[Pattern::RequestResponse, Pattern::Sync, Pattern::Sync2, Pattern::WaitForTaskToken],
+        parameters: states_start_execution::PARAMETERS,
+        adds_started_by: false,
+        check_values: any_values,
+    },
+];
+
+/// The service says what it makes of values.
+fn any_values(_parameters: &Value) -> Vec<String> {
+    Vec::new()
+}
+
+impl Integration {
+    /// What is wrong with a call's parameters, in AWS's words.
+    fn problems(&self, parameters: &Value) -> Vec<String> {
+        let problems = parameters::problems(self.parameters, parameters);
+        if problems.is_empty() { (self.check_values)(parameters) } else { problems }
+    }
+}
 
 #[cfg(test)]
 mod tests {

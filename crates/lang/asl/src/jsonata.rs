@@ -56,6 +56,11 @@ pub(crate) fn is_expression(text: &str) -> bool {
 }
 
 impl Script {
+    /// What stands between `{%` and `%}`.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Compiles a text that [`is_expression`]; `None` where it is not JSONata.
     pub(crate) fn parse(text: &str, field: &str) -> Option<Self> {
         let inner = text.strip_prefix("{%")?.strip_suffix("%}")?.trim();

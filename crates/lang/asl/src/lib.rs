@@ -24,6 +24,7 @@ mod intrinsics;
 mod jsonata;
 pub mod limits;
 pub mod map_run;
+mod outline;
 mod parse;
 mod payload;
 mod random;
@@ -50,11 +51,12 @@ pub use history::{
 };
 pub use ids::{FrameId, TaskId, TimerId};
 pub use integrations::{
-    INTEGRATIONS, Integration, ParameterField, ParameterKind, Pattern, Resource, ResourceFamily,
-    ResourceTarget,
+    Catalogue, INTEGRATIONS, Integration, ParameterField, ParameterForm, ParameterKind, Pattern, Resource,
+    ResourceFamily, ResourceTarget,
 };
 pub use map_run::MapRunSpec;
-pub use parse::{parse, parse_calling, parse_for_type};
+pub use outline::{Outline, OutlineState, OutlineTransition, TransitionReason};
+pub use parse::{parse, parse_calling, parse_for_type, parse_with};
 pub use payload::Payload;
 pub use step::step;
 pub use token::parse_token;

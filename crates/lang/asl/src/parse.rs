@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::definition::{MachineKind, QueryLanguage, State, StateId, StateMachine, Transition};
 use crate::diagnostic::Diagnostic;
-use crate::integrations::Resource;
+use crate::integrations::{Catalogue, Resource};
 use crate::limits::{NAME_CHARACTERS, SECONDS_MAX};
 use crate::parse::fields::{Fields, Findings};
 use crate::validate;
@@ -46,6 +46,28 @@ pub fn parse_calling(
     is_served: impl Fn(&Resource) -> bool,
 ) -> Result<StateMachine, Vec<Diagnostic>> {
     let machine = read(&json(definition)?)?;
+    for findings in [machine.validate_for_type(kind), validate::resources(&machine, is_served)] {
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+    }
+    Ok(machine)
+}
+
+/// Compiles a definition whose Task states may call what `catalogue` says, with the parameters that it says.
+///
+/// # Errors
+/// As [`parse_for_type`].
+pub fn parse_with(
+    definition: &str,
+    kind: MachineKind,
+    catalogue: &dyn Catalogue,
+) -> Result<StateMachine, Vec<Diagnostic>> {
+    let mut machine = read(&json(definition)?)?;
+    for task in machine.tasks_mut() {
+        task.form = catalogue.form(&task.resource);
+    }
+    let is_served = |resource: &Resource| catalogue.is_served(resource);
     for findings in [machine.validate_for_type(kind), validate::resources(&machine, is_served)] {
         if !findings.is_empty() {
             return Err(findings);

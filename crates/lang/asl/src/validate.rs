@@ -26,13 +26,17 @@ fn unknown(state: &State, task: &TaskState) -> Diagnostic {
 }
 
 fn parameters(state: &State, task: &TaskState) -> Vec<Diagnostic> {
-    let Some(integration) = task.resource.integration() else { return Vec::new() };
+    let is_supported = |name: &str| match (task.resource.integration(), &task.form) {
+        (Some(integration), _) => integration.parameters.iter().any(|field| field.name == name),
+        (None, Some(form)) => form.has(name),
+        (None, None) => true,
+    };
     let field = if matches!(state.flow, Flow::Jsonata(_)) { "Arguments" } else { "Parameters" };
     state
         .flow
         .parameter_names()
         .into_iter()
-        .filter(|name| !integration.parameters.iter().any(|field| field.name == name))
+        .filter(|name| !is_supported(name))
         .map(|name| {
             let message = format!("The field \"{name}\" is not supported by Step Functions");
             Diagnostic::schema(message, format!("{}/{field}", state.location))

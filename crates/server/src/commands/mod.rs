@@ -4,3 +4,4 @@ pub mod doctor;
 pub mod env;
 pub mod image;
 pub mod serve;
+pub mod states;

@@ -138,7 +138,7 @@ fn read_template(path: &Path) -> anyhow::Result<String> {
 }
 
 /// JSON text, or the content of the file of that name.
-fn json_or_file(argument: &str) -> anyhow::Result<Value> {
+pub fn json_or_file(argument: &str) -> anyhow::Result<Value> {
     if let Ok(value) = serde_json::from_str(argument) {
         return Ok(value);
     }

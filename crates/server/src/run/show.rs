@@ -1,13 +1,14 @@
 //! How a run looks: lines for people, JSON for programs.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _, stdout};
+use std::io::{Write as _, stdout};
 
 use types::Timestamp;
 
 use super::OutputFormat;
 use super::happening::{Happening, Outcome};
 use super::stopped;
+use crate::palette::Palette;
 
 /// Writes what happens to standard output, a line or a few at a time.
 pub struct Show {
@@ -18,8 +19,7 @@ pub struct Show {
 impl Show {
     /// Shows in `format`; colours only where standard output is a terminal and `NO_COLOR` is not set.
     pub fn new(format: OutputFormat) -> Self {
-        let colours = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { format, text: Text::new(colours) }
+        Self { format, text: Text::new(Palette::of_stdout()) }
     }
 
     /// Shows one thing that happened.
@@ -47,12 +47,12 @@ struct Text {
 }
 
 impl Text {
-    fn new(colours: bool) -> Self {
-        Self { palette: if colours { Palette::ANSI } else { Palette::PLAIN }, first_time: None }
+    fn new(palette: Palette) -> Self {
+        Self { palette, first_time: None }
     }
 
     fn lines(&mut self, happening: &Happening) -> String {
-        let Palette { dim, bold, red, green, reset } = self.palette;
+        let Palette { dim, bold, red, green, reset, .. } = self.palette;
         match happening {
             Happening::Ready { driver, endpoint } => {
                 let driver = match driver {
@@ -147,28 +147,12 @@ fn readable(cause: &str) -> String {
     task.as_ref().and_then(stopped::reason).unwrap_or_else(|| cause.to_owned())
 }
 
-/// Escape sequences, or nothing in their place.
-#[derive(Clone, Copy)]
-struct Palette {
-    dim: &'static str,
-    bold: &'static str,
-    red: &'static str,
-    green: &'static str,
-    reset: &'static str,
-}
-
-impl Palette {
-    const PLAIN: Self = Self { dim: "", bold: "", red: "", green: "", reset: "" };
-    const ANSI: Self =
-        Self { dim: "\x1b[2m", bold: "\x1b[1m", red: "\x1b[31m", green: "\x1b[32m", reset: "\x1b[0m" };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn plain(happenings: &[Happening]) -> String {
-        let mut text = Text::new(false);
+        let mut text = Text::new(Palette::PLAIN);
         happenings.iter().map(|happening| text.lines(happening)).collect()
     }
 

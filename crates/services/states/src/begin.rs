@@ -19,6 +19,8 @@ pub(crate) struct Begin {
     pub(crate) name: Option<String>,
     pub(crate) input: String,
     pub(crate) trace_header: Option<String>,
+    /// The same for the same request, made again.
+    pub(crate) request_id: String,
 }
 
 impl Begin {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::Dispatcher;
-use asl::{ErrorName, Failure, FailurePhase, Pattern, ResourceTarget, TaskFailure, TaskId, Wake};
+use asl::{ErrorName, Failure, FailurePhase, Resource, ResourceTarget, TaskFailure, TaskId, Wake};
 use serde_json::Value;
 use store::{Batch, Collection, Store};
 use types::Timestamp;
@@ -15,7 +15,7 @@ use types::Timestamp;
 use crate::Error;
 use crate::activities::{Activities, Scheduled};
 use crate::execution::Waiting;
-use crate::integrations::{self, Answer, Attempt, Called, ecs_run_task};
+use crate::integrations::{self, Answer, Attempt, ecs_run_task};
 use crate::name;
 use crate::open_executions::{OpenExecutions, Report};
 use crate::plan::{self, Cancellation, Job, Work};
@@ -74,8 +74,10 @@ impl Effects {
         }
         let answer = integrations::invoke(&called.attempt(&self.dispatcher, execution)).await;
         let mut if_open = Batch::new();
-        if let (Answer::Submitted { output }, Pattern::Sync) = (&answer, called.task.resource.pattern()) {
-            self.expect(&mut if_open, execution, task, output);
+        if let Answer::Submitted { output } = &answer
+            && integrations::is_job(&called.task.resource)
+        {
+            self.expect(&mut if_open, execution, task, &called.task.resource, output);
         }
         let wake = wake(task, answer);
         self.open.wake_durably(execution, Report { wake, always, if_open }).await
@@ -93,10 +95,21 @@ impl Effects {
         self.open.wake_durably(&scheduled.execution, Report { wake, always, if_open: Batch::new() }).await
     }
 
-    /// Adds to `batch` that events about the submitted job concern this task, and a look whether they are past already.
-    fn expect(&self, batch: &mut Batch, execution: &str, task: TaskId, submitted: &Value) {
+    /// Adds to `batch` that the end of the submitted job concerns this task, and a look whether that is past already.
+    fn expect(
+        &self,
+        batch: &mut Batch,
+        execution: &str,
+        task: TaskId,
+        resource: &Resource,
+        submitted: &Value,
+    ) {
+        let waiting = Waiting { execution: execution.to_owned(), task };
         for (ecs_task, _) in ecs_run_task::tasks(submitted) {
-            self.waiting.put(batch, ecs_task, &Waiting { execution: execution.to_owned(), task });
+            self.waiting.put(batch, ecs_task, &waiting);
+        }
+        if let Some(child) = integrations::awaited_execution(resource, submitted) {
+            self.open.awaited.expect(batch, child, &waiting);
         }
         let job = Job { execution: execution.to_owned(), task, work: Work::Inspect };
         let now = self.dispatcher.clock().now();
@@ -106,13 +119,19 @@ impl Effects {
     /// Looks whether the job of a task has ended, and if so reports it. `done` is written in any case.
     pub(crate) async fn inspect(&self, execution: &str, task: TaskId, mut done: Batch) -> Result<(), Error> {
         let Some(called) = self.open.task(execution, task).await else { return self.submit(done).await };
-        let Some(submitted) = called.task.submitted.clone().filter(|_| is_job(&called)) else {
+        let is_job = integrations::is_job(&called.task.resource);
+        let Some(submitted) = called.task.submitted.clone().filter(|_| is_job) else {
             return self.submit(done).await;
         };
-        match ecs_run_task::inspect(&called.attempt(&self.dispatcher, execution), submitted.value()).await {
+        match integrations::inspect(&called.attempt(&self.dispatcher, execution), submitted.value()).await {
             Ok(Some(answer)) => {
                 for (ecs_task, _) in ecs_run_task::tasks(submitted.value()) {
                     self.waiting.delete(&mut done, ecs_task);
+                }
+                let child = integrations::awaited_execution(&called.task.resource, submitted.value());
+                if let Some(child) = child {
+                    let waiting = Waiting { execution: execution.to_owned(), task };
+                    self.open.awaited.forget(&mut done, child, &waiting);
                 }
                 let report = Report { wake: wake(task, answer), always: done, if_open: Batch::new() };
                 self.open.wake_durably(execution, report).await
@@ -140,7 +159,7 @@ impl Effects {
             parameters: &cancellation.parameters,
         };
         let mut batch = Batch::new();
-        match ecs_run_task::cancel(&attempt, cancellation).await {
+        match integrations::cancel(&attempt, cancellation).await {
             Ok(()) => batch.clear_timer(tables::EFFECT, key),
             Err(_) => {
                 let due = self.dispatcher.clock().now() + CANCELLATION_RETRY;
@@ -181,10 +200,6 @@ impl Effects {
         }
         Ok(())
     }
-}
-
-fn is_job(called: &Called) -> bool {
-    called.task.resource.pattern() == Pattern::Sync
 }
 
 /// What an execution is told of a service's answer.

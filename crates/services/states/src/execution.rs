@@ -75,6 +75,9 @@ pub(crate) struct ExecutionRecord {
     pub(crate) order: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trace_header: Option<String>,
+    /// Id of the request that started it, by which a repetition is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request_id: Option<String>,
     /// Why it failed, or was aborted.
     #[serde(default)]
     pub(crate) failure: Failure,
@@ -142,7 +145,7 @@ impl Listed {
     }
 }
 
-/// Which task of which execution waits for an ECS task to stop.
+/// Which task of which execution waits for an ECS task to stop, or for another execution to end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     pub(crate) execution: String,

@@ -5,6 +5,7 @@
 //! (`integrations`). A step is kept in one batch with everything that follows from it, and only then done.
 
 mod activities;
+mod awaited;
 mod begin;
 mod delivery;
 mod effects;
@@ -77,7 +78,7 @@ pub struct States {
 impl States {
     /// The service on `store`, with `dispatcher` as the door to the others. Serve nothing before [`Self::start`].
     pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, config: Config) -> Self {
-        let machines = Arc::new(StateMachines::new(Arc::clone(&store)));
+        let machines = Arc::new(StateMachines::new(Arc::clone(&store), dispatcher.clone()));
         let open =
             Arc::new(OpenExecutions::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&machines)));
         let activities = Arc::new(Activities::new(Arc::clone(&store)));

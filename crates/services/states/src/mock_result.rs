@@ -10,7 +10,7 @@ use api::model::{Kind, Range, Shape, Size};
 use asl::{Pattern, Resource, ResourceTarget};
 use serde_json::{Map, Value};
 
-use crate::integrations::sdk_shape::pascal;
+use crate::integrations::{aws_sdk, sdk_names};
 
 /// `fieldValidationMode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,23 +55,15 @@ pub(crate) fn check(
 
 /// The shape of the service's answer.
 fn answer(dispatcher: &Dispatcher, resource: &Resource) -> Option<&'static Shape> {
-    let (service, action) = match resource.target() {
-        ResourceTarget::Integration { service, action, pattern: Pattern::RequestResponse }
-        | ResourceTarget::AwsSdk { service, action, pattern: Pattern::RequestResponse } => (service, action),
-        _ => return None,
-    };
-    let name = signing_name(service);
-    let model = dispatcher.models().find(|model| model.signing_name == name)?;
-    Some(model.operation(&pascal(action))?.output)
-}
-
-/// The service that a resource's ARN names: SDK integrations have the Java SDK's names.
-fn signing_name(service: &str) -> &str {
-    match service {
-        "sfn" => "states",
-        "eventbridge" => "events",
-        "cloudwatchlogs" => "logs",
-        other => other,
+    match resource.target() {
+        ResourceTarget::Integration { service, action, pattern: Pattern::RequestResponse } => {
+            let model = dispatcher.models().find(|model| model.signing_name == &**service)?;
+            Some(model.operation(&sdk_names::first_upper(action))?.output)
+        }
+        ResourceTarget::AwsSdk { service, action, pattern: Pattern::RequestResponse } => {
+            Some(aws_sdk::find(dispatcher, service, action)?.1.output)
+        }
+        _ => None,
     }
 }
 
@@ -106,7 +98,7 @@ fn field(shape: &Shape, value: &Value, name: &str, mode: Mode) -> Result<(), Str
 
 fn structure(shape: &Shape, fields: &Map<String, Value>, mode: Mode) -> Result<(), String> {
     shape.members().iter().try_for_each(|member| {
-        let name = pascal(member.name);
+        let name = sdk_names::member(member.name);
         match fields.get(&name) {
             Some(value) => field(member.shape, value, &name, mode),
             None if member.required && mode == Mode::Strict => {

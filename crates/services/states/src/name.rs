@@ -139,6 +139,27 @@ impl ExecutionArn {
     }
 }
 
+/// Checks that an execution can be asked about: express ones cannot.
+///
+/// # Errors
+/// As [`ExecutionArn::parse`].
+pub(crate) fn check_describable(execution: &str) -> Result<(), Error> {
+    ExecutionArn::parse(execution).map(drop)
+}
+
+/// ARN of the machine of an execution of either type.
+pub(crate) fn machine_of(execution: &str) -> String {
+    let mut parts: Vec<&str> = execution.splitn(8, ':').take(7).collect();
+    if let Some(kind) = parts.get_mut(5) {
+        *kind = "stateMachine";
+    }
+    if let Some(machine) = parts.get_mut(6) {
+        // The executions of a distributed map have its label too.
+        *machine = machine.split('/').next().unwrap_or_default();
+    }
+    parts.join(":")
+}
+
 /// Where an execution of either type runs, and whose it is.
 ///
 /// # Errors
@@ -241,6 +262,10 @@ mod tests {
         assert_eq!(text, "arn:aws:states:us-east-1:000000000000:execution:m:e");
         let arn = ExecutionArn::parse(&text).unwrap();
         assert_eq!((arn.machine_name.as_str(), arn.name.as_str()), ("m", "e"));
+        for resource in ["execution:m:e", "express:m:e:u", "execution:m/label:e"] {
+            let machine = machine_of(&format!("arn:aws:states:us-east-1:000000000000:{resource}"));
+            assert_eq!(machine, "arn:aws:states:us-east-1:000000000000:stateMachine:m");
+        }
     }
 
     #[test]

@@ -17,9 +17,10 @@ use store::{Batch, Collection, Range, Store, Ticket};
 use types::Timestamp;
 
 use crate::Error;
+use crate::awaited::Awaited;
 use crate::begin::Begin;
-use crate::execution::{ExecutionRecord, ExecutionStatus};
-use crate::integrations::Called;
+use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
+use crate::integrations::{self, Called};
 use crate::limits::OPEN_EXECUTIONS;
 use crate::name::execution_arn;
 use crate::plan::{self, Facts, Step};
@@ -32,6 +33,7 @@ pub(crate) struct OpenExecutions {
     dispatcher: Dispatcher,
     machines: Arc<StateMachines>,
     records: Collection<ExecutionRecord>,
+    pub(crate) awaited: Awaited,
     slots: Mutex<BTreeMap<String, Arc<Slot>>>,
     last_order: AtomicU64,
 }
@@ -80,6 +82,7 @@ impl OpenExecutions {
     pub(crate) fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, machines: Arc<StateMachines>) -> Self {
         Self {
             records: Collection::new(Arc::clone(&store), tables::EXECUTIONS),
+            awaited: Awaited::new(Arc::clone(&store)),
             store,
             dispatcher,
             machines,
@@ -90,7 +93,8 @@ impl OpenExecutions {
 
     /// Starts an execution and runs it to where it waits first; all that is durable when this returns.
     ///
-    /// Returns its ARN and the date of its start: an earlier one, where an execution of that name and input runs.
+    /// Returns its ARN and the date of its start: an earlier one, where an execution of that name and input runs, or where
+    /// the same request is made again.
     ///
     /// # Errors
     /// [`Error::ExecutionAlreadyExists`], [`Error::StateMachineDoesNotExist`], [`Error::StateMachineDeleting`],
@@ -125,8 +129,11 @@ impl OpenExecutions {
     async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
         let target = self.machines.target(&begin.state_machine, begin.kind, begin.seed)?;
         let is_unique = begin.kind == MachineKind::Express || begin.name.is_none();
-        if !is_unique && self.records.get(arn).await?.is_some() {
-            return Err(Error::ExecutionAlreadyExists(arn.to_owned()));
+        if !is_unique && let Some(present) = self.records.get(arn).await? {
+            return match present.value.request_id == Some(begin.request_id) {
+                true => Ok((present.value.start_date, None)),
+                false => Err(Error::ExecutionAlreadyExists(arn.to_owned())),
+            };
         }
         let compiled = self.machines.compiled(&target.revision).await?;
         let mut open = self.new_execution(arn, name, begin, target, compiled)?;
@@ -160,6 +167,7 @@ impl OpenExecutions {
             stop_date: None,
             order: self.next_order(start_date),
             trace_header: begin.trace_header,
+            request_id: Some(begin.request_id),
             failure: asl::Failure::default(),
         };
         let execution = Execution::new(Arc::clone(&compiled.machine), spec);
@@ -249,6 +257,7 @@ impl OpenExecutions {
 
     /// Reads all open executions from the store. Returns the tasks whose jobs were submitted.
     pub(crate) async fn load(&self) -> Result<Vec<(String, TaskId)>, Error> {
+        self.awaited.load().await?;
         let mut submitted = Vec::new();
         for head in self.store.list(tables::HEADS, Range::prefix("")).await? {
             let Some(open) = self.restore(&head.key).await? else { continue };
@@ -300,24 +309,55 @@ impl OpenExecutions {
             batch.require_version(tables::HEADS, arn, open.head_version);
         }
         open.head_version += u64::from(changes.head.is_some());
+        let awaited_by = if is_open { Vec::new() } else { self.awaited.of(arn) };
         if !is_open {
             let stopped = history.last().map_or(now, |event| event.timestamp);
             if begins {
                 plan::open(&mut batch, &open.facts(now), &open.record);
             }
             open.record = open.record.closed(&status, stopped);
-            plan::close(&mut batch, &open.facts(now), &open.record, &status);
+            plan::close(&mut batch, &open.facts(now), &open.record, &status, &awaited_by);
         } else if begins {
             plan::open(&mut batch, &open.facts(now), &open.record);
         }
         let over = tasks_over(&effects);
+        self.forget_children(&mut batch, arn, &effects);
         let step = Step { history: &history, changes, effects, status: &status };
         plan::keep(&mut batch, &open.facts(now), step);
         for task in ended.into_iter().chain(over) {
             open.called.remove(&task);
             open.credentials.remove(&task);
         }
-        (self.store.submit(batch), is_open)
+        let ticket = self.store.submit(batch);
+        if !is_open {
+            self.tell_late(arn, &awaited_by, now);
+        }
+        (ticket, is_open)
+    }
+
+    /// Tells tasks that began to wait while the batch that closed `arn` was made. Later ones look after that batch.
+    fn tell_late(&self, arn: &str, told: &[Waiting], now: Timestamp) {
+        let mut late = self.awaited.of(arn);
+        late.retain(|waiting| !told.contains(waiting));
+        if !late.is_empty() {
+            let mut batch = Batch::new();
+            plan::tell(&mut batch, &late, now);
+            // Where it is not kept the process has ended, and the next one looks at every task that waits.
+            drop(self.store.submit(batch));
+        }
+    }
+
+    /// Tasks that were given up wait for no execution any more.
+    fn forget_children(&self, batch: &mut Batch, arn: &str, effects: &[Effect]) {
+        for effect in effects {
+            let Effect::CancelTask { task, resource, submitted: Some(submitted), .. } = effect else {
+                continue;
+            };
+            if let Some(child) = integrations::awaited_execution(resource, submitted.value()) {
+                let waiting = Waiting { execution: arn.to_owned(), task: *task };
+                self.awaited.forget(batch, child, &waiting);
+            }
+        }
     }
 
     fn slot(&self, arn: &str) -> Option<Arc<Slot>> {

@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use asl::{Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Pattern, Resource, ResourceTarget, Status, TaskId};
+use asl::{
+    Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Resource, ResourceTarget, Status, TaskId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Batch;
 use types::Timestamp;
 
-use crate::execution::{ExecutionRecord, ExecutionStatus};
-use crate::integrations::ecs_run_task;
+use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
+use crate::integrations::{self, ecs_run_task};
 use crate::limits::HISTORY_RETENTION;
 use crate::logging::{self, Logging, Message};
 use crate::status_change;
@@ -113,8 +115,16 @@ pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecor
     keep_record(batch, facts, record, &Status::Running);
 }
 
-/// Adds to `batch` the record of an execution that has ended; nothing stays of an express one.
-pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
+/// Adds to `batch` the record of an execution that has ended; nothing stays of an express one. Tasks that wait for it are
+/// to look at it.
+pub(crate) fn close(
+    batch: &mut Batch,
+    facts: &Facts<'_>,
+    record: &ExecutionRecord,
+    status: &Status,
+    awaited_by: &[Waiting],
+) {
+    tell(batch, awaited_by, facts.now);
     if !facts.is_told() {
         batch.delete(tables::EXECUTIONS, facts.arn());
         return;
@@ -125,6 +135,14 @@ pub(crate) fn close(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionReco
     keep_record(batch, facts, record, status);
     let forget = Forget::Execution(facts.arn().to_owned());
     batch.set_timer(tables::RETENTION, facts.arn(), facts.now + HISTORY_RETENTION, json(&forget));
+}
+
+/// Adds to `batch` a look for each of the tasks that wait for an execution that has ended.
+pub(crate) fn tell(batch: &mut Batch, awaited_by: &[Waiting], now: Timestamp) {
+    for Waiting { execution, task } in awaited_by {
+        let job = Job { execution: execution.clone(), task: *task, work: Work::Inspect };
+        batch.set_timer(tables::EFFECT, tables::completion(execution, *task), now, json(&job));
+    }
 }
 
 fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
@@ -172,6 +190,7 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));
+            batch.clear_timer(tables::EFFECT, tables::completion(facts.arn(), task));
             if *resource.target() == ResourceTarget::Activity {
                 let job = job(facts, task, Work::Withdraw { activity: resource.arn().to_owned() });
                 let key = tables::cancellation(facts.arn(), task);
@@ -182,7 +201,7 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
                 batch.delete(tables::ECS_TASKS, ecs_task);
             }
             // Where the service was never called, there is nothing to stop. A job that nobody waits for is nobody's.
-            if !facts.called.contains(&task) || resource.pattern() != Pattern::Sync {
+            if !facts.called.contains(&task) || !integrations::is_job(&resource) {
                 return;
             }
             let cancellation = Cancellation {

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use api::Dispatcher;
 use asl::{MachineKind, StateMachine};
 use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use store::{Batch, Collection, Range, Store};
 use types::Timestamp;
 
 use crate::Error;
+use crate::integrations::Kept;
 use crate::limits::REVISION_RETENTION;
 use crate::logging::Logging;
 use crate::name::{Qualifier, StateMachineArn};
@@ -98,6 +100,7 @@ pub(crate) struct StateMachines {
     versions: Collection<VersionRecord>,
     aliases: Collection<AliasRecord>,
     store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
     table: RwLock<Table>,
     changes: Mutex<()>,
 }
@@ -203,13 +206,14 @@ fn named(alias: AliasRecord) -> ((String, String), AliasRecord) {
 pub(crate) struct Change<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
 
 impl StateMachines {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, dispatcher: Dispatcher) -> Self {
         Self {
             revisions: Collection::new(Arc::clone(&store), REVISIONS),
             records: Collection::new(Arc::clone(&store), STATE_MACHINES),
             versions: Collection::new(Arc::clone(&store), VERSIONS),
             aliases: Collection::new(Arc::clone(&store), ALIASES),
             store,
+            dispatcher,
             table: RwLock::default(),
             changes: Mutex::default(),
         }
@@ -302,7 +306,7 @@ impl StateMachines {
             return Ok(compiled);
         }
         let revision = self.revision(key).await?;
-        let machine = asl::parse(&revision.definition)
+        let machine = asl::parse_with(&revision.definition, revision.kind, &Kept(&self.dispatcher))
             .map_err(|diagnostics| Error::Inconsistent(asl::invalid_definition_message(&diagnostics)))?;
         let compiled = Arc::new(Compiled { revision, machine: Arc::new(machine) });
         self.keep(&compiled);

@@ -13,9 +13,10 @@
 //! | table | [`HEADS`] | execution ARN | head of an open execution | every step |
 //! | table | [`FRAMES`] | [`frame`] | one frame of an open execution | every step that touches it |
 //! | table | [`ECS_TASKS`] | ECS task ARN | [`crate::execution::Waiting`] | submission and end of `ecs:runTask.sync` |
+//! | table | [`CHILDREN`] | [`child`] | [`crate::execution::Waiting`] | submission and end of `states:startExecution.sync` |
 //! | log | [`history`] | event id | the event as `GetExecutionHistory` gives it | every step |
 //! | queue | [`WAKE`] | [`timer`] | nothing | every step |
-//! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`cancellation`] | [`crate::plan::Job`] | every step |
+//! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`completion`], [`cancellation`] | [`crate::plan::Job`] | every step |
 //! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |
 //! | queue | [`STATUS_CHANGE`] | execution ARN and status | an EventBridge event | start, end |
 //! | queue | [`RETENTION`] | ARN or revision | what is to be forgotten | end, update |
@@ -34,6 +35,7 @@ pub(crate) const EXECUTIONS_BY_MACHINE: &str = "states/execution_by_machine";
 pub(crate) const HEADS: &str = "states/head";
 pub(crate) const FRAMES: &str = "states/frame";
 pub(crate) const ECS_TASKS: &str = "states/ecs_task";
+pub(crate) const CHILDREN: &str = "states/child";
 
 pub(crate) const WAKE: &str = "states/wake";
 pub(crate) const EFFECT: &str = "states/effect";
@@ -96,6 +98,16 @@ pub(crate) fn invocation(execution: &str, task: TaskId) -> String {
 /// Key of the effect that looks whether a task's job has ended already.
 pub(crate) fn inspection(execution: &str, task: TaskId) -> String {
     format!("{execution}#{task}/inspect")
+}
+
+/// Key of the effect that looks at the execution that a task waits for, once that has ended.
+pub(crate) fn completion(execution: &str, task: TaskId) -> String {
+    format!("{execution}#{task}/ended")
+}
+
+/// Key of a task that waits for the execution `child`.
+pub(crate) fn child(child: &str, execution: &str, task: TaskId) -> String {
+    format!("{child}#{execution}#{task}")
 }
 
 /// Key of the effect that stops a task's job.

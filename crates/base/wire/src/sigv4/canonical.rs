@@ -1,5 +1,7 @@
 //! The canonical form of a request, which is what gets signed.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{SignedRequest, hex};
 
 impl SignedRequest<'_> {
@@ -23,6 +25,12 @@ impl SignedRequest<'_> {
         text.push('\n');
         text.push_str(body_sha256);
         text
+    }
+
+    /// What is signed: time, scope, and the canonical request's digest.
+    pub(super) fn string_to_sign(&self, canonical: &str) -> String {
+        let digest = hex(&Sha256::digest(canonical.as_bytes()));
+        format!("AWS4-HMAC-SHA256\n{}\n{}\n{digest}", self.time, self.scope.text())
     }
 
     /// All values of a header with commas between, trimmed, with single blanks inside.

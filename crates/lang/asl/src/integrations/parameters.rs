@@ -28,6 +28,10 @@ pub enum ParameterKind {
     List(&'static ParameterKind),
     /// An object of those fields.
     Structure(&'static [ParameterField]),
+    /// An object with free names, whose values all are of that kind.
+    Map(&'static ParameterKind),
+    /// Any JSON value.
+    Any,
 }
 
 impl ParameterField {
@@ -49,7 +53,8 @@ impl ParameterKind {
             Self::Integer => value.is_i64() || value.is_u64(),
             Self::Boolean => value.is_boolean(),
             Self::List(_) => value.is_array(),
-            Self::Structure(_) => value.is_object(),
+            Self::Structure(_) | Self::Map(_) => value.is_object(),
+            Self::Any => true,
         }
     }
 
@@ -59,7 +64,8 @@ impl ParameterKind {
             Self::Integer => "an INTEGER",
             Self::Boolean => "a BOOLEAN",
             Self::List(_) => "a LIST",
-            Self::Structure(_) => "a MAP",
+            Self::Structure(_) | Self::Map(_) => "a MAP",
+            Self::Any => "a value",
         }
     }
 }
@@ -99,6 +105,9 @@ fn check(kind: &ParameterKind, name: &str, value: &Value, problems: &mut Vec<Str
             values.iter().for_each(|value| check(element, name, value, problems));
         }
         (ParameterKind::Structure(fields), Value::Object(given)) => check_fields(fields, given, problems),
+        (ParameterKind::Map(kind), Value::Object(given)) => {
+            given.iter().for_each(|(name, value)| check(kind, name, value, problems));
+        }
         _ => {}
     }
 }

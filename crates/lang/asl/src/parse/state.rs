@@ -244,7 +244,7 @@ fn task(fields: &Fields<'_>) -> Option<TaskState> {
         fields.refuse("HeartbeatSeconds", "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'");
     }
     let resource = Resource::parse(fields.text("Resource")?);
-    Some(TaskState { resource, timeout, heartbeat, credentials: credentials(fields) })
+    Some(TaskState { resource, form: None, timeout, heartbeat, credentials: credentials(fields) })
 }
 
 fn credentials(fields: &Fields<'_>) -> Option<Selector> {

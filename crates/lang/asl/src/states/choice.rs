@@ -1,6 +1,7 @@
 //! Choice states: the first rule that holds says where to go.
 
 mod pattern;
+mod shown;
 mod test;
 
 pub(crate) use pattern::Pattern;

@@ -15,7 +15,7 @@ use crate::expression::{QueryPath, Scope};
 use crate::frame::{Calling, Frame, Phase};
 use crate::history::{EventDetails, TaskStage};
 use crate::ids::{FrameId, TaskId, TimerId};
-use crate::integrations::{Pattern, Resource, ResourceFamily};
+use crate::integrations::{ParameterForm, Pattern, Resource, ResourceFamily};
 use crate::jsonata::{Produced, Script};
 use crate::payload::Payload;
 use crate::run::{ContextParts, Fault, Outcome, Run, too_large};
@@ -27,6 +27,8 @@ use crate::wake::{FailurePhase, TaskFailure};
 #[derive(Debug)]
 pub(crate) struct TaskState {
     pub(crate) resource: Resource,
+    /// What the resource takes, where that is not in the table of integrations.
+    pub(crate) form: Option<Arc<dyn ParameterForm>>,
     pub(crate) timeout: Seconds,
     pub(crate) heartbeat: Seconds,
     /// `Credentials`, an object with `RoleArn`.
@@ -59,7 +61,7 @@ pub(crate) fn perform(
     let parts = ContextParts { token: token.as_deref(), item: None };
     let mut open = run.evaluate(frame, &raw, parts, |scope| task.open(id, state, &raw, scope))?;
     run.check_size(&open.parameters, &state.name)?;
-    open.resource.check(&open.parameters)?;
+    open.resource.check(task.form.as_deref(), &open.parameters)?;
     open.token = token;
     schedule(run, frame, open);
     Ok(Outcome::Blocked)

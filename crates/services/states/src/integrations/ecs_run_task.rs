@@ -14,7 +14,13 @@ use super::envelope::{self, Sdk};
 use super::{Answer, Attempt, failed, sdk_shape};
 use crate::plan::Cancellation;
 
-const SDK: Sdk = Sdk { prefix: "ECS", base_class: "AmazonECSException", service: "AmazonECS" };
+const SDK: Sdk = Sdk {
+    prefix: "ECS",
+    base_class: "AmazonECSException",
+    service: "AmazonECS",
+    content_type: "application/x-amz-json-1.1",
+    keeps_alive: false,
+};
 
 /// Calls RunTask.
 pub(super) async fn invoke(attempt: &Attempt<'_>) -> Answer {
@@ -29,7 +35,7 @@ pub(super) async fn invoke(attempt: &Attempt<'_>) -> Answer {
         Ok(answer) => answer,
         Err(error) => return envelope::error(&SDK, operation, &error, &request_id),
     };
-    let output = envelope::answer(operation, &answer, &request_id, attempt.dispatcher.clock().now());
+    let output = envelope::answer(&SDK, operation, &answer, &request_id, attempt.dispatcher.clock().now());
     match pattern {
         Pattern::RequestResponse => Answer::Succeeded(output),
         Pattern::Sync | Pattern::Sync2 | Pattern::WaitForTaskToken => submitted(output),
@@ -99,7 +105,7 @@ fn event_form(shape: &Shape, task: &Value) -> Value {
 ///
 /// # Errors
 /// What DescribeTasks answers.
-pub(crate) async fn inspect(attempt: &Attempt<'_>, submitted: &Value) -> Result<Option<Answer>, AwsError> {
+pub(super) async fn inspect(attempt: &Attempt<'_>, submitted: &Value) -> Result<Option<Answer>, AwsError> {
     for (task, cluster) in tasks(submitted) {
         let (_, answer) =
             attempt.call("ecs", "DescribeTasks", json!({"cluster": cluster, "tasks": [task]})).await;
@@ -116,7 +122,7 @@ pub(crate) async fn inspect(attempt: &Attempt<'_>, submitted: &Value) -> Result<
 ///
 /// # Errors
 /// What ECS answers, where trying again may help.
-pub(crate) async fn cancel(attempt: &Attempt<'_>, cancellation: &Cancellation) -> Result<(), AwsError> {
+pub(super) async fn cancel(attempt: &Attempt<'_>, cancellation: &Cancellation) -> Result<(), AwsError> {
     let submitted = match &cancellation.submitted {
         Some(submitted) => submitted.clone(),
         None => match invoke(attempt).await {

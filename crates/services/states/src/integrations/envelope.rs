@@ -1,7 +1,7 @@
 //! The envelope of an optimised integration: the service's answer with the metadata of the SDK that called it, or its
 //! error in the SDK's words.
 //!
-//! Source: recorded executions of `ecs:runTask`.
+//! Source: recorded executions of `ecs:runTask` and `states:startExecution`.
 
 use api::AwsError;
 use api::model::Operation;
@@ -9,7 +9,7 @@ use asl::{ErrorName, FailurePhase};
 use serde_json::{Value, json};
 use types::Timestamp;
 
-use super::{Answer, failed, sdk_shape};
+use super::{Answer, failed, sdk_names, sdk_shape};
 
 /// How the SDK names a service in error names and causes.
 pub(super) struct Sdk {
@@ -19,32 +19,42 @@ pub(super) struct Sdk {
     pub(super) base_class: &'static str,
     /// `AmazonECS`, in causes.
     pub(super) service: &'static str,
+    /// `Content-Type` of the service's answers.
+    pub(super) content_type: &'static str,
+    /// Whether the service's answers have a header `connection`.
+    pub(super) keeps_alive: bool,
 }
 
 /// A successful answer in its envelope.
-pub(super) fn answer(operation: &Operation, answer: &Value, request_id: &str, now: Timestamp) -> Value {
+pub(super) fn answer(
+    sdk: &Sdk,
+    operation: &Operation,
+    answer: &Value,
+    request_id: &str,
+    now: Timestamp,
+) -> Value {
     let mut fields = sdk_shape::response(operation.output, answer);
     let length = answer.to_string().len().to_string();
     let date = now.format("%a, %d %b %Y %H:%M:%S GMT");
-    let content_type = "application/x-amz-json-1.1";
+    let mut all_headers = json!({"x-amzn-RequestId": [request_id]});
+    let mut headers = json!({});
+    if sdk.keeps_alive {
+        all_headers["connection"] = json!(["keep-alive"]);
+        headers["connection"] = "keep-alive".into();
+    }
+    let more = [("Content-Length", length), ("Date", date), ("Content-Type", sdk.content_type.to_owned())];
+    for (name, value) in more {
+        all_headers[name] = json!([value]);
+        headers[name] = value.into();
+    }
+    headers["x-amzn-RequestId"] = request_id.into();
+    if let Some(headers) = headers.as_object_mut() {
+        headers.sort_keys();
+    }
     if let Some(fields) = fields.as_object_mut() {
         fields.insert(
             "SdkHttpMetadata".to_owned(),
-            json!({
-                "AllHttpHeaders": {
-                    "x-amzn-RequestId": [request_id],
-                    "Content-Length": [length],
-                    "Date": [date],
-                    "Content-Type": [content_type],
-                },
-                "HttpHeaders": {
-                    "Content-Length": length,
-                    "Content-Type": content_type,
-                    "Date": date,
-                    "x-amzn-RequestId": request_id,
-                },
-                "HttpStatusCode": 200,
-            }),
+            json!({"AllHttpHeaders": all_headers, "HttpHeaders": headers, "HttpStatusCode": 200}),
         );
         fields.insert("SdkResponseMetadata".to_owned(), json!({"RequestId": request_id}));
         fields.sort_keys();
@@ -54,10 +64,10 @@ pub(super) fn answer(operation: &Operation, answer: &Value, request_id: &str, no
 
 /// An error as the state sees it.
 pub(super) fn error(sdk: &Sdk, operation: &Operation, error: &AwsError, request_id: &str) -> Answer {
-    let Sdk { prefix, base_class, service } = sdk;
+    let Sdk { prefix, base_class, service, .. } = sdk;
     let (code, status) = (&error.code, error.status);
-    let listed = operation.errors.iter().any(|shape| shape.code == code.as_ref());
-    let class = if listed { code.as_ref() } else { base_class };
+    let listed = operation.errors.iter().find(|shape| shape.code == code.as_ref());
+    let class = listed.map_or_else(|| (*base_class).to_owned(), |shape| sdk_names::exception(shape.name));
     let cause = format!(
         "{} (Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)",
         error.message,

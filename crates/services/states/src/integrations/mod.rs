@@ -3,18 +3,26 @@
 //! An integration turns a task's parameters into calls through the door, made as the state machine's role, and their
 //! answers into what the state is told. It neither knows nor keeps the state of an execution.
 
+pub(crate) mod aws_sdk;
 pub(crate) mod ecs_run_task;
 mod envelope;
-pub(crate) mod sdk_shape;
+mod events_put_events;
+pub(crate) mod sdk_names;
+mod sdk_shape;
+pub(crate) mod states_start_execution;
 
-use api::{AwsError, Call, Dispatcher, Principal};
+use std::sync::Arc;
+
+use api::{AwsError, Body, Call, Dispatcher, Principal, Reply};
 use asl::{
-    ErrorName, ExecutionSpec, Failure, FailurePhase, OpenTask, Resource, ResourceTarget, TaskFailure, TaskId,
+    Catalogue, ErrorName, ExecutionSpec, Failure, FailurePhase, OpenTask, ParameterForm, Pattern, Resource,
+    ResourceTarget, TaskFailure, TaskId,
 };
 use serde_json::Value;
-use types::{AccountId, Region};
+use types::{AccountId, Arn, Region};
 
 use crate::fingerprint;
+use crate::plan::Cancellation;
 
 /// One attempt of a task, as integrations see it.
 pub(crate) struct Attempt<'a> {
@@ -87,19 +95,47 @@ impl Attempt<'_> {
         fingerprint::hex(&[self.execution, &self.seed.to_string(), &self.task.to_string()], 64)
     }
 
-    /// Calls an operation in the name of the role. The request's id comes back with the answer.
+    /// A name for what the task makes, where it has none: a UUID, the same for a repeated request.
+    fn made_up_name(&self) -> String {
+        self.uuid("name")
+    }
+
+    fn uuid(&self, what: &str) -> String {
+        fingerprint::uuid(&[self.execution, &self.seed.to_string(), &self.task.to_string(), what])
+    }
+
+    /// Where the role is: it is in its account that services are called.
+    fn account_of_role(&self) -> AccountId {
+        let account = self.role_arn.parse::<Arn>().map(|arn| arn.account).unwrap_or_default();
+        if account.is_empty() { self.account.clone() } else { AccountId::new(account) }
+    }
+
+    /// Calls an operation in the name of the role. The request's id comes back with the answer: it is the same for a
+    /// repeated request.
     async fn call(&self, service: &str, operation: &str, input: Value) -> (String, Result<Value, AwsError>) {
-        let request_id = api::ids::uuid();
+        let (request_id, reply) = self.call_streaming(service, operation, input, None).await;
+        (request_id, reply.map(|reply| reply.output))
+    }
+
+    /// [`Self::call`] with bytes beside request and answer.
+    async fn call_streaming(
+        &self,
+        service: &str,
+        operation: &str,
+        input: Value,
+        body: Option<Body>,
+    ) -> (String, Result<Reply, AwsError>) {
+        let request_id = self.uuid(&format!("{service}:{operation}"));
         let call = Call {
             principal: Principal::role(self.role_arn, fingerprint::letters(&[self.execution])),
-            account: self.account.clone(),
+            account: self.account_of_role(),
             region: self.region.clone(),
             service: service.to_owned(),
             operation: operation.to_owned(),
             input,
             request_id: request_id.clone(),
         };
-        (request_id, self.dispatcher.call(call).await)
+        (request_id, self.dispatcher.call_streaming(call, body).await)
     }
 
     /// A failure that no state machine can catch: the parameters are not what the service takes.
@@ -116,21 +152,100 @@ impl Attempt<'_> {
 /// Calls the service of a task.
 pub(crate) async fn invoke(attempt: &Attempt<'_>) -> Answer {
     match attempt.resource.target() {
-        ResourceTarget::Integration { service, action, .. }
-            if (&**service, &**action) == ("ecs", "runTask") =>
-        {
-            ecs_run_task::invoke(attempt).await
+        ResourceTarget::Integration { service, action, .. } => match (&**service, &**action) {
+            ("ecs", "runTask") => ecs_run_task::invoke(attempt).await,
+            ("events", "putEvents") => events_put_events::invoke(attempt).await,
+            ("states", "startExecution") => states_start_execution::invoke(attempt).await,
+            _ => not_served(attempt),
+        },
+        ResourceTarget::AwsSdk { service, action, .. } => aws_sdk::invoke(attempt, service, action).await,
+        ResourceTarget::Lambda | ResourceTarget::Activity | ResourceTarget::Unknown => not_served(attempt),
+    }
+}
+
+/// Whether the task goes on after its submission, as a job that ends by itself.
+pub(crate) fn is_job(resource: &Resource) -> bool {
+    matches!(resource.pattern(), Pattern::Sync | Pattern::Sync2)
+}
+
+/// The execution that a submitted task waits for, if it waits for one.
+pub(crate) fn awaited_execution<'a>(resource: &Resource, submitted: &'a Value) -> Option<&'a str> {
+    match resource.target() {
+        ResourceTarget::Integration { service, .. } if **service == *"states" && is_job(resource) => {
+            states_start_execution::child(submitted)
         }
-        // Definitions that name anything else are refused when they are created.
-        ResourceTarget::Integration { .. }
-        | ResourceTarget::AwsSdk { .. }
-        | ResourceTarget::Lambda
-        | ResourceTarget::Activity
-        | ResourceTarget::Unknown => {
-            let cause = format!("Runwright does not serve the resource {}.", attempt.resource.arn());
-            failed(ErrorName::Runtime, cause, FailurePhase::Start)
+        _ => None,
+    }
+}
+
+/// Looks whether the job that was submitted has ended.
+///
+/// # Errors
+/// What the service answers.
+pub(crate) async fn inspect(attempt: &Attempt<'_>, submitted: &Value) -> Result<Option<Answer>, AwsError> {
+    match attempt.resource.target() {
+        ResourceTarget::Integration { service, .. } => match &**service {
+            "ecs" => ecs_run_task::inspect(attempt, submitted).await,
+            "states" => states_start_execution::inspect(attempt, submitted).await,
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// Stops the job that the task has submitted, or may have.
+///
+/// # Errors
+/// What the service answers, where trying again may help.
+pub(crate) async fn cancel(attempt: &Attempt<'_>, cancellation: &Cancellation) -> Result<(), AwsError> {
+    match attempt.resource.target() {
+        ResourceTarget::Integration { service, .. } => match &**service {
+            "ecs" => ecs_run_task::cancel(attempt, cancellation).await,
+            "states" => states_start_execution::cancel(attempt, cancellation).await,
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// What definitions may name: the table of integrations, and every operation behind the door.
+pub(crate) struct Served<'a>(pub(crate) &'a Dispatcher);
+
+impl Catalogue for Served<'_> {
+    fn is_served(&self, resource: &Resource) -> bool {
+        match resource.target() {
+            ResourceTarget::AwsSdk { service, action, pattern } => {
+                aws_sdk::is_served(self.0, service, action, *pattern)
+            }
+            _ => resource.is_supported(),
         }
     }
+
+    fn form(&self, resource: &Resource) -> Option<Arc<dyn ParameterForm>> {
+        match resource.target() {
+            ResourceTarget::AwsSdk { service, action, .. } => aws_sdk::form(self.0, service, action),
+            _ => None,
+        }
+    }
+}
+
+/// The same for definitions that were accepted once: a server that serves less must still know them.
+pub(crate) struct Kept<'a>(pub(crate) &'a Dispatcher);
+
+impl Catalogue for Kept<'_> {
+    fn is_served(&self, _resource: &Resource) -> bool {
+        true
+    }
+
+    fn form(&self, resource: &Resource) -> Option<Arc<dyn ParameterForm>> {
+        Served(self.0).form(resource)
+    }
+}
+
+/// Definitions that name what is not served are refused when they are created.
+fn not_served(attempt: &Attempt<'_>) -> Answer {
+    let cause = format!("Runwright does not serve the resource {}.", attempt.resource.arn());
+    failed(ErrorName::Runtime, cause, FailurePhase::Start)
 }
 
 fn failed(error: ErrorName, cause: String, phase: FailurePhase) -> Answer {

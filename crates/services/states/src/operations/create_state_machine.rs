@@ -26,7 +26,7 @@ pub(super) async fn create(
     name::check_role_arn(&input.role_arn)?;
     let publication = Publication::parse(input.publish, input.version_description)?;
     let kind = kind(input.r#type.as_deref());
-    let machine = compile(&input.definition, kind)?;
+    let machine = compile(cx, &input.definition, kind)?;
     check_served(input.tracing_configuration.as_ref(), input.encryption_configuration.as_ref())?;
     let arn = name::state_machine_arn(cx, &input.name);
     let revision = Revision {

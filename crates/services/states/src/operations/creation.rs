@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::delivery::{LOG_DELIVERY, STATES};
 use crate::generated::types::{EncryptionConfiguration, TracingConfiguration};
+use crate::integrations::Served;
 use crate::logging::Logging;
 
 /// The rule that tells Step Functions of stopped ECS tasks.
@@ -27,8 +28,8 @@ const VALIDATION_MESSAGE: &str = "Permissions are set correctly to allow AWS Clo
 ///
 /// # Errors
 /// [`Error::InvalidDefinition`].
-pub(crate) fn compile(definition: &str, kind: MachineKind) -> Result<StateMachine, Error> {
-    asl::parse_for_type(definition, kind)
+pub(crate) fn compile(cx: &Context, definition: &str, kind: MachineKind) -> Result<StateMachine, Error> {
+    asl::parse_with(definition, kind, &Served(&cx.dispatcher))
         .map_err(|diagnostics| Error::InvalidDefinition(asl::invalid_definition_message(&diagnostics)))
 }
 

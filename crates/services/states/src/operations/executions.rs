@@ -33,6 +33,7 @@ pub(super) async fn start(
         name: input.name,
         input: check_input(input.input)?,
         trace_header: input.trace_header,
+        request_id: cx.request_id.clone(),
     };
     let (execution_arn, start_date) = operations.open.start(begin).await?;
     Ok(shapes::StartExecutionOutput { execution_arn, start_date })

@@ -43,6 +43,7 @@ pub(super) async fn start(
         name: input.name,
         input: check_input(input.input)?,
         trace_header: input.trace_header.clone(),
+        request_id: cx.request_id.clone(),
     };
     let included = input.included_data.as_deref() != Some("METADATA_ONLY");
     let ended = operations.synchronous.run(begin).await?;

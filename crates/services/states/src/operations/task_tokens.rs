@@ -17,6 +17,8 @@ pub(super) async fn success(
     _cx: &Context,
     input: shapes::SendTaskSuccessInput,
 ) -> Result<shapes::SendTaskSuccessOutput, Error> {
+    // Recorded: a token that is none is told before an output that is none.
+    asl::parse_token(&input.task_token).ok_or(Error::InvalidToken)?;
     let output = output(&input.output)?;
     report(operations, &input.task_token, |task| Wake::TaskSucceeded { task, output }).await?;
     Ok(shapes::SendTaskSuccessOutput {})

@@ -8,7 +8,7 @@ use asl::test_state::{
     Configuration, ErrorDetails, Inspection, Mock, Place, Progress, Refusal, Report, Setup, StateTest,
     TestedState,
 };
-use asl::{ErrorName, Failure, Pattern, Payload};
+use asl::{Catalogue as _, ErrorName, Failure, Pattern, Payload};
 use serde_json::{Map, Value};
 
 use crate::Error;
@@ -16,7 +16,7 @@ use crate::generated::types::{
     InspectionData, InspectionErrorDetails, MockErrorOutput, MockInput, TestStateConfiguration,
     TestStateInput, TestStateOutput,
 };
-use crate::integrations::{self, Answer, Attempt};
+use crate::integrations::{self, Answer, Attempt, Served};
 use crate::{json_text, mock_result, name};
 
 pub(super) async fn test(cx: &Context, input: TestStateInput) -> Result<TestStateOutput, Error> {
@@ -28,7 +28,7 @@ pub(super) async fn test(cx: &Context, input: TestStateInput) -> Result<TestStat
     }
     let tested = TestedState::parse(&input.definition, input.state_name.as_deref()).map_err(refused)?;
     if input.mock.is_none() {
-        check_callable(&tested)?;
+        check_callable(cx, &tested)?;
     }
     let level = Level::of(input.inspection_level.as_deref());
     let mode =
@@ -71,9 +71,9 @@ impl Level {
 }
 
 /// Refuses a Task state that cannot be called.
-fn check_callable(tested: &TestedState) -> Result<(), Error> {
+fn check_callable(cx: &Context, tested: &TestedState) -> Result<(), Error> {
     let Some(resource) = tested.resource() else { return Ok(()) };
-    if !resource.is_supported() {
+    if !Served(&cx.dispatcher).is_served(resource) {
         let arn = resource.arn();
         return Err(invalid(format!("Runwright does not serve the resource {arn}; specify a mock.")));
     }

@@ -48,7 +48,7 @@ pub(super) async fn update(
         operations.machines.apply(&change, edits, Batch::new()).await?;
         return Ok(answer(cx, present.revision.revision_id.clone(), version));
     }
-    let compiled = compiled(&present, revision)?;
+    let compiled = compiled(cx, &present, revision)?;
     put_managed_rules(cx, &compiled.machine, &compiled.revision.role_arn).await?;
     check_log_group(cx, &compiled.revision.logging).await?;
     let revision_id = compiled.revision.revision_id.clone();
@@ -84,11 +84,11 @@ fn is_unchanged(present: &Revision, wanted: &Revision) -> bool {
         && present.logging == wanted.logging
 }
 
-fn compiled(present: &Compiled, revision: Revision) -> Result<Compiled, Error> {
+fn compiled(cx: &Context, present: &Compiled, revision: Revision) -> Result<Compiled, Error> {
     let machine = if present.revision.definition == revision.definition {
         Arc::clone(&present.machine)
     } else {
-        Arc::new(compile(&revision.definition, revision.kind)?)
+        Arc::new(compile(cx, &revision.definition, revision.kind)?)
     };
     Ok(Compiled { revision, machine })
 }

@@ -10,16 +10,17 @@ use crate::generated::types::{
     ValidateStateMachineDefinitionDiagnostic, ValidateStateMachineDefinitionInput,
     ValidateStateMachineDefinitionOutput,
 };
+use crate::integrations::Served;
 use crate::limits::DIAGNOSTICS;
 use crate::page;
 
 pub(super) async fn validate(
     _operations: &Operations,
-    _cx: &Context,
+    cx: &Context,
     input: ValidateStateMachineDefinitionInput,
 ) -> Result<ValidateStateMachineDefinitionOutput, Error> {
-    let found =
-        asl::parse_for_type(&input.definition, kind(input.r#type.as_deref())).err().unwrap_or_default();
+    let kind = kind(input.r#type.as_deref());
+    let found = asl::parse_with(&input.definition, kind, &Served(&cx.dispatcher)).err().unwrap_or_default();
     let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let with_warnings = input.severity.as_deref() == Some("WARNING");
     let mut diagnostics: Vec<ValidateStateMachineDefinitionDiagnostic> = found

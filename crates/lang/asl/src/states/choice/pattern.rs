@@ -25,6 +25,11 @@ impl Pattern {
         Some(Self { pieces })
     }
 
+    /// The pattern, without the backslashes before what stands for itself.
+    pub(crate) fn text(&self) -> String {
+        self.pieces.join("*")
+    }
+
     /// Whether the whole text matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let Some((first, rest)) = self.pieces.split_first() else { return text.is_empty() };

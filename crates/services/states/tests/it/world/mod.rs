@@ -104,7 +104,7 @@ impl Process {
             service: "states".to_owned(),
             operation: operation.to_owned(),
             input,
-            request_id: "request".to_owned(),
+            request_id: api::ids::uuid(),
         };
         self.dispatcher.call(call).await
     }
