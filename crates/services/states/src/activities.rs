@@ -73,7 +73,7 @@ struct Waiting {
 /// A worker's place among those who wait, until it is dropped.
 pub(crate) struct Poller<'a>(&'a Queue);
 
-/// A task taken out of its queue. Back it goes when this is dropped, unless it was [`Self::settle`]d.
+/// A task taken out of its queue. Back it goes when this is dropped, unless it was [`Self::settled`].
 pub(crate) struct Taken<'a> {
     queue: &'a Queue,
     scheduled: Option<Scheduled>,
@@ -174,19 +174,10 @@ impl Activities {
         Ok(())
     }
 
-    /// Adds to `batch` that the task waits no more; nothing of the batch happens if somebody else has taken it before.
-    /// `false` where that is so already.
-    pub(crate) async fn take(
-        &self,
-        activity: &str,
-        scheduled: &Scheduled,
-        batch: &mut Batch,
-    ) -> Result<bool, Error> {
+    /// Adds to `batch` that the task waits no more.
+    pub(crate) fn take(&self, activity: &str, scheduled: &Scheduled, batch: &mut Batch) {
         let key = tables::activity_task(activity, &scheduled.execution, scheduled.task);
-        let Some(seen) = self.scheduled.get(&key).await? else { return Ok(false) };
-        batch.require_version(tables::ACTIVITY_TASKS, key.as_str(), seen.version);
         self.scheduled.delete(batch, &key);
-        Ok(true)
     }
 
     /// The queue of an activity.
@@ -224,7 +215,8 @@ impl Queue {
         }
     }
 
-    fn push(&self, scheduled: Scheduled) {
+    /// A task comes, or comes back.
+    pub(crate) fn push(&self, scheduled: Scheduled) {
         self.lock().push(scheduled);
         self.arrival.notify_one();
     }
@@ -266,9 +258,9 @@ impl Taken<'_> {
         self.scheduled.as_ref()
     }
 
-    /// The task waits no more.
-    pub(crate) fn settle(mut self) {
-        self.scheduled = None;
+    /// The task, which waits no more.
+    pub(crate) fn settled(mut self) -> Option<Scheduled> {
+        self.scheduled.take()
     }
 }
 
@@ -303,7 +295,7 @@ mod tests {
         let mut taken = Vec::new();
         while let Some(Some(next)) = queue.next(&clock, due).now_or_never() {
             taken.extend(next.scheduled().map(|scheduled| scheduled.execution.clone()));
-            next.settle();
+            next.settled();
         }
         assert_eq!(taken, ["c", "a", "b"]);
         assert!(queue.lock().times.is_empty());

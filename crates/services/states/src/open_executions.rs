@@ -204,11 +204,14 @@ impl OpenExecutions {
         let Err(error) = ticket.durable().await else { return Ok(()) };
         tracing::error!(execution = commit.arn, %error, "a step could not be kept");
         if let Some(slot) = self.slot(&commit.arn) {
+            // What is there stays until it is replaced: whoever waits here may hang up, and the next one finds out again.
             let mut open = slot.lock().await;
-            *open = None;
             match self.restore(&commit.arn).await {
                 Ok(Some(restored)) => *open = Some(restored),
-                Ok(None) | Err(_) => self.remove(&commit.arn, &slot),
+                Ok(None) | Err(_) => {
+                    *open = None;
+                    self.remove(&commit.arn, &slot);
+                }
             }
         }
         Err(error.into())

@@ -8,7 +8,7 @@ use store::Batch;
 
 use super::Operations;
 use crate::Error;
-use crate::activities::Taken;
+use crate::activities::{Queue, Taken};
 use crate::generated::types::{GetActivityTaskInput, GetActivityTaskOutput};
 use crate::limits::ACTIVITY_POLL;
 use crate::open_executions::Report;
@@ -25,7 +25,8 @@ pub(super) async fn get(
     let clock = operations.open.clock();
     let due = clock.now() + ACTIVITY_POLL;
     while let Some(taken) = queue.next(clock, due).await {
-        if let Some(answer) = hand_out(operations, &activity, taken, input.worker_name.as_deref()).await? {
+        let answer = hand_out(operations, &activity, &queue, taken, input.worker_name.as_deref()).await?;
+        if let Some(answer) = answer {
             return Ok(answer);
         }
     }
@@ -36,32 +37,25 @@ pub(super) async fn get(
 async fn hand_out(
     operations: &Operations,
     activity: &str,
+    queue: &Queue,
     taken: Taken<'_>,
     worker_name: Option<&str>,
 ) -> Result<Option<GetActivityTaskOutput>, Error> {
     let Some(scheduled) = taken.scheduled() else { return Ok(None) };
-    let (execution, task) = (scheduled.execution.as_str(), scheduled.task);
     let mut always = Batch::new();
-    if !operations.activities.take(activity, scheduled, &mut always).await? {
-        taken.settle();
-        return Ok(None);
-    }
-    let known = operations.open.task(execution, task).await;
-    let wake = Wake::TaskStarted { task, worker_name: worker_name.map(str::to_owned) };
+    operations.activities.take(activity, scheduled, &mut always);
+    let known = operations.open.task(&scheduled.execution, scheduled.task).await;
+    let wake = Wake::TaskStarted { task: scheduled.task, worker_name: worker_name.map(str::to_owned) };
     let report = Report { wake, always, if_open: Batch::new() };
-    match operations.open.wake_durably(execution, report).await {
-        // A worker who hung up meanwhile had taken it: this is a later one.
-        Err(Error::Store(store::Error::Conflict { .. })) => {
-            taken.settle();
-            Ok(None)
-        }
-        Err(error) => Err(error),
-        Ok(()) => {
-            taken.settle();
-            Ok(known.map(|known| GetActivityTaskOutput {
-                task_token: known.task.token.clone(),
-                input: Some(known.task.parameters.text().to_string()),
-            }))
-        }
+    let commit = operations.open.wake(&scheduled.execution, report).await;
+    // From here on it is on its way to the disk that the task is taken: a worker who hangs up has had it.
+    let scheduled = taken.settled();
+    if let Err(error) = operations.open.settle(commit).await {
+        scheduled.into_iter().for_each(|scheduled| queue.push(scheduled));
+        return Err(error);
     }
+    Ok(known.map(|known| GetActivityTaskOutput {
+        task_token: known.task.token.clone(),
+        input: Some(known.task.parameters.text().to_string()),
+    }))
 }

@@ -2,10 +2,18 @@
 
 use std::path::PathBuf;
 
+use api::AwsError;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 
 use crate::conformance::check;
 use crate::world::{Process, ROLE, World, pass};
+
+/// More polls than any execution takes.
+const ROUNDS: usize = 100;
+
+/// How often others get their turn before a second passes.
+const TURNS: u64 = 2_000;
 
 const ACTIVITY: &str = "arn:aws:states:us-east-1:000000000000:activity:a";
 
@@ -20,22 +28,18 @@ async fn create_activity(process: &Process) {
     process.call("CreateActivity", json!({"name": "a"})).await.unwrap();
 }
 
-/// Asks for a task, while time passes second by second. Says how many have.
-async fn poll(world: &World, process: &Process, worker: Option<&str>) -> (Value, u64) {
-    let mut input = json!({"activityArn": ACTIVITY});
-    if let Some(worker) = worker {
-        input["workerName"] = worker.into();
-    }
-    let mut call = std::pin::pin!(process.call("GetActivityTask", input));
-    let mut seconds = 0;
+/// Asks for a task, while time passes now and then. Says how many seconds have.
+async fn poll(world: &World, process: &Process) -> (Result<Value, AwsError>, u64) {
+    let mut call = std::pin::pin!(process.call("GetActivityTask", json!({"activityArn": ACTIVITY})));
+    let mut turns = 0;
     loop {
         tokio::select! {
             biased;
-            answer = &mut call => return (answer.unwrap(), seconds),
-            () = tokio::time::sleep(std::time::Duration::from_millis(1)) => {
-                pass(&world.clock, 1);
-                seconds += 1;
-            }
+            answer = &mut call => return (answer, turns / TURNS),
+            () = tokio::task::yield_now() => turns += 1,
+        }
+        if turns % TURNS == 0 {
+            pass(&world.clock, 1);
         }
     }
 }
@@ -49,7 +53,7 @@ async fn take(process: &Process, worker: Option<&str>) -> Value {
     process.call("GetActivityTask", input).await.unwrap()
 }
 
-async fn succeed(process: &Process, task: &Value, output: &str) -> Result<Value, api::AwsError> {
+async fn succeed(process: &Process, task: &Value, output: &str) -> Result<Value, AwsError> {
     let input = json!({"taskToken": task["taskToken"], "output": output});
     process.call("SendTaskSuccess", input).await
 }
@@ -59,8 +63,8 @@ async fn a_worker_who_finds_no_task_waits_a_minute() {
     let world = World::new();
     let process = world.process().await;
     create_activity(&process).await;
-    let (answer, seconds) = poll(&world, &process, None).await;
-    assert_eq!(answer, json!({}));
+    let (answer, seconds) = poll(&world, &process).await;
+    assert_eq!(answer.unwrap(), json!({}));
     assert!((60..=62).contains(&seconds), "{seconds}");
 }
 
@@ -96,7 +100,7 @@ async fn tasks_are_given_in_their_order_and_once() {
         inputs.push(take(&process, None).await["input"].clone());
     }
     assert_eq!(inputs, ["0", "1", "2", "3", "4"]);
-    assert_eq!(poll(&world, &process, None).await.0, json!({}));
+    assert_eq!(poll(&world, &process).await.0.unwrap(), json!({}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +147,8 @@ async fn tasks_time_out_while_they_wait_and_while_they_run() {
     }
     pass(&world.clock, 11);
     world.events.until_ended(&beats).await;
-    assert_eq!(process.describe(&beats).await["error"], "States.HeartbeatTimeout");
+    // So the history calls a missing heartbeat; the time allowed for the whole task has not passed.
+    assert_eq!(process.describe(&beats).await["error"], "States.Timeout");
     let late = succeed(&process, &task, "1").await.unwrap_err();
     assert_eq!(late.to_string(), "TaskTimedOut: Task Timed Out: 'Provided task does not exist anymore'");
 }
@@ -189,35 +194,36 @@ async fn work(world: &World, process: &Process) -> bool {
         _ => {}
     }
     let execution = "arn:aws:states:us-east-1:000000000000:execution:m:e";
-    while !process.store.is_dead() {
+    for _ in 0..ROUNDS {
+        if process.store.is_dead() {
+            return false;
+        }
         if world.events.statuses(execution).iter().any(|detail| detail["status"] != "RUNNING") {
             return true;
         }
-        let poll = process.call("GetActivityTask", json!({"activityArn": ACTIVITY}));
-        let task = tokio::select! {
-            answer = poll => answer,
-            () = tokio::time::sleep(std::time::Duration::from_millis(2)) => {
-                pass(&world.clock, 1);
-                continue;
-            }
-        };
-        let Ok(task) = task else { return false };
-        if task.get("taskToken").is_none() || succeed(process, &task, "1").await.is_err() {
-            continue;
+        let (Ok(task), _) = poll(world, process).await else { return false };
+        if task.get("taskToken").is_some() {
+            // Where this fails, the process has ended, or the task has timed out.
+            let _ = succeed(process, &task, "1").await;
         }
     }
-    false
+    panic!("stuck after {:?}", process.event_types(execution).await)
+}
+
+/// A world with a machine that tries again what times out.
+async fn world() -> World {
+    let world = World::new();
+    let process = world.process().await;
+    create_activity(&process).await;
+    let retry = json!([{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "BackoffRate": 1, "MaxAttempts": 50}]);
+    process.create("m", &machine(json!({"TimeoutSeconds": 20, "Retry": retry}))).await;
+    drop(process);
+    world
 }
 
 /// How the execution went when the first process took so many batches; the flag says whether it lived on.
 async fn run(batches: usize) -> (Vec<String>, bool) {
-    let world = World::new();
-    {
-        let process = world.process().await;
-        create_activity(&process).await;
-        let retry = json!([{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 3}]);
-        process.create("m", &machine(json!({"TimeoutSeconds": 20, "Retry": retry}))).await;
-    }
+    let world = world().await;
     let mut process = world.process_with(batches).await;
     let mut survived = true;
     while !work(&world, &process).await {
@@ -243,6 +249,28 @@ async fn a_task_is_started_once_whenever_the_process_ends() {
             assert!(batches > 3, "{batches} batches are too few for a crash to show anything");
             return;
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_may_hang_up_at_any_moment() {
+    for patience in (0..24).step_by(2) {
+        let world = world().await;
+        let process = world.process().await;
+        let machine = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
+        process.start(machine, "e", &json!({})).await;
+        {
+            let mut call = std::pin::pin!(process.call("GetActivityTask", json!({"activityArn": ACTIVITY})));
+            for _ in 0..patience {
+                if call.as_mut().now_or_never().is_some() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(work(&world, &process).await);
+        let execution = "arn:aws:states:us-east-1:000000000000:execution:m:e";
+        assert_eq!(process.describe(execution).await["status"], "SUCCEEDED", "after {patience} turns");
     }
 }
 
