@@ -54,8 +54,9 @@ impl Server {
         let tasks = ecs::Config { endpoint_url: Some(endpoint.clone()) };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
+        let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation = Arc::new(cloudformation::CloudFormation::new(store, dispatcher.clone()));
-        let services: [Arc<dyn Service>; 8] = [
+        let services: [Arc<dyn Service>; 9] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -63,6 +64,7 @@ impl Server {
             Arc::clone(&scheduler) as _,
             Arc::clone(&states) as _,
             Arc::clone(&ecs) as _,
+            Arc::new(s3.clone()),
             Arc::clone(&cloudformation) as _,
         ];
         dispatcher.install(services);
@@ -70,6 +72,7 @@ impl Server {
         // Rules are known before anybody puts an event; executions are open before an event can reach one.
         iam.start();
         logs.start();
+        s3.start().await?;
         events.load().await?;
         states.start().await?;
         ecs.start().await?;

@@ -12,6 +12,7 @@ const SHELLS: &[&str] = &[
     "lib",
     "agent",
     "background",
+    "blobs",
     "delivery",
     "firing",
     "log_shipping",

@@ -1,9 +1,11 @@
 //! Checks a request against its service's model and answers in AWS's words.
 //!
 //! First every value must be of its shape's kind, as if the request were being deserialised; only then are constraints
-//! checked, and all violations are reported together. Rules that no model states are the services' own.
+//! checked, and all violations are reported together. Rules that no model states are the services' own; S3 has words of
+//! its own for all of it.
 
 mod print;
+mod rest_xml;
 
 use std::fmt::Write as _;
 
@@ -11,7 +13,7 @@ use serde_json::Value;
 use types::Timestamp;
 
 use crate::AwsError;
-use crate::model::{Kind, List, Map, Member, Operation, Range, ServiceModel, Shape, Size, Text};
+use crate::model::{Kind, List, Map, Member, Operation, Protocol, Range, ServiceModel, Shape, Size, Text};
 pub(crate) use print::lower_first;
 use print::print;
 
@@ -21,6 +23,9 @@ use print::print;
 /// `SerializationException` where a value is of another kind than its shape; else the operation's validation error,
 /// which names every violated constraint.
 pub fn validate(model: &ServiceModel, operation: &Operation, input: &Value) -> Result<(), AwsError> {
+    if matches!(model.protocol, Protocol::RestXml(_)) {
+        return rest_xml::validate(operation, input);
+    }
     check_kind(operation.input, input).map_err(|text| AwsError::new("SerializationException", text))?;
     let mut violations = Violations { prints_values: model.prints_values, texts: Vec::new() };
     violations.structure(operation.input.members(), input, "");

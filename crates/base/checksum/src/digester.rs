@@ -3,6 +3,7 @@
 use std::fmt;
 
 use md5::{Digest as _, Md5};
+use sha2::Sha256;
 
 use crate::algorithm::{Algorithm, Checksum, Hasher};
 
@@ -15,6 +16,8 @@ pub struct Digests {
     pub md5: [u8; 16],
     /// Their checksum by one algorithm.
     pub checksum: Checksum,
+    /// Their SHA-256, where it was asked for besides.
+    pub sha256: Option<[u8; 32]>,
 }
 
 impl Digests {
@@ -30,12 +33,19 @@ pub struct Digester {
     length: u64,
     md5: Md5,
     checksum: Hasher,
+    sha256: Option<Sha256>,
 }
 
 impl Digester {
     /// Of no bytes yet.
     pub fn new(algorithm: Algorithm) -> Self {
-        Self { length: 0, md5: Md5::new(), checksum: Hasher::new(algorithm) }
+        Self { length: 0, md5: Md5::new(), checksum: Hasher::new(algorithm), sha256: None }
+    }
+
+    /// Computes their SHA-256 besides.
+    #[must_use]
+    pub fn with_sha256(self) -> Self {
+        Self { sha256: Some(Sha256::new()), ..self }
     }
 
     /// Takes the next bytes.
@@ -43,11 +53,19 @@ impl Digester {
         self.length += bytes.len() as u64;
         self.md5.update(bytes);
         self.checksum.update(bytes);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
     }
 
     /// What is known at the end.
     pub fn finish(self) -> Digests {
-        Digests { length: self.length, md5: self.md5.finalize().into(), checksum: self.checksum.finish() }
+        Digests {
+            length: self.length,
+            md5: self.md5.finalize().into(),
+            checksum: self.checksum.finish(),
+            sha256: self.sha256.map(|sha256| sha256.finalize().into()),
+        }
     }
 }
 

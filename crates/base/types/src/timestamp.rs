@@ -70,6 +70,18 @@ impl Timestamp {
         Ok(Self::from_millis(parsed.as_millisecond()))
     }
 
+    /// Reads a date as HTTP's headers have it: `Fri, 20 Nov 2026 23:52:07 GMT`.
+    ///
+    /// # Errors
+    /// [`TimestampError`] for anything else.
+    pub fn parse_http(text: &str) -> Result<Self, TimestampError> {
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+        match parsed {
+            Ok(time) => Ok(Self::from_millis(time.as_millisecond())),
+            Err(_) => Err(TimestampError(text.to_owned())),
+        }
+    }
+
     /// `2026-11-20T23:52:07Z`: ISO 8601 with whole seconds, the fraction cut off.
     pub fn to_iso_seconds(self) -> String {
         self.jiff().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

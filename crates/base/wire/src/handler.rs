@@ -1,11 +1,13 @@
 //! From an HTTP request to a call, and from its answer to an HTTP response.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use api::model::{Operation, ServiceModel};
 use api::{AwsError, Call, Dispatcher, Principal, ids};
 use clock::Clock;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -17,18 +19,22 @@ use types::{AccountId, Arn, Region};
 use crate::credential::CredentialStore;
 use crate::limits;
 use crate::protocol::{Payload, Syntax};
-use crate::route::{Routed, Target, route};
+use crate::route::{Routed, Target, is_cross_origin, route};
+use crate::s3;
 use crate::sigv4::{Refusal, SignedRequest, SigningKeys};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
+/// The bytes of an answer, from memory or as they are read.
+pub type AnswerBody = UnsyncBoxBody<Bytes, io::Error>;
+
 /// The HTTP side of the door.
 pub struct Wire {
-    dispatcher: Dispatcher,
-    credentials: Arc<dyn CredentialStore>,
-    clock: Clock,
-    signing_keys: SigningKeys,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) credentials: Arc<dyn CredentialStore>,
+    pub(crate) clock: Clock,
+    pub(crate) signing_keys: SigningKeys,
 }
 
 impl Wire {
@@ -39,7 +45,7 @@ impl Wire {
     }
 
     /// Answers one HTTP request, whatever it is.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<AnswerBody>
     where
         B: Body + Send,
         B::Data: Send,
@@ -47,6 +53,11 @@ impl Wire {
     {
         let request_id = ids::uuid();
         let (parts, body) = request.into_parts();
+        if !is_cross_origin(&parts.headers)
+            && let Some(s3) = s3::service(&parts, self.dispatcher.models())
+        {
+            return self.handle_s3(s3, parts, body, &request_id).await;
+        }
         let payload = match read(&parts, body).await {
             Ok(body) => self.answer(&parts, &body, &request_id).await,
             Err(error) => Syntax::guess(&parts.headers).error(&error, None, &request_id),
@@ -136,7 +147,7 @@ struct Caller {
 }
 
 /// Services sign nothing, so they have no account on the wire.
-fn account(principal: &Principal) -> Option<AccountId> {
+pub(crate) fn account(principal: &Principal) -> Option<AccountId> {
     match principal {
         Principal::Root { account } => Some(account.clone()),
         Principal::Role { role_arn, .. } => Some(AccountId::new(role_arn.parse::<Arn>().ok()?.account)),
@@ -174,8 +185,9 @@ where
     }
 }
 
-fn response(payload: Payload, request_id: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(payload.body)));
+fn response(payload: Payload, request_id: &str) -> Response<AnswerBody> {
+    let body = Full::from(payload.body).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
     *response.status_mut() =
         StatusCode::from_u16(payload.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -9,9 +9,10 @@ mod handler;
 mod limits;
 mod protocol;
 mod route;
+mod s3;
 mod server;
 mod sigv4;
 
 pub use credential::{Credential, CredentialStore};
-pub use handler::Wire;
+pub use handler::{AnswerBody, Wire};
 pub use sigv4::{Refusal, sign};

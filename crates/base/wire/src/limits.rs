@@ -37,3 +37,33 @@ pub const PRESIGNED_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
 
 /// Number of signing keys that are kept.
 pub const SIGNING_KEYS_MAX: usize = 4096;
+
+/// How far a signature's time may be from ours at S3.
+///
+/// Source: S3 API Reference, "Error responses", `RequestTimeTooSkewed`: 15 minutes.
+pub const S3_CLOCK_SKEW_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Greatest size of an object that is put in one piece, and of a part: 5 GiB.
+///
+/// Source: S3 User Guide, "Amazon S3 multipart upload limits".
+pub const UPLOAD_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+
+/// How long a client may pause while it sends a body that streams.
+pub const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Least size of a chunk of an `aws-chunked` body, the last one aside.
+///
+/// Source: S3 API Reference, `InvalidChunkSizeError`: 8 KiB.
+pub const CHUNK_BYTES_MIN: u64 = 8 * 1024;
+
+/// Greatest length of a line of `aws-chunked` framing.
+pub const CHUNK_LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// Greatest size of the trailers of an `aws-chunked` body together.
+pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
+
+/// Greatest number of elements in an XML document: 10,000 parts with all their checksums are 80,000.
+pub const XML_ELEMENTS_MAX: usize = 150_000;
+
+/// Greatest depth of an XML document. The deepest input of a served operation has four levels.
+pub const XML_DEPTH_MAX: usize = 32;

@@ -6,8 +6,10 @@ mod json;
 pub mod query;
 mod refusal;
 pub mod rest_json;
+pub mod rest_xml;
 mod scalar;
 mod xml;
+pub mod xml_reader;
 
 use api::AwsError;
 use api::model::{Operation, Protocol, ServiceModel, Shape};

@@ -151,7 +151,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 
 /// Whether a browser sends the request for a page of another origin. Such a page may know the well-known key of a
 /// developer's server, and a presigned form needs no permission to be sent.
-fn is_cross_origin(headers: &HeaderMap) -> bool {
+pub fn is_cross_origin(headers: &HeaderMap) -> bool {
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let is_foreign_site =
         header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));

@@ -16,11 +16,11 @@ use types::Timestamp;
 
 use crate::credential::Credential;
 use crate::limits;
-pub use canonical::percent_decode;
+pub use canonical::{CanonicalPath, percent_decode};
 pub use keys::SigningKeys;
 pub use scope::scope_service;
 pub use sign::sign;
-pub use signed_request::SignedRequest;
+pub use signed_request::{SignedRequest, parameter};
 
 /// Why a request is not accepted as signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +74,28 @@ impl SignedRequest<'_> {
         self.check_scope(service)?;
         self.check_signed_headers()?;
         self.check_age(now)?;
-        let canonical = self.canonical_request(&hex(&Sha256::digest(body)));
+        let payload = hex(&Sha256::digest(body));
+        self.check_signature(secret, &payload, CanonicalPath::Normalised, keys)
+            .map_err(|mismatch| Refusal::Invalid(mismatch.text()))
+    }
+
+    /// Checks the signature alone. `payload` is what the client signed in place of the body: its digest, as a rule.
+    ///
+    /// # Errors
+    /// What should have been signed.
+    pub fn check_signature(
+        &self,
+        secret: &str,
+        payload: &str,
+        path: CanonicalPath,
+        keys: &SigningKeys,
+    ) -> Result<(), Mismatch> {
+        let canonical = self.canonical_request(payload, path);
         let to_sign = self.string_to_sign(&canonical);
         let mut mac = keys.get(secret, &self.scope);
         mac.update(to_sign.as_bytes());
         let signature = unhex(&self.signature).unwrap_or_default();
-        mac.verify_slice(&signature).map_err(|_| Refusal::Invalid(mismatch(&canonical, &to_sign)))
+        mac.verify_slice(&signature).map_err(|_| Mismatch { canonical, to_sign })
     }
 
     /// Long ago or far ahead is refused: a signature must not be usable for ever.
@@ -150,12 +166,24 @@ impl SignedRequest<'_> {
     }
 }
 
-fn mismatch(canonical: &str, to_sign: &str) -> String {
-    format!(
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
-         Key and signing method. Consult the service documentation for details.\n\nThe Canonical String for this \
-         request should have been\n'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n"
-    )
+/// What a client should have signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The canonical request.
+    pub canonical: String,
+    /// What its signature is of.
+    pub to_sign: String,
+}
+
+impl Mismatch {
+    fn text(&self) -> String {
+        let Self { canonical, to_sign } = self;
+        format!(
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
+             Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String \
+             for this request should have been\n'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n"
+        )
+    }
 }
 
 fn is_region(text: &str) -> bool {
@@ -164,17 +192,18 @@ fn is_region(text: &str) -> bool {
 }
 
 /// `20261120T235207Z`.
-fn basic(time: Timestamp) -> String {
+pub fn basic(time: Timestamp) -> String {
     time.format("%Y%m%dT%H%M%SZ")
 }
 
 /// Compares in a time that depends on the lengths only.
-fn equal(left: &[u8], right: &[u8]) -> bool {
+pub fn equal(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len()
         && left.iter().zip(right).fold(0, |all, (left, right)| all | (left ^ right)) == 0
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// In lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -185,7 +214,8 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+/// The bytes that hexadecimal digits stand for.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pair = |pair: &[u8]| Some(pair.first().and_then(digit)? << 4 | pair.get(1).and_then(digit)?);
     text.as_bytes().chunks(2).map(pair).collect()

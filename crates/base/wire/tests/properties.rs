@@ -7,7 +7,7 @@ mod harness;
 use std::collections::BTreeMap;
 
 use harness::Script;
-use harness::signer::Signer;
+use harness::signer::{Signer, sha256};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
@@ -33,7 +33,7 @@ fn signed(content_type: &str, target: Option<&str>, service: &str, body: &[u8]) 
         region: "us-east-1",
         service,
     };
-    let authorization = signer.authorization("POST", "/", "", &headers, body);
+    let authorization = signer.authorization("POST", "/", "", &headers, &sha256(body));
     let mut request = Request::post("/").header("authorization", authorization);
     for (name, value) in headers {
         request = request.header(name, value);

@@ -6,9 +6,10 @@ mod harness;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use harness::Script;
-use harness::signer::Signer;
+use harness::signer::{Signer, sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -21,10 +22,14 @@ struct Server {
 }
 
 async fn start() -> Server {
+    start_with(&Script::default()).await
+}
+
+async fn start_with(script: &Script) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let wire = harness::wire(&Script::default());
+    let wire = harness::wire(script);
     let task = tokio::spawn(wire.serve(listener, async {
         let _ = stopped.await;
     }));
@@ -49,7 +54,7 @@ fn request(chunked: bool) -> Vec<u8> {
         region: "us-east-1",
         service: "states",
     };
-    let authorization = signer.authorization("POST", "/", "", &headers, body.as_bytes());
+    let authorization = signer.authorization("POST", "/", "", &headers, &sha256(body.as_bytes()));
     let mut text = format!("POST / HTTP/1.1\r\nauthorization: {authorization}\r\n");
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
@@ -90,6 +95,71 @@ async fn connections_are_kept_and_bodies_may_be_chunked() {
             response.to_lowercase().contains("\r\ncontent-type: application/x-amz-json-1.0\r\n"),
             "{response}"
         );
+    }
+}
+
+/// The head of a PUT of an object, signed for a body that is not.
+fn put_object(length: usize) -> Vec<u8> {
+    let headers: BTreeMap<String, String> = [
+        ("host", "127.0.0.1:4566"),
+        ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+        ("x-amz-date", "20261120T235207Z"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let signer = Signer {
+        access_key_id: "AKIDROOT",
+        secret: "secret",
+        time: "20261120T235207Z",
+        region: "us-east-1",
+        service: "s3",
+    };
+    let authorization = signer.authorization("PUT", "/b/k", "", &headers, "UNSIGNED-PAYLOAD");
+    let mut text =
+        format!("PUT /b/k HTTP/1.1\r\nauthorization: {authorization}\r\ncontent-length: {length}\r\n");
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    (text + "expect: 100-continue\r\n\r\n").into_bytes()
+}
+
+async fn line(stream: &mut TcpStream) -> String {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        line.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(line).unwrap()
+}
+
+#[tokio::test]
+async fn large_bodies_are_spooled_and_those_that_end_early_leave_nothing() {
+    let folder = Arc::new(tempfile::TempDir::new().unwrap());
+    let script = Script { folder: Some(Arc::clone(&folder)), ..Script::default() };
+    let server = start_with(&script).await;
+    let spooled = || std::fs::read_dir(folder.path()).unwrap().count();
+
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(&put_object(20_000_000)).await.unwrap();
+    assert_eq!(line(&mut stream).await, "HTTP/1.1 100 Continue\r\n");
+    assert_eq!(line(&mut stream).await, "\r\n");
+    stream.write_all(&vec![b'x'; 20_000_000]).await.unwrap();
+    assert_eq!(line(&mut stream).await, "HTTP/1.1 200 OK\r\n");
+    assert_eq!(spooled(), 1);
+    assert_eq!(script.received.lock().unwrap().take().unwrap().len(), 20_000_000);
+    assert_eq!(spooled(), 0);
+
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(&put_object(20_000_000)).await.unwrap();
+    stream.write_all(&vec![b'x'; 10_000_000]).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap_or_default();
+    server.stop.send(()).unwrap();
+    server.task.await.unwrap().unwrap();
+    assert!(script.received.lock().unwrap().is_none());
+    // A batch may still be on its way to the disk; the file goes with it.
+    while spooled() > 0 {
+        tokio::task::yield_now().await;
     }
 }
 

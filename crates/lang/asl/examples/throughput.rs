@@ -96,6 +96,7 @@ fn spec(input: &Arc<str>) -> ExecutionSpec {
         seed: 1,
         kind: MachineKind::Express,
         redrive_count: 0,
+        redrive_time: None,
         map_run: None,
     }
 }

@@ -34,9 +34,11 @@ pub(crate) struct Item<'a> {
     /// Of a member of an object.
     pub(crate) key: Option<&'a str>,
     pub(crate) value: &'a Value,
-    /// Of an item of a distributed Map state.
     pub(crate) source: Option<&'a str>,
 }
+
+/// `Source` of items that a state has from its input.
+pub(crate) const STATE_DATA: &str = "STATE_DATA";
 
 impl Item<'_> {
     fn to_json(self) -> Value {
@@ -99,6 +101,9 @@ impl ContextObject<'_> {
         execution.insert("Name".to_owned(), self.spec.name.as_str().into());
         execution.insert("RoleArn".to_owned(), self.spec.role_arn.as_ref().into());
         execution.insert("RedriveCount".to_owned(), self.spec.redrive_count.into());
+        if let Some(redriven) = self.spec.redrive_time {
+            execution.insert("RedriveTime".to_owned(), redriven.to_iso_millis().into());
+        }
         Value::Object(execution)
     }
 

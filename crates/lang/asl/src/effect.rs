@@ -51,6 +51,13 @@ pub enum Effect {
         /// All that the Map Run has to know.
         run: Box<MapRunSpec>,
     },
+    /// Redrive a Map Run that has not succeeded, and report as with [`Effect::StartMapRun`].
+    RedriveMapRun {
+        /// The attempt.
+        task: TaskId,
+        /// ARN of the Map Run.
+        map_run_arn: String,
+    },
     /// The Map Run is given up: a sibling failed, or the execution was stopped or timed out.
     StopMapRun {
         /// The attempt.

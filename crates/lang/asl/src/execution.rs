@@ -10,14 +10,16 @@ use types::Timestamp;
 use crate::definition::{MachineKind, StateMachine};
 use crate::effect::Effect;
 use crate::error_name::Failure;
-use crate::frame::Frames;
+use crate::frame::{Frames, Phase};
 use crate::history::HistoryEvent;
 use crate::ids::{FrameId, TaskId, TimerId};
 use crate::integrations::Resource;
+use crate::limits::REDRIVABLE_EVENTS;
 use crate::map_run::{MapRunSpec, Processor};
 use crate::payload::Payload;
 use crate::random::Random;
 
+mod redrive;
 mod storage;
 
 pub use storage::{Changes, RestoreError};
@@ -38,7 +40,7 @@ pub struct Execution {
     stored: storage::Stored,
 }
 
-/// What an execution is told when it starts. Never changes afterwards.
+/// What an execution is told when it starts. Only a redrive changes anything of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionSpec {
     /// The execution's ARN.
@@ -71,6 +73,9 @@ pub struct ExecutionSpec {
     pub kind: MachineKind,
     /// How often it has been redriven.
     pub redrive_count: u64,
+    /// When it was redriven last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redrive_time: Option<Timestamp>,
     /// The Map Run that it is a child of, and which part of the machine it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_run: Option<ChildOf>,
@@ -112,6 +117,7 @@ pub(crate) struct Head {
     pub(crate) next_event: u64,
     pub(crate) random: Random,
     pub(crate) root: Option<FrameId>,
+    /// When it began, or was redriven last.
     pub(crate) started: Option<Timestamp>,
     /// When the whole execution times out. Set when it first waits.
     pub(crate) deadline: Option<TimerId>,
@@ -210,19 +216,32 @@ impl OpenTask {
 pub struct OpenMapRun {
     /// The attempt.
     pub task: TaskId,
-    /// What was asked for.
-    pub run: Box<MapRunSpec>,
+    /// Its ARN.
+    pub map_run_arn: String,
+    /// What was asked for; `None` where it is redriven, which it knows itself.
+    pub run: Option<Box<MapRunSpec>>,
+    /// How often it has been redriven.
+    #[serde(default)]
+    pub redrive_count: u64,
 }
 
 impl OpenMapRun {
-    /// The effect that starts the Map Run: to be performed again where it is not known whether it was.
+    /// The effect that starts the Map Run, or redrives it: to be performed again where it is not known whether it was.
     pub fn start(&self) -> Effect {
-        Effect::StartMapRun { task: self.task, run: self.run.clone() }
+        match &self.run {
+            Some(run) => Effect::StartMapRun { task: self.task, run: run.clone() },
+            None => Effect::RedriveMapRun { task: self.task, map_run_arn: self.map_run_arn.clone() },
+        }
     }
 
     /// The effect that gives the Map Run up.
     pub(crate) fn stop(&self) -> Effect {
-        Effect::StopMapRun { task: self.task, map_run_arn: self.run.arn.clone() }
+        Effect::StopMapRun { task: self.task, map_run_arn: self.map_run_arn.clone() }
+    }
+
+    /// What its state keeps of it when it has not succeeded.
+    pub(crate) fn ended(&self) -> Phase {
+        Phase::MapRunEnded { map_run_arn: self.map_run_arn.clone(), redrive_count: self.redrive_count }
     }
 }
 
@@ -261,6 +280,20 @@ impl Execution {
     /// The machine that it runs.
     pub fn machine(&self) -> &Arc<StateMachine> {
         &self.machine
+    }
+
+    /// Whether it has ended in a way that it may be redriven from: then its [`Changes`] keep what it would go on from.
+    ///
+    /// Executions of express machines are started anew instead, and a history that is full takes no more events.
+    pub fn is_redrivable(&self) -> bool {
+        let unsuccessful = match self.head.status {
+            Status::Failed(_) | Status::TimedOut | Status::Aborted(_) => true,
+            Status::Running | Status::Succeeded { .. } => false,
+        };
+        unsuccessful
+            && self.spec.kind == MachineKind::Standard
+            && self.head.root.is_some()
+            && self.head.next_event <= REDRIVABLE_EVENTS
     }
 
     /// The events since the last call; their ids are consecutive.

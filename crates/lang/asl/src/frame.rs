@@ -60,6 +60,9 @@ pub(crate) struct Visit {
     pub(crate) entered_time: Timestamp,
     pub(crate) attempts: Attempts,
     pub(crate) phase: Phase,
+    /// The event that branches, iterations or a Map Run follow: their state's last beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fan_out_event: Option<u64>,
 }
 
 /// What a state waits for.
@@ -79,6 +82,8 @@ pub(crate) enum Phase {
     Mapping { input: Payload, items: Payload, concurrency: u64 },
     /// The Map Run of a distributed Map state; `None` once it has ended.
     MapRunning(Option<Box<OpenMapRun>>),
+    /// Nothing: the Map Run of a distributed Map state has not succeeded, and can be redriven.
+    MapRunEnded { map_run_arn: String, redrive_count: u64 },
 }
 
 /// A task that was scheduled.
@@ -97,7 +102,11 @@ impl Visit {
         let timers = match &self.phase {
             Phase::Waiting { timer, .. } | Phase::BackingOff { timer } => [Some(*timer), None],
             Phase::Calling(calling) => [calling.timeout, calling.heartbeat],
-            Phase::Running | Phase::Branching | Phase::Mapping { .. } | Phase::MapRunning(_) => [None, None],
+            Phase::Running
+            | Phase::Branching
+            | Phase::Mapping { .. }
+            | Phase::MapRunning(_)
+            | Phase::MapRunEnded { .. } => [None, None],
         };
         timers.into_iter().flatten()
     }
@@ -258,6 +267,21 @@ impl Frames {
     /// How far the branches or iterations of a frame's state are.
     pub(crate) fn progress(&mut self, frame: FrameId) -> &mut FanOutProgress {
         self.fan_outs.entry(frame).or_default()
+    }
+
+    /// The branches or iterations of a frame's state, by number.
+    pub(crate) fn children(&self, frame: FrameId) -> &[FrameId] {
+        self.fan_outs.get(&frame).map_or(&[], |progress| &progress.children)
+    }
+
+    /// How many branches or iterations of a frame's state have ended well.
+    pub(crate) fn done(&self, frame: FrameId) -> usize {
+        self.fan_outs.get(&frame).map_or(0, |progress| progress.done)
+    }
+
+    /// Ids of all frames: those around others first.
+    pub(crate) fn ids(&self) -> Vec<FrameId> {
+        self.frames.keys().copied().collect()
     }
 
     /// Ends the fan-out of a frame and gives its children, by number.

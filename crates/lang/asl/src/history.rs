@@ -59,6 +59,11 @@ pub enum EventDetails {
     ExecutionAborted(Failure),
     /// The state machine's `TimeoutSeconds` passed.
     ExecutionTimedOut(Failure),
+    /// `RedriveExecution` was called: the execution goes on after it has ended.
+    ExecutionRedriven {
+        /// How often that happened, this time included.
+        redrive_count: u64,
+    },
     /// A state began.
     StateEntered {
         /// The state's type.
@@ -291,7 +296,12 @@ impl EventDetails {
     fn fields(&self, include_execution_data: bool) -> Map<String, Value> {
         let mut fields = Fields { map: Map::new(), include_execution_data };
         match self {
-            Self::ExecutionStarted { input, role_arn, state_machine_version_arn, state_machine_alias_arn } => {
+            Self::ExecutionStarted {
+                input,
+                role_arn,
+                state_machine_version_arn,
+                state_machine_alias_arn,
+            } => {
                 fields.input(input);
                 fields.set("roleArn", role_arn.as_ref());
                 if let Some(alias) = state_machine_alias_arn {
@@ -305,6 +315,7 @@ impl EventDetails {
             Self::ExecutionFailed(failure)
             | Self::ExecutionAborted(failure)
             | Self::ExecutionTimedOut(failure) => fields.failure(failure),
+            Self::ExecutionRedriven { redrive_count } => fields.set("redriveCount", *redrive_count),
             Self::StateEntered { name, input, .. } => {
                 fields.set("name", name.as_ref());
                 fields.input(input);

@@ -6,6 +6,10 @@ pub const PAYLOAD_BYTES: usize = 262_144;
 /// Events in the history of one standard execution: "Maximum execution history size".
 pub const HISTORY_EVENTS: u64 = 25_000;
 
+/// An execution can be redriven while its history has fewer events: "The execution event history count is less than
+/// 24,999".
+pub const REDRIVABLE_EVENTS: u64 = 24_999;
+
 /// Largest number of seconds in `Seconds`, `TimeoutSeconds`, `HeartbeatSeconds` and `IntervalSeconds`.
 pub const SECONDS_MAX: u64 = 99_999_999;
 
@@ -51,3 +55,9 @@ pub const TRANSITIONS_PER_STEP: usize = 50_000;
 
 /// Levels of nesting in a payload. Ours: deep enough for every real document, shallow enough for every stack.
 pub const NESTING: usize = 127;
+
+/// Bytes of one item in an object that an `ItemReader` reads, before `ItemSelector` makes it shorter: 8 MB.
+pub const ITEM_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of the headers of a CSV file: "CSV headers are limited to 10 KiB".
+pub const CSV_HEADER_BYTES: usize = 10 * 1024;

@@ -4,11 +4,12 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use types::Timestamp;
 
-use crate::context_object::{ContextObject, Item, StateContext};
+use crate::context_object::{ContextObject, Item, STATE_DATA, StateContext};
 use crate::data_flow::{Flow, Given};
 use crate::definition::{Body, MachineKind, State, StateId, StateMachine, Transition};
 use crate::effect::Effect;
@@ -27,6 +28,7 @@ use crate::variables::{Assigned, Shown, Variables, Visible};
 mod end;
 mod failure;
 mod fan_out;
+mod redrive;
 
 pub(crate) use failure::located;
 
@@ -205,16 +207,23 @@ impl<'a> Run<'a> {
     pub(crate) fn wait(&mut self) {
         let Some(started) = self.execution.head.started else { return };
         if self.execution.head.deadline.is_none() {
-            let longest = match self.execution.spec.kind {
-                MachineKind::Standard => STANDARD_SECONDS,
-                MachineKind::Express => EXPRESS_SECONDS,
-            };
-            // `TimeoutSeconds` is that of the execution which runs the whole machine.
-            let own = self.machine.timeout_seconds.filter(|_| self.execution.spec.map_run.is_none());
-            let seconds = own.map_or(longest, |seconds| seconds.min(longest));
-            let due = started + std::time::Duration::from_secs(seconds);
+            let due = self.deadline(started);
             self.execution.head.deadline = Some(self.new_timer(due));
         }
+    }
+
+    /// When the execution times out. `TimeoutSeconds` counts anew with every redrive, AWS's own limit does not.
+    fn deadline(&self, started: Timestamp) -> Timestamp {
+        let spec = &self.execution.spec;
+        let longest = Duration::from_secs(match spec.kind {
+            MachineKind::Standard => STANDARD_SECONDS,
+            MachineKind::Express => EXPRESS_SECONDS,
+        });
+        let last = if spec.redrive_count == 0 { started + longest } else { spec.start_time + longest };
+        // `TimeoutSeconds` is that of the execution which runs the whole machine.
+        let own = self.machine.timeout_seconds.filter(|_| spec.map_run.is_none());
+        let timeout = own.map(|seconds| started + Duration::from_secs(seconds));
+        timeout.map_or(last, |timeout| timeout.min(last))
     }
 
     /// The step has been long: the execution goes on in the next one, which follows at once.
@@ -253,6 +262,7 @@ impl<'a> Run<'a> {
             entered_time: self.now,
             attempts: Attempts::default(),
             phase: Phase::Running,
+            fan_out_event: None,
         };
         if let Some(frame) = self.execution.frames.change(frame) {
             frame.activity = Activity::Inside(Box::new(visit));
@@ -346,6 +356,7 @@ impl<'a> Run<'a> {
         assigned: Shown,
         transition: Transition,
     ) {
+        self.drop_children(frame);
         let (kind, name) = (state.kind(), Arc::clone(&state.name));
         self.record_on(frame, EventDetails::StateExited { kind, name, output: output.clone(), assigned });
         match transition {
@@ -382,13 +393,15 @@ impl<'a> Run<'a> {
             assigned.into_iter().map(|(name, value)| (name, Payload::new(value))).collect();
         let shown =
             assigned.iter().map(|(name, value)| (Arc::clone(name), Arc::clone(value.text()))).collect();
+        // A state that fails assigns nothing: a redrive performs it on the variables that it had.
+        if visible.bytes_with(&assigned) > VARIABLES_BYTES {
+            let cause = format!("The variables exceed the limit of {VARIABLES_BYTES} bytes.");
+            return Err(Failure::new(ErrorName::Runtime, cause));
+        }
+        drop(visible);
         if let Some(frame) = self.execution.frames.change(frame) {
             let variables: &mut Variables = Arc::make_mut(&mut frame.variables);
             variables.extend(assigned);
-        }
-        if self.visible(frame).bytes() > VARIABLES_BYTES {
-            let cause = format!("The variables exceed the limit of {VARIABLES_BYTES} bytes.");
-            return Err(Failure::new(ErrorName::Runtime, cause));
         }
         Ok(shown)
     }
@@ -461,7 +474,7 @@ impl<'a> Run<'a> {
             let frame = self.execution.frames.get(around.frame)?;
             if let Some(Phase::Mapping { items, .. }) = frame.visit().map(|visit| &visit.phase) {
                 let value = items.value().get(usize::try_from(around.index).ok()?)?;
-                return Some(Item { index: around.index, key: None, value, source: None });
+                return Some(Item { index: around.index, key: None, value, source: Some(STATE_DATA) });
             }
             parent = frame.parent;
         }

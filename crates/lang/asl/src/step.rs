@@ -30,6 +30,14 @@ pub fn step(execution: &mut Execution, wake: Wake, now: Timestamp, effects: &mut
     until_blocked(&mut run);
 }
 
+/// Lets an execution that has ended without success go on, until it waits or ends again.
+pub(crate) fn redrive(execution: &mut Execution, now: Timestamp, effects: &mut Vec<Effect>) {
+    let machine = Arc::clone(&execution.machine);
+    let mut run = Run::new(&machine, execution, now, effects);
+    run.redrive();
+    until_blocked(&mut run);
+}
+
 fn apply(run: &mut Run<'_>, wake: Wake) {
     match wake {
         Wake::Start => run.start(),
@@ -86,7 +94,14 @@ fn timer_fired(run: &mut Run<'_>, timer: TimerId) {
         Some(Phase::Waiting { .. }) => wait::over(run, frame),
         Some(Phase::BackingOff { .. }) => run.perform(frame),
         Some(Phase::Calling(_)) => task::timed_out(run, frame, timer),
-        Some(Phase::Running | Phase::Branching | Phase::Mapping { .. } | Phase::MapRunning(_)) | None => {}
+        Some(
+            Phase::Running
+            | Phase::Branching
+            | Phase::Mapping { .. }
+            | Phase::MapRunning(_)
+            | Phase::MapRunEnded { .. },
+        )
+        | None => {}
     }
 }
 

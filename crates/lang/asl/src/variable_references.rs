@@ -39,12 +39,7 @@ fn read_machine(machine: &Value, language: QueryLanguage, found: &mut BTreeMap<S
     }
 }
 
-fn read_state(
-    name: &str,
-    state: &Value,
-    language: QueryLanguage,
-    found: &mut BTreeMap<String, Vec<String>>,
-) {
+fn read_state(name: &str, state: &Value, language: QueryLanguage, found: &mut BTreeMap<String, Vec<String>>) {
     let Some(fields) = state.as_object() else { return };
     let mut names = BTreeSet::new();
     match language_of(state, language) {

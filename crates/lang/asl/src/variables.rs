@@ -55,12 +55,15 @@ impl Visible {
         self.0.iter().skip(1).any(|scope| scope.contains_key(name))
     }
 
-    /// Bytes of all values as JSON, roughly what AWS counts against the limit of an execution.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0
-            .iter()
-            .flat_map(|scope| scope.iter())
-            .map(|(name, value)| name.len() + value.text().len())
-            .sum()
+    /// Bytes of all values as JSON, roughly what AWS counts against the limit of an execution, after the innermost scope
+    /// has got the values of `assigned`.
+    pub(crate) fn bytes_with(&self, assigned: &[(Arc<str>, Payload)]) -> usize {
+        let bytes = |name: &str, value: &Payload| name.len() + value.text().len();
+        let is_replaced = |name: &str| assigned.iter().any(|(assigned, _)| &**assigned == name);
+        let (own, outer) = self.0.split_first().map_or((None, &[][..]), |(own, outer)| (Some(own), outer));
+        let kept = own.into_iter().flat_map(|scope| scope.iter()).filter(|(name, _)| !is_replaced(name));
+        let others = outer.iter().flat_map(|scope| scope.iter());
+        kept.chain(others).map(|(name, value)| bytes(name, value)).sum::<usize>()
+            + assigned.iter().map(|(name, value)| bytes(name, value)).sum::<usize>()
     }
 }

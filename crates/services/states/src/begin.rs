@@ -29,9 +29,7 @@ impl Begin {
         let name = self.name.clone().unwrap_or_else(api::ids::uuid);
         let arn = match self.kind {
             MachineKind::Standard => name::execution_arn(&self.state_machine.machine, &name),
-            MachineKind::Express => {
-                name::express_arn(&self.state_machine.machine, &name, &api::ids::uuid())
-            }
+            MachineKind::Express => name::express_arn(&self.state_machine.machine, &name, &api::ids::uuid()),
         };
         (name, arn)
     }
@@ -64,6 +62,7 @@ impl Begin {
             seed: self.seed,
             kind: revision.kind,
             redrive_count: 0,
+            redrive_time: None,
             map_run: None,
         })
     }

@@ -53,6 +53,10 @@ pub enum Error {
     ExecutionAlreadyExists(String),
     #[error("Execution Does Not Exist: '{0}'")]
     ExecutionDoesNotExist(String),
+    #[error("Execution {execution} invalid for redrive as: {reason}")]
+    ExecutionNotRedrivable { execution: String, reason: String },
+    #[error("Labeled Execution ARNs are not supported for this API")]
+    LabelledArn,
     #[error(
         "The maximum number of running executions has been reached. Running executions must end or be stopped before \
          a new execution can be started."
@@ -118,6 +122,8 @@ pub enum Error {
     MapRunsNotServed,
     #[error("Either a state machine ARN or a map run ARN must be specified.")]
     NothingToList,
+    #[error("RedriveFilter cannot be applied to ListExecutions call with StateMachine ARN")]
+    RedriveFilterOfMachine,
     #[error("'{0}' is not authorized to create managed-rule.")]
     ManagedRule(String),
     #[error("The event has no task that has changed.")]
@@ -155,6 +161,7 @@ impl Error {
             Self::NothingToUpdate => "MissingRequiredParameter",
             Self::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",
             Self::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",
+            Self::ExecutionNotRedrivable { .. } => "ExecutionNotRedrivable",
             Self::ExecutionLimitExceeded => "ExecutionLimitExceeded",
             Self::ResourceNotFound(_) => "ResourceNotFound",
             Self::ActivityDoesNotExist(_) => "ActivityDoesNotExist",
@@ -175,6 +182,8 @@ impl Error {
             | Self::NothingToUpdateOfAlias
             | Self::MapRunsNotServed
             | Self::NothingToList
+            | Self::RedriveFilterOfMachine
+            | Self::LabelledArn
             | Self::NotATaskEvent
             | Self::InvalidTest(_) => "ValidationException",
             Self::Service(_) | Self::Store(_) | Self::Restore(_) | Self::Inconsistent(_) => "InternalFailure",
@@ -189,6 +198,8 @@ impl From<Error> for AwsError {
             Error::Store(cause) => Self::internal("InternalFailure", &cause),
             Error::Restore(cause) => Self::internal("InternalFailure", &cause),
             Error::Inconsistent(cause) => Self::internal("InternalFailure", &cause),
+            Error::LabelledArn => Self::new(error.code(), error.to_string())
+                .with_member("reason", "API_DOES_NOT_SUPPORT_LABELED_ARNS"),
             Error::ResourceNotFound(ref name) | Error::TooManyTags(ref name) => {
                 Self::new(error.code(), error.to_string()).with_member("resourceName", name.as_str())
             }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::generated::types::ExecutionListItem;
+use crate::redrive::Redrives;
 use crate::tables;
 
 /// How an execution stands, as the API says it.
@@ -41,17 +42,6 @@ impl ExecutionStatus {
             Self::Aborted => "ABORTED",
         }
     }
-
-    /// `redriveStatus` and `redriveStatusReason`.
-    pub(crate) fn redrive(self) -> (&'static str, Option<String>) {
-        match self {
-            Self::Running | Self::Succeeded => {
-                let reason = format!("Execution is {} and cannot be redriven", self.as_str());
-                ("NOT_REDRIVABLE", Some(reason))
-            }
-            Self::Failed | Self::TimedOut | Self::Aborted => ("REDRIVABLE", None),
-        }
-    }
 }
 
 /// One execution, open or closed. Small: input and output are in the first and the last event of its history.
@@ -81,16 +71,34 @@ pub(crate) struct ExecutionRecord {
     /// Why it failed, or was aborted.
     #[serde(default)]
     pub(crate) failure: Failure,
+    /// How many events its history has, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) events: Option<u64>,
+    #[serde(default)]
+    pub(crate) redrives: Redrives,
 }
 
 impl ExecutionRecord {
-    /// The record after the execution's status has become `status`.
-    pub(crate) fn closed(&self, status: &Status, at: Timestamp) -> Self {
+    /// The record after the execution's status has become `status`, with the last of so many events.
+    pub(crate) fn closed(&self, status: &Status, at: Timestamp, events: u64) -> Self {
         let failure = match status {
             Status::Failed(failure) | Status::Aborted(failure) => failure.clone(),
             Status::Running | Status::Succeeded { .. } | Status::TimedOut => Failure::default(),
         };
-        Self { status: ExecutionStatus::of(status), stop_date: Some(at), failure, ..self.clone() }
+        let status = ExecutionStatus::of(status);
+        Self { status, stop_date: Some(at), failure, events: Some(events), ..self.clone() }
+    }
+
+    /// The record after the execution has been redriven.
+    pub(crate) fn redriven(&self, client_token: Option<&str>, at: Timestamp) -> Self {
+        Self {
+            status: ExecutionStatus::Running,
+            stop_date: None,
+            failure: Failure::default(),
+            events: None,
+            redrives: self.redrives.and(client_token, at),
+            ..self.clone()
+        }
     }
 
     /// What the list of its machine's executions says of it.
@@ -100,6 +108,8 @@ impl ExecutionRecord {
             stop_date: self.stop_date,
             state_machine_version_arn: self.state_machine_version_arn.clone(),
             state_machine_alias_arn: self.state_machine_alias_arn.clone(),
+            redrive_count: self.redrives.count,
+            redrive_date: self.redrives.date,
         }
     }
 
@@ -126,6 +136,10 @@ pub(crate) struct Listed {
     pub(crate) state_machine_version_arn: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) state_machine_alias_arn: Option<String>,
+    #[serde(default)]
+    pub(crate) redrive_count: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redrive_date: Option<Timestamp>,
 }
 
 impl Listed {
@@ -139,7 +153,8 @@ impl Listed {
             stop_date: self.stop_date,
             state_machine_version_arn: self.state_machine_version_arn,
             state_machine_alias_arn: self.state_machine_alias_arn,
-            redrive_count: Some(0),
+            redrive_count: i64::try_from(self.redrive_count).ok(),
+            redrive_date: self.redrive_date,
             ..ExecutionListItem::default()
         }
     }

@@ -23,6 +23,7 @@ mod open_executions;
 mod operations;
 mod page;
 mod plan;
+mod redrive;
 mod runner;
 mod state_machine;
 mod status_change;

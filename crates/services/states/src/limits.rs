@@ -37,6 +37,15 @@ pub const TAGS: usize = 50;
 /// How long the history of a closed execution is kept.
 pub const HISTORY_RETENTION: Duration = Duration::from_secs(90 * 86_400);
 
+/// How long after its end an execution can be redriven.
+pub const REDRIVABLE_PERIOD: Duration = Duration::from_secs(14 * 86_400);
+
+/// Client tokens that are remembered of an execution's redrives: "the last 10 client tokens used".
+pub const CLIENT_TOKENS: usize = 10;
+
+/// How long a client token of a redrive is remembered: "valid for up to 15 minutes after they are first used".
+pub const CLIENT_TOKEN_VALIDITY: Duration = Duration::from_secs(15 * 60);
+
 /// How long a superseded revision is kept: the longest run of a standard execution, and then its history.
 pub const REVISION_RETENTION: Duration = Duration::from_secs((366 + 90) * 86_400);
 

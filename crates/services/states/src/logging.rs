@@ -2,7 +2,7 @@
 //!
 //! Delivering them is `delivery`'s business.
 
-use asl::{HistoryEvent, LogLevel};
+use asl::{ExecutionSpec, HistoryEvent, LogLevel};
 use serde::{Deserialize, Serialize};
 use types::{Arn, Timestamp};
 
@@ -104,13 +104,15 @@ impl Logging {
     }
 
     /// The messages that the level asks for, with the time of each.
-    pub(crate) fn messages(&self, execution: &str, events: &[HistoryEvent]) -> Vec<Message> {
+    pub(crate) fn messages(&self, spec: &ExecutionSpec, events: &[HistoryEvent]) -> Vec<Message> {
         let level = self.level.of_events();
         let wanted =
             events.iter().filter(|event| level != LogLevel::Off && event.kind().log_level() <= level);
         let message = |event: &HistoryEvent| Message {
             timestamp: event.timestamp,
-            message: event.to_log_message(execution, 0, self.include_execution_data).to_string(),
+            message: event
+                .to_log_message(&spec.arn, spec.redrive_count, self.include_execution_data)
+                .to_string(),
         };
         wanted.map(message).collect()
     }

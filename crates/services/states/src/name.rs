@@ -185,6 +185,14 @@ pub(crate) fn check_execution_arn(cx: &Context, text: &str) -> Result<(), Error>
     Ok(())
 }
 
+/// Refuses the ARN of a Map Run's child execution, whose machine has a label: `execution:MACHINE/LABEL:NAME`.
+///
+/// # Errors
+/// [`Error::LabelledArn`]; as [`ExecutionArn::parse`].
+pub(crate) fn check_unlabelled(text: &str) -> Result<(), Error> {
+    if ExecutionArn::parse(text)?.machine_name.contains('/') { Err(Error::LabelledArn) } else { Ok(()) }
+}
+
 /// Checks that `text` is a state machine's ARN in the region and account of `cx`.
 ///
 /// # Errors

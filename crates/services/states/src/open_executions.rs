@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Dispatcher;
-use asl::{Effect, Execution, MachineKind, OpenTask, Status, TaskId, Wake};
+use asl::{Effect, Execution, MachineKind, OpenTask, TaskId, Wake};
 use clock::Clock;
 use futures_util::lock::Mutex as Lock;
 use store::{Batch, Collection, Range, Store, Ticket};
@@ -23,9 +23,12 @@ use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
 use crate::integrations::{self, Called};
 use crate::limits::OPEN_EXECUTIONS;
 use crate::name::execution_arn;
-use crate::plan::{self, Facts, Step};
+use crate::plan::{self, Facts, Fate, Step};
+use crate::redrive::Redrives;
 use crate::state_machine::{Compiled, StateMachines, Target};
 use crate::tables;
+
+mod redrive;
 
 /// All open executions.
 pub(crate) struct OpenExecutions {
@@ -102,8 +105,7 @@ impl OpenExecutions {
     pub(crate) async fn start(&self, begin: Begin) -> Result<(String, Timestamp), Error> {
         let (name, arn) = begin.identify();
         // The slot is there before the look at the machine: whoever deletes the machine finds it.
-        let slot = self.slot_or_new(&arn)?;
-        let mut open = slot.lock().await;
+        let (slot, mut open) = self.enter(&arn).await?;
         if let Some(open) = &*open {
             return match *open.execution.spec().input == *begin.input {
                 true => Ok((arn, open.record.start_date)),
@@ -169,6 +171,8 @@ impl OpenExecutions {
             trace_header: begin.trace_header,
             request_id: Some(begin.request_id),
             failure: asl::Failure::default(),
+            events: None,
+            redrives: Redrives::default(),
         };
         let execution = Execution::new(Arc::clone(&compiled.machine), spec);
         Ok(Open::new(execution, record, compiled, 0))
@@ -278,12 +282,7 @@ impl OpenExecutions {
         let record =
             record.ok_or_else(|| Error::Inconsistent(format!("{arn} has a head but no record")))?.value;
         let compiled = self.machines.compiled(&record.revision).await?;
-        let prefix = tables::frames(arn);
-        let frames = self.store.list(tables::FRAMES, Range::prefix(&prefix)).await?;
-        let frames = frames.into_iter().filter_map(|frame| {
-            let number = frame.key.strip_prefix(&prefix)?.parse().ok()?;
-            Some((number, frame.value))
-        });
+        let frames = self.frames(arn).await?;
         let execution = Execution::restore(Arc::clone(&compiled.machine), &head.value, frames)?;
         let mut open = Open::new(execution, record, compiled, head.version);
         // It is not known which services were called before: all may have been.
@@ -296,6 +295,17 @@ impl OpenExecutions {
         Ok(Some(open))
     }
 
+    /// The rows of an execution, by number.
+    async fn frames(&self, arn: &str) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let prefix = tables::frames(arn);
+        let frames = self.store.list(tables::FRAMES, Range::prefix(&prefix)).await?;
+        let numbered = frames.into_iter().filter_map(|frame| {
+            let number = frame.key.strip_prefix(&prefix)?.parse().ok()?;
+            Some((number, frame.value))
+        });
+        Ok(numbered.collect())
+    }
+
     /// Steps the execution and submits what that did. The flag says whether it is still open.
     fn advance(&self, open: &mut Open, arn: &str, wake: Wake, mut batch: Batch) -> (Ticket, bool) {
         let now = self.now();
@@ -304,33 +314,44 @@ impl OpenExecutions {
         let mut effects = Vec::new();
         asl::step(&mut open.execution, wake, now, &mut effects);
         open.learn(&effects);
+        if begins {
+            plan::open(&mut batch, &open.facts(now), &open.record);
+        }
+        let over = tasks_over(&effects);
+        let kept = self.keep(open, arn, effects, batch, now);
+        for task in ended.into_iter().chain(over) {
+            open.called.remove(&task);
+            open.credentials.remove(&task);
+        }
+        kept
+    }
+
+    /// Submits what a step did, with what is in `batch` already. The flag says whether the execution is still open.
+    fn keep(
+        &self,
+        open: &mut Open,
+        arn: &str,
+        effects: Vec<Effect>,
+        mut batch: Batch,
+        now: Timestamp,
+    ) -> (Ticket, bool) {
         let history = open.execution.take_history();
         let changes = open.execution.take_changes();
         let status = open.execution.status().clone();
-        let is_open = status == Status::Running;
+        let fate = Fate::of(&open.execution);
+        let is_open = fate == Fate::Open;
         if open.head_version > 0 && !(history.is_empty() && effects.is_empty() && is_open) {
             batch.require_version(tables::HEADS, arn, open.head_version);
         }
         open.head_version += u64::from(changes.head.is_some());
         let awaited_by = if is_open { Vec::new() } else { self.awaited.of(arn) };
         if !is_open {
-            let stopped = history.last().map_or(now, |event| event.timestamp);
-            if begins {
-                plan::open(&mut batch, &open.facts(now), &open.record);
-            }
-            open.record = open.record.closed(&status, stopped);
-            plan::close(&mut batch, &open.facts(now), &open.record, &status, &awaited_by);
-        } else if begins {
-            plan::open(&mut batch, &open.facts(now), &open.record);
+            let (stopped, events) = history.last().map_or((now, 0), |event| (event.timestamp, event.id));
+            open.record = open.record.closed(&status, stopped, events);
+            plan::close(&mut batch, &open.facts(now), &open.record, &status, fate, &awaited_by);
         }
-        let over = tasks_over(&effects);
         self.forget_children(&mut batch, arn, &effects);
-        let step = Step { history: &history, changes, effects, status: &status };
-        plan::keep(&mut batch, &open.facts(now), step);
-        for task in ended.into_iter().chain(over) {
-            open.called.remove(&task);
-            open.credentials.remove(&task);
-        }
+        plan::keep(&mut batch, &open.facts(now), Step { history: &history, changes, effects, fate });
         let ticket = self.store.submit(batch);
         if !is_open {
             self.tell_late(arn, &awaited_by, now);
@@ -422,6 +443,7 @@ fn tasks_over(effects: &[Effect]) -> Vec<TaskId> {
         Effect::CancelTask { task, .. } | Effect::StopMapRun { task, .. } => Some(*task),
         Effect::Invoke { .. }
         | Effect::StartMapRun { .. }
+        | Effect::RedriveMapRun { .. }
         | Effect::SetTimer { .. }
         | Effect::ClearTimer { .. } => None,
     };

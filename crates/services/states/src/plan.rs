@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use asl::{
-    Changes, Effect, ExecutionSpec, HistoryEvent, MachineKind, Resource, ResourceTarget, Status, TaskId,
+    Changes, Effect, Execution, ExecutionSpec, HistoryEvent, MachineKind, Resource, ResourceTarget, Status,
+    TaskId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use types::Timestamp;
 
 use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
 use crate::integrations::{self, ecs_run_task};
-use crate::limits::HISTORY_RETENTION;
+use crate::limits::{HISTORY_RETENTION, REDRIVABLE_PERIOD};
 use crate::logging::{self, Logging, Message};
 use crate::status_change;
 use crate::tables;
@@ -44,7 +45,28 @@ pub(crate) struct Step<'a> {
     pub(crate) history: &'a [HistoryEvent],
     pub(crate) changes: Changes,
     pub(crate) effects: Vec<Effect>,
-    pub(crate) status: &'a Status,
+    pub(crate) fate: Fate,
+}
+
+/// What becomes of the state of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It runs, and is read at every start.
+    Open,
+    /// It has ended, and can be redriven.
+    Redrivable,
+    /// It has ended for good.
+    Over,
+}
+
+impl Fate {
+    pub(crate) fn of(execution: &Execution) -> Self {
+        match execution.status() {
+            Status::Running => Self::Open,
+            _ if execution.is_redrivable() => Self::Redrivable,
+            _ => Self::Over,
+        }
+    }
 }
 
 /// Something to do once the batch that holds it is durable: an entry of the queue `tables::EFFECT`.
@@ -91,14 +113,16 @@ pub(crate) struct LogEntry {
 pub(crate) enum Forget {
     /// A closed execution with its history.
     Execution(String),
+    /// What a closed execution could be redriven from; the execution follows later.
+    Continuation(String),
     /// A revision that no execution can run any more.
     Revision(String),
 }
 
 /// Adds to `batch` everything that the step did: state, history, timers, effects, log messages.
 pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
-    let Step { history, changes, effects, status } = step;
-    keep_state(batch, facts.arn(), changes, status);
+    let Step { history, changes, effects, fate } = step;
+    keep_state(batch, facts.arn(), changes, fate);
     let log = tables::history(facts.arn());
     for event in history.iter().filter(|_| facts.is_told()) {
         batch.append(log.clone(), event.id, event.timestamp, json(event));
@@ -115,6 +139,21 @@ pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecor
     keep_record(batch, facts, record, &Status::Running);
 }
 
+/// Adds to `batch` the record of an execution that is redriven, in the place of that of its end.
+pub(crate) fn reopen(
+    batch: &mut Batch,
+    facts: &Facts<'_>,
+    ended: &ExecutionRecord,
+    record: &ExecutionRecord,
+) {
+    for entry in ended.index_keys(ended.status) {
+        batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
+    }
+    batch.delete(tables::REDRIVABLE, facts.arn());
+    batch.clear_timer(tables::RETENTION, facts.arn());
+    keep_record(batch, facts, record, &Status::Running);
+}
+
 /// Adds to `batch` the record of an execution that has ended; nothing stays of an express one. Tasks that wait for it are
 /// to look at it.
 pub(crate) fn close(
@@ -122,6 +161,7 @@ pub(crate) fn close(
     facts: &Facts<'_>,
     record: &ExecutionRecord,
     status: &Status,
+    fate: Fate,
     awaited_by: &[Waiting],
 ) {
     tell(batch, awaited_by, facts.now);
@@ -133,8 +173,11 @@ pub(crate) fn close(
         batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
     }
     keep_record(batch, facts, record, status);
-    let forget = Forget::Execution(facts.arn().to_owned());
-    batch.set_timer(tables::RETENTION, facts.arn(), facts.now + HISTORY_RETENTION, json(&forget));
+    let (forget, after) = match fate {
+        Fate::Redrivable => (Forget::Continuation(facts.arn().to_owned()), REDRIVABLE_PERIOD),
+        Fate::Open | Fate::Over => (Forget::Execution(facts.arn().to_owned()), HISTORY_RETENTION),
+    };
+    batch.set_timer(tables::RETENTION, facts.arn(), facts.now + after, json(&forget));
 }
 
 /// Adds to `batch` a look for each of the tasks that wait for an execution that has ended.
@@ -155,16 +198,25 @@ fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, s
         batch.put(tables::EXECUTIONS_BY_MACHINE, entry, json(&record.listed()));
     }
     let entry = status_change::entry(facts.arn(), record, &facts.spec.input, status);
-    batch.set_timer(tables::STATUS_CHANGE, format!("{}#{state}", facts.arn()), facts.now, json(&entry));
+    let key = tables::status_change(facts.arn(), state, record.redrives.count);
+    batch.set_timer(tables::STATUS_CHANGE, key, facts.now, json(&entry));
 }
 
-fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, status: &Status) {
-    if *status != Status::Running {
-        batch.delete(tables::HEADS, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
-        return;
-    }
+fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, fate: Fate) {
+    let heads = match fate {
+        Fate::Open => tables::HEADS,
+        // Where nobody looks at the start.
+        Fate::Redrivable => {
+            batch.delete(tables::HEADS, arn);
+            tables::REDRIVABLE
+        }
+        Fate::Over => {
+            batch.delete(tables::HEADS, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
+            return;
+        }
+    };
     if let Some(head) = changes.head {
-        batch.put(tables::HEADS, arn, head);
+        batch.put(heads, arn, head);
     }
     for (frame, row) in changes.frames_put {
         batch.put(tables::FRAMES, tables::frame(arn, frame), row);
@@ -186,7 +238,7 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
             let job = job(facts, task, Work::Invoke);
             batch.set_timer(tables::EFFECT, tables::invocation(facts.arn(), task), facts.now, json(&job));
         }
-        Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
+        Effect::StartMapRun { .. } | Effect::RedriveMapRun { .. } | Effect::StopMapRun { .. } => {}
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));
@@ -230,7 +282,7 @@ pub(crate) fn keep_messages(
     now: Timestamp,
 ) {
     let (Some(log_group), Some(first)) = (logging.log_group(), history.first()) else { return };
-    let messages = logging.messages(&spec.arn, history);
+    let messages = logging.messages(spec, history);
     if messages.is_empty() {
         return;
     }

@@ -245,7 +245,12 @@ impl StateMachines {
     ///
     /// # Errors
     /// [`Error::StateMachineDoesNotExist`]; [`Error::StateMachineDeleting`].
-    pub(crate) fn target(&self, arn: &StateMachineArn, kind: MachineKind, seed: u64) -> Result<Target, Error> {
+    pub(crate) fn target(
+        &self,
+        arn: &StateMachineArn,
+        kind: MachineKind,
+        seed: u64,
+    ) -> Result<Target, Error> {
         let missing = || Error::StateMachineDoesNotExist(arn.to_string());
         // A machine of another type has taken the place of the one that was asked for.
         let record = self.get(&arn.machine).filter(|record| record.kind == kind).ok_or_else(missing)?;

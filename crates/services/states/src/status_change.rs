@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::execution::ExecutionRecord;
 use crate::limits::EVENT_PAYLOAD_BYTES;
+use crate::redrive::RedriveStatus;
 
 /// The entry for `PutEvents`. Absent values are explicit nulls, times count milliseconds.
 pub(crate) fn entry(execution: &str, record: &ExecutionRecord, input: &str, status: &Status) -> Value {
@@ -15,7 +16,8 @@ pub(crate) fn entry(execution: &str, record: &ExecutionRecord, input: &str, stat
         Status::Running | Status::Failed(_) | Status::TimedOut | Status::Aborted(_) => None,
     };
     let fits = input.len() + output.map_or(0, |output| output.len()) <= EVENT_PAYLOAD_BYTES;
-    let (redrive_status, redrive_reason) = record.status.redrive();
+    let told_at = record.stop_date.or(record.redrives.date).unwrap_or(record.start_date);
+    let redrive_status = RedriveStatus::of(record, told_at);
     let detail = json!({
         "executionArn": execution,
         "stateMachineArn": record.state_machine_arn,
@@ -27,10 +29,10 @@ pub(crate) fn entry(execution: &str, record: &ExecutionRecord, input: &str, stat
         "output": output.filter(|_| fits).map(|output| output.as_ref()),
         "stateMachineVersionArn": record.state_machine_version_arn,
         "stateMachineAliasArn": record.state_machine_alias_arn,
-        "redriveCount": 0,
-        "redriveDate": null,
-        "redriveStatus": redrive_status,
-        "redriveStatusReason": redrive_reason,
+        "redriveCount": record.redrives.count,
+        "redriveDate": record.redrives.date.map(|date| date.as_millis()),
+        "redriveStatus": redrive_status.as_str(),
+        "redriveStatusReason": redrive_status.reason(),
         "inputDetails": {"included": fits},
         "outputDetails": output.map(|_| json!({"included": fits})),
         "error": record.failure.error.as_ref().map(|error| error.as_str()),
@@ -40,7 +42,7 @@ pub(crate) fn entry(execution: &str, record: &ExecutionRecord, input: &str, stat
         "Source": "aws.states",
         "DetailType": "Step Functions Execution Status Change",
         "Resources": [execution],
-        "Time": record.stop_date.unwrap_or(record.start_date),
+        "Time": told_at,
         "Detail": detail.to_string(),
     })
 }

@@ -130,7 +130,10 @@ impl Run {
             Effect::Invoke { task, .. } => self.calls.extend(self.call(task)),
             // What asks and is answered cannot be stopped; the answer is for nobody.
             // Express machines have no Map Runs.
-            Effect::CancelTask { .. } | Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
+            Effect::CancelTask { .. }
+            | Effect::StartMapRun { .. }
+            | Effect::RedriveMapRun { .. }
+            | Effect::StopMapRun { .. } => {}
         }
     }
 

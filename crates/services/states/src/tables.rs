@@ -11,14 +11,15 @@
 //! | table | [`EXECUTIONS`] | ARN | [`crate::execution::ExecutionRecord`] | start, end; of express ones while they are open |
 //! | table | [`EXECUTIONS_BY_MACHINE`] | [`by_machine`] | [`crate::execution::Listed`] | start, end |
 //! | table | [`HEADS`] | execution ARN | head of an open execution | every step |
-//! | table | [`FRAMES`] | [`frame`] | one frame of an open execution | every step that touches it |
+//! | table | [`FRAMES`] | [`frame`] | one frame of an open or redrivable execution | every step that touches it |
+//! | table | [`REDRIVABLE`] | execution ARN | head of an execution that ended without success; it keeps its frames | end |
 //! | table | [`ECS_TASKS`] | ECS task ARN | [`crate::execution::Waiting`] | submission and end of `ecs:runTask.sync` |
 //! | table | [`CHILDREN`] | [`child`] | [`crate::execution::Waiting`] | submission and end of `states:startExecution.sync` |
 //! | log | [`history`] | event id | the event as `GetExecutionHistory` gives it | every step |
 //! | queue | [`WAKE`] | [`timer`] | nothing | every step |
 //! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`completion`], [`cancellation`] | [`crate::plan::Job`] | every step |
 //! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |
-//! | queue | [`STATUS_CHANGE`] | execution ARN and status | an EventBridge event | start, end |
+//! | queue | [`STATUS_CHANGE`] | execution ARN, status and redrive | an EventBridge event | start, end |
 //! | queue | [`RETENTION`] | ARN or revision | what is to be forgotten | end, update |
 //! | queue | [`DELETION`] | state machine ARN | nothing | `DeleteStateMachine` |
 
@@ -34,6 +35,7 @@ pub(crate) const EXECUTIONS: &str = "states/execution";
 pub(crate) const EXECUTIONS_BY_MACHINE: &str = "states/execution_by_machine";
 pub(crate) const HEADS: &str = "states/head";
 pub(crate) const FRAMES: &str = "states/frame";
+pub(crate) const REDRIVABLE: &str = "states/redrivable";
 pub(crate) const ECS_TASKS: &str = "states/ecs_task";
 pub(crate) const CHILDREN: &str = "states/child";
 
@@ -113,6 +115,11 @@ pub(crate) fn child(child: &str, execution: &str, task: TaskId) -> String {
 /// Key of the effect that stops a task's job.
 pub(crate) fn cancellation(execution: &str, task: TaskId) -> String {
     format!("{execution}#{task}/cancel")
+}
+
+/// Key of the event that tells of an execution's status: it has each once for every redrive.
+pub(crate) fn status_change(execution: &str, status: &str, redrive_count: u64) -> String {
+    format!("{execution}#{status}/{redrive_count}")
 }
 
 /// Key of an execution among those of its machine, its version or its alias: by status, then in the order of their starts.

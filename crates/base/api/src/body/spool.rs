@@ -39,10 +39,15 @@ struct Written {
 }
 
 impl Spool {
-    /// Takes in bytes of which the checksum by `algorithm` is wanted. The file, if any, lies in `folder`; without one,
-    /// bytes that are too many for memory are refused.
+    /// Takes in bytes of which the MD5 and the checksum by `algorithm` are wanted. As for [`Spool::with`].
     pub fn new(folder: Option<&Path>, algorithm: Algorithm) -> Self {
-        let written = Written { digester: Digester::new(algorithm), file: None };
+        Self::with(folder, Digester::new(algorithm))
+    }
+
+    /// Takes in bytes for `digester`. The file, if any, lies in `folder`; without one, bytes that are too many for memory
+    /// are refused.
+    pub fn with(folder: Option<&Path>, digester: Digester) -> Self {
+        let written = Written { digester, file: None };
         Self {
             folder: folder.map(Path::to_owned),
             batch: Vec::new(),

@@ -107,7 +107,7 @@ impl<'a> Request<'a> {
 }
 
 /// What stands in the place of the labels of `template`; `None` where the path is another one.
-fn labels<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
+pub(super) fn labels<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
     let mut labels = Vec::new();
     let (mut template, mut path) = (template.strip_prefix('/')?, path.strip_prefix('/')?);
     loop {
@@ -139,7 +139,7 @@ fn head(path: &str) -> (&str, Option<&str>) {
 }
 
 /// Segment by segment: a literal before a label, a label before the rest of a path.
-fn literalness(template: &str) -> Vec<u8> {
+pub(super) fn literalness(template: &str) -> Vec<u8> {
     let of_segment = |segment: &str| match (segment.starts_with('{'), segment.ends_with("+}")) {
         (false, _) => 2,
         (true, false) => 1,
@@ -148,7 +148,7 @@ fn literalness(template: &str) -> Vec<u8> {
     template.split('/').map(of_segment).collect()
 }
 
-fn decode(text: &str) -> Result<String, AwsError> {
+pub(super) fn decode(text: &str) -> Result<String, AwsError> {
     String::from_utf8(percent_decode(text)).map_err(|_| not_utf8())
 }
 

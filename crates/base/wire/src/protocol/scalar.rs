@@ -23,6 +23,6 @@ fn boolean(text: &str) -> Option<Value> {
 
 /// Inputs carry times as epoch seconds, whatever the wire wrote.
 fn timestamp(text: &str) -> Option<Value> {
-    let time = Timestamp::parse_rfc3339(text).ok()?;
+    let time = Timestamp::parse_rfc3339(text).or_else(|_| Timestamp::parse_http(text)).ok()?;
     serde_json::to_value(time).ok()
 }

@@ -8,9 +8,16 @@ use types::Timestamp;
 #[derive(Debug, Default)]
 pub struct Writer {
     text: String,
+    /// Whether times have milliseconds though they are zero.
+    always_millis: bool,
 }
 
 impl Writer {
+    /// A document as S3 writes it: with a declaration, and all times with milliseconds.
+    pub fn of_s3() -> Self {
+        Self { text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(), always_millis: true }
+    }
+
     /// Opens the root element. An empty namespace is left out.
     pub fn open_with_namespace(&mut self, name: &str, namespace: &str) {
         self.text.push('<');
@@ -53,13 +60,23 @@ impl Writer {
         }
     }
 
+    /// What stands inside of the element of a value, which is a structure or text.
+    pub fn content(&mut self, shape: &Shape, value: &Value) {
+        match value {
+            Value::Null => {}
+            Value::Object(_) => self.members(shape, value),
+            Value::String(text) => self.escape(text),
+            value => self.escape(&value.to_string()),
+        }
+    }
+
     /// The document.
     pub fn finish(self) -> Vec<u8> {
         self.text.into_bytes()
     }
 
     /// A value as an element of that name; absent and `null` values are left out.
-    fn value(&mut self, name: &str, shape: &Shape, value: &Value) {
+    pub fn value(&mut self, name: &str, shape: &Shape, value: &Value) {
         match (&shape.kind, value) {
             (_, Value::Null) => {}
             (Kind::Structure(_), value) => {
@@ -90,9 +107,18 @@ impl Writer {
                     self.close(name);
                 }
             }
-            (Kind::Timestamp(format), value) => self.text(name, &timestamp(*format, value)),
+            (Kind::Timestamp(format), value) => self.text(name, &self.timestamp(*format, value)),
             (_, Value::String(text)) => self.text(name, text),
             (_, value) => self.text(name, &value.to_string()),
+        }
+    }
+
+    /// ISO 8601 unless the model says otherwise, with milliseconds where there are any.
+    fn timestamp(&self, format: TimestampFormat, value: &Value) -> String {
+        let text = timestamp(format, value);
+        match text.strip_suffix(".000Z") {
+            Some(seconds) if !self.always_millis => format!("{seconds}Z"),
+            _ => text,
         }
     }
 
@@ -113,15 +139,12 @@ impl Writer {
     }
 }
 
-/// ISO 8601 unless the model says otherwise, with milliseconds where there are any.
-fn timestamp(format: TimestampFormat, value: &Value) -> String {
+/// A time as an element's or a header's text.
+pub fn timestamp(format: TimestampFormat, value: &Value) -> String {
     let Ok(time) = serde_json::from_value::<Timestamp>(value.clone()) else {
         return value.to_string();
     };
     match format {
-        TimestampFormat::Default | TimestampFormat::Iso8601 if time.as_millis() % 1000 == 0 => {
-            time.to_iso_seconds()
-        }
         TimestampFormat::Default | TimestampFormat::Iso8601 => time.to_iso_millis(),
         TimestampFormat::Epoch => time.as_seconds().to_string(),
         TimestampFormat::Http => time.format("%a, %d %b %Y %H:%M:%S GMT"),

@@ -4,13 +4,25 @@ use sha2::{Digest as _, Sha256};
 
 use super::{SignedRequest, hex};
 
+/// How a path is made canonical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanonicalPath {
+    /// Without `.`, `..` and empty segments, percent-encoded once more than it was sent.
+    Normalised,
+    /// As it was sent, for S3: its keys are what they are.
+    AsSent,
+}
+
 impl SignedRequest<'_> {
-    /// The canonical request: method, path, query, headers, names of headers, and the body's digest.
-    pub(super) fn canonical_request(&self, body_sha256: &str) -> String {
+    /// The canonical request: method, path, query, headers, names of headers, and what stands for the body.
+    pub(super) fn canonical_request(&self, payload: &str, form: CanonicalPath) -> String {
         let mut text = String::with_capacity(512);
         text.push_str(self.parts.method.as_str());
         text.push('\n');
-        path(self.parts.uri.path(), &mut text);
+        match form {
+            CanonicalPath::Normalised => path(self.parts.uri.path(), &mut text),
+            CanonicalPath::AsSent => reencode_path(self.parts.uri.path(), &mut text),
+        }
         text.push('\n');
         query(self.parts.uri.query().unwrap_or_default(), self.is_presigned(), &mut text);
         text.push('\n');
@@ -23,7 +35,7 @@ impl SignedRequest<'_> {
         text.push('\n');
         text.push_str(&self.signed_headers);
         text.push('\n');
-        text.push_str(body_sha256);
+        text.push_str(payload);
         text
     }
 
@@ -70,6 +82,16 @@ fn path(path: &str, text: &mut String) {
     }
     if segments.is_empty() || path.ends_with('/') {
         text.push('/');
+    }
+}
+
+/// Clients may encode more or less than they must: all are signed in one way.
+fn reencode_path(path: &str, text: &mut String) {
+    for (index, segment) in path.split('/').enumerate() {
+        if index > 0 {
+            text.push('/');
+        }
+        encode(&percent_decode(segment), text);
     }
 }
 

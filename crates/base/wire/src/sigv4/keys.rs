@@ -24,7 +24,7 @@ struct Key {
 
 impl SigningKeys {
     /// The keyed hash for a scope.
-    pub(super) fn get(&self, secret: &str, scope: &Scope) -> Hmac<Sha256> {
+    pub fn get(&self, secret: &str, scope: &Scope) -> Hmac<Sha256> {
         // The map is never left half-changed, so a panic elsewhere does not matter.
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = keys.get(scope.credential()).filter(|key| key.secret == secret) {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use types::Timestamp;
 
 use super::keys::SigningKeys;
-use super::{Refusal, SignedRequest, basic, hex};
+use super::{CanonicalPath, Refusal, SignedRequest, basic, hex};
 
 /// Adds `x-amz-date` and `authorization` to a request whose other headers are complete, `host` among them.
 ///
@@ -34,7 +34,7 @@ pub fn sign(
     parts.headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("{unsigned}0")).map_err(unusable)?);
     let signature = {
         let signed = SignedRequest::parse(parts)?;
-        let canonical = signed.canonical_request(&hex(&Sha256::digest(body)));
+        let canonical = signed.canonical_request(&hex(&Sha256::digest(body)), CanonicalPath::Normalised);
         let mut mac = SigningKeys::default().get(secret, &signed.scope);
         mac.update(signed.string_to_sign(&canonical).as_bytes());
         hex(&mac.finalize().into_bytes())

@@ -19,20 +19,20 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// A request with the parts of its signature, nothing of it verified.
 #[derive(Debug)]
 pub struct SignedRequest<'a> {
-    pub(super) parts: &'a Parts,
-    pub(super) scope: Scope,
+    pub(crate) parts: &'a Parts,
+    pub(crate) scope: Scope,
     /// Lower-case names with semicolons between.
-    pub(super) signed_headers: Cow<'a, str>,
+    pub(crate) signed_headers: Cow<'a, str>,
     /// Hexadecimal digits.
-    pub(super) signature: Cow<'a, str>,
+    pub(crate) signature: Cow<'a, str>,
     /// `20261120T235207Z`, as it was sent.
-    pub(super) time: Cow<'a, str>,
+    pub(crate) time: Cow<'a, str>,
     /// `time`, parsed.
-    pub(super) signed_at: Timestamp,
+    pub(crate) signed_at: Timestamp,
     /// The session token.
-    pub(super) token: Option<Cow<'a, str>>,
+    pub(crate) token: Option<Cow<'a, str>>,
     /// How long a presigned request is good; `None` where the signature is in the header.
-    pub(super) expires: Option<Duration>,
+    pub(crate) expires: Option<Duration>,
 }
 
 impl<'a> SignedRequest<'a> {
@@ -62,7 +62,7 @@ impl<'a> SignedRequest<'a> {
     }
 
     /// Whether the signature is in the query string.
-    pub(super) const fn is_presigned(&self) -> bool {
+    pub const fn is_presigned(&self) -> bool {
         self.expires.is_some()
     }
 
@@ -130,7 +130,7 @@ impl<'a> SignedRequest<'a> {
 }
 
 /// The decoded value of a parameter of the query string.
-pub(super) fn parameter(parts: &Parts, name: &str) -> Option<String> {
+pub fn parameter(parts: &Parts, name: &str) -> Option<String> {
     let pairs = parts.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.into_iter().find(|(other, _)| *other == name)?;
     String::from_utf8(percent_decode(value)).ok()

@@ -1,15 +1,20 @@
 //! A wire with services that answer what a test wants, keys that a test knows, and a clock that stands still.
 
 pub mod model;
+// The file alone, not the crate: what is below does not depend on what is above.
+#[path = "../../../../services/s3/src/generated/model.rs"]
+pub mod s3;
 pub mod signer;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use api::model::ServiceModel;
-use api::{AwsError, Context, Dispatcher, Principal, Service};
+use api::{AwsError, Body, Context, Dispatcher, Principal, Reply, Service};
 use clock::{Clock, VirtualClock};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tempfile::TempDir;
 use types::{AccountId, Timestamp};
 use wire::{Credential, CredentialStore, Wire};
 
@@ -18,6 +23,11 @@ use wire::{Credential, CredentialStore, Wire};
 pub struct Script {
     pub answer: Arc<Mutex<Option<Result<Value, AwsError>>>>,
     pub input: Arc<Mutex<Option<Value>>>,
+    /// The bytes that are answered, and those that came with the input.
+    pub sends: Arc<Mutex<Option<Body>>>,
+    pub received: Arc<Mutex<Option<Body>>>,
+    /// Where large bodies are spooled.
+    pub folder: Option<Arc<TempDir>>,
 }
 
 /// The time at which all tests run.
@@ -29,7 +39,7 @@ pub fn now() -> Timestamp {
 pub fn wire(script: &Script) -> Wire {
     let clock = Clock::Virtual(VirtualClock::new(now()));
     let dispatcher = Dispatcher::new(clock.clone());
-    let models = [&model::STATES, &model::EVENTS, &model::IAM, &model::SCHEDULER];
+    let models = [&model::STATES, &model::EVENTS, &model::IAM, &model::SCHEDULER, &s3::MODEL];
     dispatcher.install(
         models.map(|model| Arc::new(Scripted { model, script: script.clone() }) as Arc<dyn Service>),
     );
@@ -59,6 +69,22 @@ impl Service for Scripted {
         *self.script.input.lock().unwrap() = Some(input);
         let answer = self.script.answer.lock().unwrap().clone();
         Box::pin(async move { answer.unwrap_or(Ok(Value::Null)) })
+    }
+
+    fn serve_streaming<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+        body: Option<Body>,
+    ) -> BoxFuture<'a, Result<Reply, AwsError>> {
+        *self.script.received.lock().unwrap() = body;
+        let sends = self.script.sends.lock().unwrap().clone();
+        Box::pin(async move { Ok(Reply { output: self.serve(cx, operation, input).await?, body: sends }) })
+    }
+
+    fn spool_folder(&self) -> Option<&Path> {
+        self.script.folder.as_deref().map(TempDir::path)
     }
 }
 

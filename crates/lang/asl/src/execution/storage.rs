@@ -1,7 +1,7 @@
 //! How an execution is stored: a small head, and rows.
 //!
 //! Row 0 is what the execution was told, written once; every other row is a frame. A step writes the head and the frames
-//! that it changed.
+//! that it changed. What has ended and may be redriven keeps its rows.
 
 use std::sync::Arc;
 
@@ -23,16 +23,19 @@ pub struct Changes {
     pub head: Option<Vec<u8>>,
     /// Rows to insert or replace.
     pub frames_put: Vec<(u64, Vec<u8>)>,
-    /// Rows to delete. All of them, once the execution has ended.
+    /// Rows to delete. All of them, once the execution has ended and cannot be redriven.
     pub frames_deleted: Vec<u64>,
 }
 
 /// What was stored is not an execution that runs.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// The execution has ended: nothing of it is stored but its head.
+    /// The execution has ended.
     #[error("the execution has ended")]
     Ended,
+    /// The execution runs, or has ended well: there is nothing to go on from.
+    #[error("the execution has not ended without success")]
+    NotRedrivable,
     /// Bytes that are not what [`Execution::take_changes`] gave.
     #[error("row {row} cannot be read")]
     Unreadable {
@@ -57,14 +60,14 @@ impl Execution {
     /// What must be stored since the last call.
     pub fn take_changes(&mut self) -> Changes {
         let mut changes = Changes { head: self.changed_head(), ..Changes::default() };
-        let runs = self.head.status == Status::Running;
-        if runs && !self.stored.spec {
+        let keeps = self.head.status == Status::Running || self.is_redrivable();
+        if keeps && !self.stored.spec {
             changes.frames_put.push((SPEC_ROW, bytes(&self.spec)));
         }
-        if !runs && self.stored.spec {
+        if !keeps && self.stored.spec {
             changes.frames_deleted.push(SPEC_ROW);
         }
-        self.stored.spec = runs;
+        self.stored.spec = keeps;
         for id in self.frames.take_dirty() {
             changes.frames_put.extend(self.frames.get(id).map(|frame| (id.0, bytes(frame))));
         }
@@ -89,11 +92,18 @@ impl Execution {
         head: &[u8],
         frames: impl IntoIterator<Item = (u64, Vec<u8>)>,
     ) -> Result<Self, RestoreError> {
+        let restored = Self::read(machine, head, frames)?;
+        if restored.head.status == Status::Running { Ok(restored) } else { Err(RestoreError::Ended) }
+    }
+
+    /// Reads what was stored, whatever its status.
+    pub(super) fn read(
+        machine: Arc<StateMachine>,
+        head: &[u8],
+        frames: impl IntoIterator<Item = (u64, Vec<u8>)>,
+    ) -> Result<Self, RestoreError> {
         let head: Head = serde_json::from_slice(head)
             .map_err(|source| RestoreError::Unreadable { row: "head".to_owned(), source })?;
-        if head.status != Status::Running {
-            return Err(RestoreError::Ended);
-        }
         let (mut spec, mut restored) = (None, Frames::default());
         for (row, content) in frames {
             let unreadable = |source| RestoreError::Unreadable { row: row.to_string(), source };
@@ -118,6 +128,12 @@ impl Execution {
             given_context: None,
             stored,
         })
+    }
+
+    /// Changes what the execution was told, which is then stored again.
+    pub(super) fn change_spec(&mut self, change: impl FnOnce(&mut ExecutionSpec)) {
+        change(&mut self.spec);
+        self.stored.spec = false;
     }
 }
 

@@ -110,6 +110,7 @@ impl HistoryEventType {
             EventDetails::ExecutionFailed(_) => Self::ExecutionFailed,
             EventDetails::ExecutionAborted(_) => Self::ExecutionAborted,
             EventDetails::ExecutionTimedOut(_) => Self::ExecutionTimedOut,
+            EventDetails::ExecutionRedriven { .. } => Self::ExecutionRedriven,
             EventDetails::StateEntered { kind, .. } => entered(*kind),
             EventDetails::StateExited { kind, .. } => exited(*kind),
             EventDetails::StateAborted(kind) => aborted(*kind),

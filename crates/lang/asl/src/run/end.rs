@@ -3,9 +3,9 @@
 use crate::effect::Effect;
 use crate::error_name::{ErrorName, Failure};
 use crate::execution::{OpenMapRun, Status};
-use crate::frame::{Activity, Visit};
+use crate::frame::{Activity, Phase};
 use crate::history::EventDetails;
-use crate::ids::FrameId;
+use crate::ids::{FrameId, TimerId};
 use crate::limits::HISTORY_EVENTS;
 use crate::payload::Payload;
 use crate::run::Run;
@@ -43,8 +43,8 @@ impl Run<'_> {
     /// The machine's `TimeoutSeconds` passed.
     pub(crate) fn time_out(&mut self) {
         self.execution.head.deadline = None;
-        let previous = self.execution.head.root.map_or(0, |root| self.last_event(root));
-        self.record(previous, EventDetails::ExecutionTimedOut(Failure::default()));
+        let failure = Failure { error: Some(ErrorName::Timeout), cause: None };
+        self.record(0, EventDetails::ExecutionTimedOut(failure));
         self.end(Status::TimedOut);
     }
 
@@ -59,27 +59,49 @@ impl Run<'_> {
         self.fail_execution(HISTORY_EVENTS - 1, Failure::new(ErrorName::Runtime, cause));
     }
 
-    /// Gives up everything that is open.
+    /// Gives up everything that is open. Where the execution may be redriven, it stays as it stood.
     fn end(&mut self, status: Status) {
-        for frame in self.execution.frames.drain() {
-            if let Activity::Inside(visit) = frame.activity {
-                self.give_up(&visit);
-            }
+        self.execution.head.status = status;
+        if self.execution.is_redrivable() {
+            self.execution.frames.ids().into_iter().for_each(|frame| self.give_up(frame));
+        } else {
+            self.discard();
         }
         let head = &mut self.execution.head;
         let timers = [head.deadline.take(), head.continuation.take()];
         self.effects.extend(timers.into_iter().flatten().map(|timer| Effect::ClearTimer { timer }));
-        head.root = None;
         head.ready.clear();
-        head.status = status;
     }
 
-    /// Cancels the task of a visit, and clears its timers.
-    pub(super) fn give_up(&mut self, visit: &Visit) {
-        self.effects.extend(visit.timers().map(|timer| Effect::ClearTimer { timer }));
-        if let Some(calling) = visit.calling() {
-            self.effects.push(calling.task.cancellation());
+    /// Removes all frames, and gives up what they wait for.
+    fn discard(&mut self) {
+        for frame in self.execution.frames.drain() {
+            let Activity::Inside(visit) = frame.activity else { continue };
+            self.effects.extend(visit.timers().map(|timer| Effect::ClearTimer { timer }));
+            self.effects.extend(visit.calling().map(|calling| calling.task.cancellation()));
+            self.effects.extend(visit.map_run().map(OpenMapRun::stop));
         }
-        self.effects.extend(visit.map_run().map(OpenMapRun::stop));
+        self.execution.head.root = None;
+    }
+
+    /// Gives up what a frame waits for: clears its timers and cancels its task. Its state would be performed anew.
+    pub(super) fn give_up(&mut self, frame: FrameId) {
+        let Some(visit) = self.visit(frame) else { return };
+        let timers: Vec<TimerId> = visit.timers().collect();
+        let task = visit.task();
+        let (phase, stop) = match &visit.phase {
+            Phase::Waiting { .. } | Phase::BackingOff { .. } => (Phase::Running, None),
+            Phase::Calling(calling) => (Phase::Running, Some(calling.task.cancellation())),
+            Phase::MapRunning(Some(open)) => (open.ended(), Some(open.stop())),
+            Phase::Running
+            | Phase::Branching
+            | Phase::Mapping { .. }
+            | Phase::MapRunning(None)
+            | Phase::MapRunEnded { .. } => return,
+        };
+        timers.into_iter().for_each(|timer| self.clear_timer(timer));
+        task.and_then(|task| self.execution.frames.take_task(task));
+        self.effects.extend(stop);
+        self.set_phase(frame, phase);
     }
 }

@@ -13,9 +13,11 @@ use crate::run::{ContextParts, Fault, Run};
 use crate::variables::Shown;
 
 impl Run<'_> {
-    /// A state could not be performed.
+    /// A state could not be performed, or not to its end: its branches or iterations are given up.
     pub(crate) fn fault(&mut self, frame: FrameId, fault: Fault) {
         let failure = self.failure_of(frame, fault);
+        let last_event = self.last_event(frame);
+        self.give_up_children(frame, None, last_event);
         self.fail(frame, failure);
     }
 
@@ -79,6 +81,7 @@ impl Run<'_> {
         };
         let Some(delay) = visit.attempts.next(&state.retry, failure, &mut random) else { return false };
         self.execution.head.random = random;
+        self.drop_children(frame);
         let timer = self.set_timer(frame, self.now + delay);
         self.set_phase(frame, Phase::BackingOff { timer });
         true
@@ -88,7 +91,10 @@ impl Run<'_> {
     fn record_fan_out_failed(&mut self, frame: FrameId, state: &State, failure: &Failure) {
         let details = match (self.visit(frame).map(|visit| &visit.phase), &state.body) {
             (Some(Phase::Branching), Body::Parallel(_)) => FanOut::Parallel,
-            (Some(Phase::Mapping { .. } | Phase::MapRunning(_)), Body::Map(_)) => FanOut::Map { length: 0 },
+            (
+                Some(Phase::Mapping { .. } | Phase::MapRunning(_) | Phase::MapRunEnded { .. }),
+                Body::Map(_),
+            ) => FanOut::Map { length: 0 },
             // In JSONata, a state that fails before it begins says so too.
             (Some(Phase::Running), Body::Map(_)) if is_query(failure) => FanOut::Map { length: 0 },
             (Some(Phase::Running), Body::Parallel(_)) if is_query(failure) => FanOut::Parallel,

@@ -1,12 +1,12 @@
 //! Branches and iterations: how they begin, and what their ends mean to the state that runs them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::definition::{Body, State, StateId, StateKind};
 use crate::error_name::Failure;
-use crate::execution::OpenMapRun;
 use crate::frame::{Activity, Frame, Parent};
 use crate::history::{EventDetails, FanOut, IterationStage, MapRunStage};
 use crate::ids::FrameId;
@@ -49,13 +49,14 @@ impl Run<'_> {
     }
 
     /// All branches or iterations have ended well: gives their outputs, in the order of their numbers.
-    pub(crate) fn collect(&mut self, frame: FrameId) -> Payload {
-        let children = self.execution.frames.take_children(frame);
-        let outputs =
-            children.into_iter().filter_map(|child| match self.execution.frames.remove(child)?.activity {
-                Activity::Done { output } => Some(output.value().clone()),
-                Activity::Ready { .. } | Activity::Inside(_) => None,
-            });
+    ///
+    /// They stay until the state is left: its own fields may fail yet, and a redrive reads the outputs again.
+    pub(crate) fn collect(&self, frame: FrameId) -> Payload {
+        let children = self.execution.frames.children(frame).iter();
+        let outputs = children.filter_map(|child| match &self.execution.frames.get(*child)?.activity {
+            Activity::Done { output } => Some(output.value().clone()),
+            Activity::Ready { .. } | Activity::Inside(_) => None,
+        });
         Payload::new(Value::Array(outputs.collect()))
     }
 
@@ -65,58 +66,74 @@ impl Run<'_> {
         let last_event = self.last_event(child);
         if let Body::Map(_) = state.body {
             self.record_iteration(IterationStage::Failed, state, parent.index, last_event);
-            // A task that fails its iteration counts as aborted, as those of the other iterations do.
-            if self.state(child).map(State::kind) == Some(StateKind::Task) {
-                self.record_aborted(StateKind::Task, last_event);
-            }
+        }
+        // A task that fails its branch or its iteration counts as aborted, as those of the others do.
+        if self.state(child).map(State::kind) == Some(StateKind::Task) {
+            self.record_aborted(StateKind::Task, last_event);
         }
         self.give_up_children(parent.frame, Some(parent.index), last_event);
         self.set_last_event(parent.frame, last_event);
         self.fail(parent.frame, failure);
     }
 
-    /// Gives up all branches or iterations but the one that failed, which says so itself.
-    fn give_up_children(&mut self, frame: FrameId, failed: Option<u64>, last_event: u64) {
+    /// Gives up all branches or iterations but the one that failed, which says so itself. None is removed yet: the
+    /// execution can be redriven where nothing catches the failure.
+    pub(super) fn give_up_children(&mut self, frame: FrameId, failed: Option<u64>, last_event: u64) {
         let Some(state) = self.state(frame) else { return };
-        for child in self.execution.frames.take_children(frame) {
-            let index =
-                self.execution.frames.get(child).and_then(|child| child.parent).map(|parent| parent.index);
-            if index != failed {
-                self.give_up_child(child, state, last_event);
-            }
-            self.execution.head.ready.retain(|ready| *ready != child);
-            self.execution.frames.remove(child);
+        let children = self.execution.frames.children(frame).to_vec();
+        if children.is_empty() {
+            return;
         }
+        for child in &children {
+            let index =
+                self.execution.frames.get(*child).and_then(|child| child.parent).map(|parent| parent.index);
+            if index != failed {
+                self.give_up_child(*child, state, last_event);
+            }
+        }
+        let gone: HashSet<FrameId> = children.into_iter().collect();
+        self.execution.head.ready.retain(|ready| !gone.contains(ready));
     }
 
     fn give_up_child(&mut self, child: FrameId, around: &State, last_event: u64) {
-        let Some(frame) = self.execution.frames.get(child).cloned() else { return };
+        let Some(frame) = self.execution.frames.get(child) else { return };
         if matches!(frame.activity, Activity::Done { .. }) {
             return;
         }
         if let (Body::Map(_), Some(parent)) = (&around.body, frame.parent) {
             self.record_iteration(IterationStage::Aborted, around, parent.index, last_event);
         }
-        let Some(visit) = frame.visit() else { return };
-        if visit.map_run().is_some() {
+        if self.visit(child).is_some_and(|visit| visit.map_run().is_some()) {
             self.record(last_event, EventDetails::MapRun(MapRunStage::Aborted));
         }
         if let Some(kind) = self.state(child).map(State::kind) {
             self.record_aborted(kind, last_event);
         }
         self.give_up_children(child, None, last_event);
-        visit.timers().for_each(|timer| self.clear_timer(timer));
-        if let Some(task) = visit.task() {
-            self.execution.frames.take_task(task);
+        self.give_up(child);
+    }
+
+    /// Removes the branches or iterations of a frame, with all that is in them. They wait for nothing any more.
+    pub(super) fn drop_children(&mut self, frame: FrameId) {
+        for child in self.execution.frames.take_children(frame) {
+            self.drop_children(child);
+            self.execution.frames.remove(child);
         }
-        self.effects.extend(visit.calling().map(|calling| calling.task.cancellation()));
-        self.effects.extend(visit.map_run().map(OpenMapRun::stop));
     }
 
     fn record_aborted(&mut self, kind: StateKind, last_event: u64) {
         if matches!(kind, StateKind::Task | StateKind::Wait | StateKind::Parallel | StateKind::Map) {
             self.record(last_event, EventDetails::StateAborted(kind));
         }
+    }
+
+    /// Tells that branches or iterations begin, which follow that event.
+    pub(crate) fn record_fan_out_started(&mut self, frame: FrameId, fan_out: FanOut) -> u64 {
+        let started = self.record_on(frame, EventDetails::FanOutStarted(fan_out));
+        if let Some(visit) = self.execution.frames.change(frame).and_then(Frame::visit_mut) {
+            visit.fan_out_event = Some(started);
+        }
+        started
     }
 
     /// Tells of one iteration, behind `previous_event_id`.

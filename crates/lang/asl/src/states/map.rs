@@ -4,13 +4,13 @@
 
 use serde_json::Value;
 
-use crate::context_object::Item;
+use crate::context_object::{Item, STATE_DATA};
 use crate::data_flow::{PathField, evaluated, queried};
 use crate::definition::{State, StateId};
 use crate::error_name::{ErrorName, Failure};
 use crate::expression::{Origin, Scope};
 use crate::frame::{Parent, Phase};
-use crate::history::{EventDetails, FanOut, IterationStage};
+use crate::history::{FanOut, IterationStage};
 use crate::ids::FrameId;
 use crate::jsonata::{Produced, QueryTemplate};
 use crate::limits::INLINE_MAP_CONCURRENCY;
@@ -78,7 +78,7 @@ pub(crate) fn perform(
         Ok((input, items, concurrency))
     })?;
     let length = length(&items);
-    let started = run.record_on(frame, EventDetails::FanOutStarted(FanOut::Map { length }));
+    let started = run.record_fan_out_started(frame, FanOut::Map { length });
     run.set_phase(frame, Phase::Mapping { input, items, concurrency });
     if length == 0 {
         return finish(run, frame, state, started);
@@ -111,6 +111,32 @@ pub(crate) fn iteration_done(
     run.conclude(frame, outcome);
 }
 
+/// Whether all iterations have ended well.
+pub(crate) fn is_complete(run: &Run<'_>, frame: FrameId) -> bool {
+    length_of(run, frame) == Some(run.execution.frames.done(frame) as u64)
+}
+
+/// Begins the iterations that `MaxConcurrency` leaves room for, where the state did not come to it before it failed.
+pub(crate) fn begin_missing(
+    run: &mut Run<'_>,
+    frame: FrameId,
+    state: &State,
+    map: &MapState,
+    redriven: u64,
+) -> Result<Outcome, Fault> {
+    let Some(visit) = run.visit(frame) else { return Ok(Outcome::Blocked) };
+    let Phase::Mapping { items, concurrency, .. } = &visit.phase else { return Ok(Outcome::Blocked) };
+    let previous_event_id = visit.fan_out_event.unwrap_or(redriven);
+    let (length, concurrency) = (length(items), *concurrency);
+    let begun = run.execution.frames.children(frame).len() as u64;
+    let open = begun.saturating_sub(run.execution.frames.done(frame) as u64);
+    let missing = concurrency.saturating_sub(open).min(length.saturating_sub(begun));
+    for _ in 0..missing {
+        begin_next(run, frame, state, map, previous_event_id)?;
+    }
+    Ok(Outcome::Blocked)
+}
+
 /// All iterations have ended well, the last one with `previous_event_id`.
 fn finish(
     run: &mut Run<'_>,
@@ -140,8 +166,10 @@ fn begin_next(
     let item_input = match &map.item_selector {
         None => Payload::new(value.clone()),
         Some(selector) => {
-            let parts =
-                ContextParts { token: None, item: Some(Item { index, key: None, value, source: None }) };
+            let parts = ContextParts {
+                token: None,
+                item: Some(Item { index, key: None, value, source: Some(STATE_DATA) }),
+            };
             run.evaluate(frame, &input, parts, |scope| selector.evaluate(scope))?
         }
     };

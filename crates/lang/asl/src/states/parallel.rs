@@ -2,7 +2,7 @@
 
 use crate::definition::{State, StateId};
 use crate::frame::{Parent, Phase};
-use crate::history::{EventDetails, FanOut};
+use crate::history::FanOut;
 use crate::ids::FrameId;
 use crate::run::{ContextParts, Fault, Outcome, Run};
 
@@ -22,7 +22,7 @@ pub(crate) fn perform(
     let raw = run.raw_input(frame);
     let input =
         run.evaluate(frame, &raw, ContextParts::default(), |scope| state.flow.effective_input(&raw, scope))?;
-    let started = run.record_on(frame, EventDetails::FanOutStarted(FanOut::Parallel));
+    let started = run.record_fan_out_started(frame, FanOut::Parallel);
     run.set_phase(frame, Phase::Branching);
     for (index, start) in (0..).zip(&parallel.branches) {
         run.begin_child(Parent { frame, index }, *start, input.clone(), started);

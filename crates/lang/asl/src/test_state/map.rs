@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::checks::invalid;
 use super::{Refusal, StateTest};
-use crate::context_object::Item;
+use crate::context_object::{Item, STATE_DATA};
 use crate::data_flow::Flow;
 use crate::definition::State;
 use crate::map_run::Tolerance;
@@ -68,8 +68,10 @@ impl StateTest {
         let Some(selector) = &map.item_selector else { return Ok(()) };
         let mut selected = Vec::new();
         for (index, value) in (0..).zip(items.value().as_array().into_iter().flatten()) {
-            let parts =
-                ContextParts { token: None, item: Some(Item { index, key: None, value, source: None }) };
+            let parts = ContextParts {
+                token: None,
+                item: Some(Item { index, key: None, value, source: Some(STATE_DATA) }),
+            };
             selected.push(self.evaluate(input, parts, |scope| selector.evaluate(scope))?.value().clone());
         }
         self.inspection.after_item_selector = Some(Payload::new(Value::Array(selected)));

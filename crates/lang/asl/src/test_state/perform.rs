@@ -219,6 +219,7 @@ fn spec(place: &Place, input: &Payload, now: Timestamp) -> ExecutionSpec {
         seed: *seed,
         kind: MachineKind::Express,
         redrive_count: 0,
+        redrive_time: None,
         map_run: None,
     }
 }

@@ -4,6 +4,8 @@
 //! own cases are in `cases/`, in the same form.
 
 mod compare;
+mod map_run;
+mod played;
 mod replay;
 mod run;
 
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// Recordings that pass. Raise it with what you make right.
-const FLOOR: usize = 471;
+const FLOOR: usize = 490;
 
 /// Recordings that pass when services answer as they did. Raise it too.
 const REPLAY_FLOOR: usize = 116;
@@ -146,7 +148,7 @@ fn is_driven(case: &Value) -> bool {
     let evidence = case["evidence"].as_str().unwrap_or("aws");
     let driven = match case["kind"].as_str() {
         Some("sfn-execution") => {
-            case["needs"] == serde_json::json!(["none"])
+            (case["needs"] == serde_json::json!(["none"]) || map_run::is_driven(case))
                 && case.get("actions").is_none_or(|actions| actions.as_array().is_some_and(Vec::is_empty))
         }
         Some("validation") => {

@@ -100,7 +100,10 @@ impl<'a> Replay<'a> {
             Effect::SetTimer { timer, due } => drop(self.timers.insert(timer, due)),
             Effect::ClearTimer { timer } => drop(self.timers.remove(&timer)),
             Effect::Invoke { task, parameters, .. } => self.answer(task, parameters.text()),
-            Effect::CancelTask { .. } | Effect::StartMapRun { .. } | Effect::StopMapRun { .. } => {}
+            Effect::CancelTask { .. }
+            | Effect::StartMapRun { .. }
+            | Effect::RedriveMapRun { .. }
+            | Effect::StopMapRun { .. } => {}
         }
     }
 

@@ -1,29 +1,29 @@
 //! Runs one case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use asl::{
-    Effect, Execution, ExecutionSpec, MachineKind, Status, Wake, invalid_definition_message, parse_for_type,
-    step,
+    Diagnostic, Effect, Execution, ExecutionSpec, MachineKind, Status, Wake, invalid_definition_message,
+    parse_for_type, step,
 };
 use serde_json::{Value, json};
 use types::Timestamp;
 
 use crate::compare::Comparer;
+use crate::map_run::{self, Objects};
+use crate::played;
 
 /// When every execution starts: 2026-11-20T22:10:00Z, the day that dates in the recordings are counted from.
 pub const START: Timestamp = Timestamp::from_seconds(1_795_212_600);
 
 /// Runs an execution to its end and compares status, output, error, cause and history.
 pub fn execution(case: &Value) -> Option<String> {
-    let machine = match parse_for_type(&definition(case), kind(case)) {
-        Ok(machine) => Arc::new(machine),
+    let (comparer, want) = (Comparer::new(case), &case["expect"]);
+    let (status, history) = match outcome(case) {
+        Ok(outcome) => outcome,
         Err(diagnostics) => return Some(invalid_definition_message(&diagnostics)),
     };
-    let (comparer, want) = (Comparer::new(case), &case["expect"]);
-    let started = START;
-    let (status, history) = run(machine, spec(case, started), started);
     let got = shown(&status);
     for field in ["status", "error", "cause", "output"] {
         let wanted = want.get(field).filter(|_| want["status"] != "RUNNING" || field == "status");
@@ -34,14 +34,23 @@ pub fn execution(case: &Value) -> Option<String> {
     compare_histories(case, &comparer, &history)
 }
 
+/// How an execution ends, and its history.
+fn outcome(case: &Value) -> Result<(Status, Vec<Value>), Vec<Diagnostic>> {
+    if played::is_played(case) {
+        return Ok(played::run(case, Arc::new(played::parse(case)?), spec(case, START)));
+    }
+    let machine = parse_for_type(&definition(case), kind(case))?;
+    let execution = Execution::new(Arc::new(machine), spec(case, START));
+    Ok(run(execution, &Objects::of(case), START))
+}
+
 /// Puts what is into a case's `expect`.
 pub fn update(case: &mut Value) {
     let expect = if case["kind"] == "validation" {
         let diagnostics = parse_for_type(&definition(case), kind(case)).err().unwrap_or_default();
         json!({"Error": {"Code": "InvalidDefinition", "Message": invalid_definition_message(&diagnostics)}})
     } else {
-        let machine = parse_for_type(&definition(case), kind(case)).expect("a valid definition");
-        let (status, history) = run(Arc::new(machine), spec(case, START), START);
+        let (status, history) = outcome(case).expect("a valid definition");
         let mut expect = shown(&status);
         expect["history"] = json!(history);
         expect
@@ -66,31 +75,36 @@ pub fn compare_histories(case: &Value, comparer: &Comparer, got: &[Value]) -> Op
 }
 
 /// Runs to the end, or until only the machine's own deadline is left, on a clock that jumps to the next timer.
-fn run(machine: Arc<asl::StateMachine>, spec: ExecutionSpec, start: Timestamp) -> (Status, Vec<Value>) {
-    let mut execution = Execution::new(machine, spec);
+pub fn run(mut execution: Execution, objects: &Objects, start: Timestamp) -> (Status, Vec<Value>) {
     let (mut timers, mut effects, mut history) = (BTreeMap::new(), Vec::new(), Vec::new());
-    let (mut wake, mut now) = (Wake::Start, start);
+    let (mut wakes, mut now) = (VecDeque::from([Wake::Start]), start);
     loop {
-        step(&mut execution, wake, now, &mut effects);
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::SetTimer { timer, due } => drop(timers.insert(timer, due)),
-                Effect::ClearTimer { timer } => drop(timers.remove(&timer)),
-                Effect::Invoke { .. }
-                | Effect::CancelTask { .. }
-                | Effect::StartMapRun { .. }
-                | Effect::StopMapRun { .. } => {}
+        while let Some(wake) = wakes.pop_front() {
+            step(&mut execution, wake, now, &mut effects);
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::SetTimer { timer, due } => drop(timers.insert(timer, due)),
+                    Effect::ClearTimer { timer } => drop(timers.remove(&timer)),
+                    Effect::StartMapRun { task, run } => {
+                        wakes.push_back(map_run::run(&execution, task, &run, objects, now));
+                    }
+                    Effect::Invoke { .. }
+                    | Effect::CancelTask { .. }
+                    | Effect::RedriveMapRun { .. }
+                    | Effect::StopMapRun { .. } => {}
+                }
             }
+            let events = execution.take_history();
+            history.extend(events.iter().map(|event| serde_json::to_value(event).expect("JSON")));
         }
-        let events = execution.take_history();
-        history.extend(events.iter().map(|event| serde_json::to_value(event).expect("JSON")));
         let next =
             timers.iter().min_by_key(|(timer, due)| (**due, **timer)).map(|(timer, due)| (*timer, *due));
         // A wait of years stands for one that does not end.
         match next.filter(|(_, due)| due.since(start).as_secs() < 31_000_000) {
             Some((timer, due)) if *execution.status() == Status::Running => {
                 timers.remove(&timer);
-                (wake, now) = (Wake::TimerFired { timer }, due.max(now));
+                wakes.push_back(Wake::TimerFired { timer });
+                now = due.max(now);
             }
             _ => return (execution.status().clone(), history),
         }
@@ -119,6 +133,7 @@ pub fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
         seed: 7,
         kind: kind(case),
         redrive_count: 0,
+        redrive_time: None,
         map_run: None,
     }
 }

@@ -303,6 +303,21 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "RedriveExecution",
+        action: "states:RedriveExecution",
+        input: &SHAPE_REDRIVE_EXECUTION_INPUT,
+        output: &SHAPE_REDRIVE_EXECUTION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_EXECUTION_DOES_NOT_EXIST,
+            &ERROR_EXECUTION_NOT_REDRIVABLE,
+            &ERROR_EXECUTION_LIMIT_EXCEEDED,
+            &ERROR_INVALID_ARN,
+            &ERROR_VALIDATION_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "SendTaskFailure",
         action: "states:SendTaskFailure",
         input: &SHAPE_SEND_TASK_FAILURE_INPUT,
@@ -579,6 +594,10 @@ static SHAPE_CHARACTER_RESTRICTED_NAME: Shape = Shape::string(
         &[Lookahead::Positive(r#"\A(?:.*[a-zA-Z_\-\.])"#)],
     )),
 );
+static SHAPE_CLIENT_TOKEN: Shape = Shape::string(
+    "ClientToken",
+    Text::new().sized(Size::between(1, 64)).matching(Pattern::new("[!-~]+", r#"\A(?:[!-~]+)\z"#, &[])),
+);
 static SHAPE_CLOUD_WATCH_EVENTS_EXECUTION_DATA_DETAILS: Shape =
     Shape::structure("CloudWatchEventsExecutionDataDetails", &[Member::optional("included", &BOOLEAN)]);
 static SHAPE_CLOUD_WATCH_LOGS_LOG_GROUP: Shape =
@@ -821,6 +840,12 @@ static SHAPE_EXECUTION_LIST_ITEM: Shape = Shape::structure(
         Member::optional("redriveDate", &TIMESTAMP),
     ],
 );
+static ERROR_EXECUTION_NOT_REDRIVABLE: ErrorShape = ErrorShape {
+    name: "ExecutionNotRedrivable",
+    code: "ExecutionNotRedrivable",
+    status: 400,
+    server_fault: false,
+};
 static SHAPE_EXECUTION_REDRIVE_FILTER: Shape =
     Shape::string("ExecutionRedriveFilter", Text::new().one_of(&["NOT_REDRIVEN", "REDRIVEN"]));
 static SHAPE_EXECUTION_REDRIVE_STATUS: Shape = Shape::string(
@@ -1307,6 +1332,12 @@ static SHAPE_PUBLISH_STATE_MACHINE_VERSION_OUTPUT: Shape = Shape::structure(
     "PublishStateMachineVersionOutput",
     &[Member::required("creationDate", &TIMESTAMP), Member::required("stateMachineVersionArn", &SHAPE_ARN)],
 );
+static SHAPE_REDRIVE_EXECUTION_INPUT: Shape = Shape::structure(
+    "RedriveExecutionInput",
+    &[Member::required("executionArn", &SHAPE_ARN), Member::optional("clientToken", &SHAPE_CLIENT_TOKEN)],
+);
+static SHAPE_REDRIVE_EXECUTION_OUTPUT: Shape =
+    Shape::structure("RedriveExecutionOutput", &[Member::required("redriveDate", &TIMESTAMP)]);
 static ERROR_RESOURCE_NOT_FOUND: ErrorShape =
     ErrorShape { name: "ResourceNotFound", code: "ResourceNotFound", status: 400, server_fault: false };
 static SHAPE_RETRIER_RETRY_COUNT: Shape = Shape::integer("RetrierRetryCount", Range::at_least(0));

@@ -165,6 +165,14 @@ pub trait Api: Send + Sync {
         input: types::PublishStateMachineVersionInput,
     ) -> impl Future<Output = Result<types::PublishStateMachineVersionOutput, Self::Error>> + Send;
 
+    /// Restarts unsuccessful executions of Standard workflows that didn't complete successfully in the last
+    /// 14 days.
+    fn redrive_execution(
+        &self,
+        cx: &Context,
+        input: types::RedriveExecutionInput,
+    ) -> impl Future<Output = Result<types::RedriveExecutionOutput, Self::Error>> + Send;
+
     /// Used by activity workers, Task states using the callback pattern, and optionally Task states using
     /// the job run pattern to report that the task identified by the taskToken failed.
     fn send_task_failure(
@@ -292,6 +300,7 @@ pub async fn dispatch<A: Api>(
         "ListStateMachines" => encode(api.list_state_machines(cx, decode(input)?).await),
         "ListTagsForResource" => encode(api.list_tags_for_resource(cx, decode(input)?).await),
         "PublishStateMachineVersion" => encode(api.publish_state_machine_version(cx, decode(input)?).await),
+        "RedriveExecution" => encode(api.redrive_execution(cx, decode(input)?).await),
         "SendTaskFailure" => encode(api.send_task_failure(cx, decode(input)?).await),
         "SendTaskHeartbeat" => encode(api.send_task_heartbeat(cx, decode(input)?).await),
         "SendTaskSuccess" => encode(api.send_task_success(cx, decode(input)?).await),

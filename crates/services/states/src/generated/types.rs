@@ -1336,6 +1336,25 @@ pub struct PublishStateMachineVersionOutput {
     pub state_machine_version_arn: String,
 }
 
+/// Request of RedriveExecution.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedriveExecutionInput {
+    /// The Amazon Resource Name (ARN) of the execution to be redriven.
+    pub execution_arn: String,
+    /// A unique, case-sensitive identifier that you provide to ensure the idempotency of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_token: Option<String>,
+}
+
+/// Answer of RedriveExecution.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedriveExecutionOutput {
+    /// The date the execution was last redriven.
+    pub redrive_date: Timestamp,
+}
+
 /// Contains details about the routing configuration of a state machine alias.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

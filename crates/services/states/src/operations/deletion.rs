@@ -8,8 +8,9 @@ use types::Timestamp;
 
 use crate::Error;
 use crate::execution::ExecutionRecord;
+use crate::limits::HISTORY_RETENTION;
 use crate::open_executions::{OpenExecutions, Report};
-use crate::plan::Forget;
+use crate::plan::{self, Forget};
 use crate::state_machine::{Edit, StateMachineStatus, StateMachines};
 use crate::tables;
 
@@ -55,11 +56,26 @@ impl Deletion {
                 }
                 batch.trim(tables::history(&arn), Timestamp::MAX);
             }
+            Forget::Continuation(arn) => {
+                let Some(head) = self.store.get(tables::REDRIVABLE, &arn).await? else {
+                    self.store.submit(batch).durable().await?;
+                    return Ok(());
+                };
+                // It may be redriven just now: then its rows are those of an open execution.
+                batch.require_version(tables::REDRIVABLE, arn.as_str(), head.version);
+                batch.delete(tables::REDRIVABLE, arn.as_str());
+                batch.delete_prefix(tables::FRAMES, tables::frames(&arn));
+                let stopped = self.records.get(&arn).await?.and_then(|record| record.value.stop_date);
+                let due = stopped.unwrap_or(Timestamp::MIN) + HISTORY_RETENTION;
+                batch.set_timer(tables::RETENTION, key, due, plan::json(&Forget::Execution(arn)));
+            }
             Forget::Revision(revision) => {
                 batch.delete(tables::REVISIONS, revision);
             }
         }
-        self.store.submit(batch).durable().await?;
-        Ok(())
+        match self.store.submit(batch).durable().await {
+            Ok(_) | Err(store::Error::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -65,7 +65,7 @@ pub(super) async fn describe(
     let included = input.included_data.as_deref() != Some("METADATA_ONLY");
     let data = if included { data(operations, &arn, record.status).await? } else { (None, None) };
     let details = Some(shapes::CloudWatchEventsExecutionDataDetails { included: Some(included) });
-    let (redrive_status, redrive_status_reason) = record.status.redrive();
+    let redrive_status = operations.open.redrive_status(&record);
     Ok(shapes::DescribeExecutionOutput {
         execution_arn: arn,
         state_machine_arn: record.state_machine_arn,
@@ -82,9 +82,10 @@ pub(super) async fn describe(
         trace_header: record.trace_header,
         error: record.failure.error.map(String::from),
         cause: record.failure.cause,
-        redrive_count: Some(0),
-        redrive_status: Some(redrive_status.to_owned()),
-        redrive_status_reason,
+        redrive_count: i64::try_from(record.redrives.count).ok(),
+        redrive_date: record.redrives.date,
+        redrive_status: Some(redrive_status.as_str().to_owned()),
+        redrive_status_reason: redrive_status.reason(),
         ..shapes::DescribeExecutionOutput::default()
     })
 }
@@ -150,16 +151,17 @@ pub(super) async fn list(
     if operations.named(&arn)?.kind == MachineKind::Express {
         return Err(Error::StateMachineTypeNotSupported);
     }
+    if input.redrive_filter.is_some() {
+        return Err(Error::RedriveFilterOfMachine);
+    }
     let list = arn.to_string();
     let filter = input.status_filter.as_deref();
     let scope = format!("ListExecutions {list} {}", filter.unwrap_or_default());
     let after = page::after(&scope, input.next_token.as_deref())?;
     let size = page::size(input.max_results);
-    // Nothing is ever redriven, so that one filter keeps everything and the other nothing.
-    let redriven = input.redrive_filter.as_deref() == Some("REDRIVEN");
     let statuses = ExecutionStatus::ALL
         .into_iter()
-        .filter(|status| !redriven && filter.is_none_or(|filter| filter == status.as_str()));
+        .filter(|status| filter.is_none_or(|filter| filter == status.as_str()));
     let mut found = Vec::new();
     for status in statuses {
         found.extend(with_status(operations, &list, status, after.as_deref(), size + 1).await?);

@@ -8,6 +8,7 @@ pub(crate) mod deletion;
 mod executions;
 mod get_activity_task;
 mod history;
+mod redrive_execution;
 mod start_sync_execution;
 mod state_machines;
 mod tags;
@@ -243,6 +244,14 @@ impl Api for Operations {
         input: shapes::PublishStateMachineVersionInput,
     ) -> Result<shapes::PublishStateMachineVersionOutput, Error> {
         versions::publish(self, cx, input).await
+    }
+
+    async fn redrive_execution(
+        &self,
+        cx: &Context,
+        input: shapes::RedriveExecutionInput,
+    ) -> Result<shapes::RedriveExecutionOutput, Error> {
+        redrive_execution::redrive(self, cx, input).await
     }
 
     async fn send_task_failure(

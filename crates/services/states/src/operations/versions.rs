@@ -144,10 +144,8 @@ pub(super) async fn list(
     versions.retain(|version| before.is_none_or(|before| version.number < before));
     let has_more = versions.len() > size;
     versions.truncate(size);
-    let next_token = versions
-        .last()
-        .filter(|_| has_more)
-        .map(|version| page::token(&scope, &version.number.to_string()));
+    let next_token =
+        versions.last().filter(|_| has_more).map(|version| page::token(&scope, &version.number.to_string()));
     let item = |version: VersionRecord| shapes::StateMachineVersionListItem {
         state_machine_version_arn: version.arn(),
         creation_date: version.creation_date,

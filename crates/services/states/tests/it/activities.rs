@@ -75,8 +75,7 @@ async fn a_worker_who_waits_is_given_the_task_that_comes() {
     create_activity(&process).await;
     let machine = process.create("m", &machine(json!({"Parameters": {"x.$": "$.y"}}))).await;
     let input = json!({"y": 7});
-    let (task, execution) =
-        tokio::join!(take(&process, Some("w")), process.start(&machine, "e", &input));
+    let (task, execution) = tokio::join!(take(&process, Some("w")), process.start(&machine, "e", &input));
     assert_eq!(task["input"], "{\"x\":7}");
     succeed(&process, &task, "[1]").await.unwrap();
     let described = process.describe(&execution).await;

@@ -12,6 +12,7 @@ mod integrations;
 mod nested_executions;
 mod parameters;
 mod recordings;
+mod redrive;
 mod refusals;
 mod reserved_tags;
 mod test_state;

@@ -96,16 +96,32 @@ pub(super) fn perform(
         distributed.evaluate(state, map, &raw, scope)
     })?;
     let length = length(&evaluated.source);
-    run.record_on(frame, EventDetails::FanOutStarted(FanOut::Map { length }));
+    run.record_fan_out_started(frame, FanOut::Map { length });
     let task = TaskId(run.execution.head.new_id());
     let spec = spec(run, frame, state, map, distributed, evaluated);
     let started = MapRunStage::Started { map_run_arn: spec.arn.clone() };
     run.record_on(frame, EventDetails::MapRun(started));
-    let open = OpenMapRun { task, run: Box::new(spec) };
-    run.effects.push(open.start());
-    run.execution.frames.watch_task(task, frame);
-    run.set_phase(frame, Phase::MapRunning(Some(Box::new(open))));
+    let map_run_arn = spec.arn.clone();
+    wait_for(run, frame, OpenMapRun { task, map_run_arn, run: Some(Box::new(spec)), redrive_count: 0 });
     Ok(Outcome::Blocked)
+}
+
+/// The Map Run goes on, behind the event of its state's beginning.
+pub(crate) fn redrive(run: &mut Run<'_>, frame: FrameId, map_run_arn: String, redriven_before: u64) {
+    let Some(visit) = run.visit(frame) else { return };
+    let started = visit.fan_out_event.unwrap_or(visit.entered_event);
+    let redrive_count = redriven_before.saturating_add(1);
+    let task = TaskId(run.execution.head.new_id());
+    run.set_last_event(frame, started);
+    let redriven = MapRunStage::Redriven { map_run_arn: map_run_arn.clone(), redrive_count };
+    run.record_on(frame, EventDetails::MapRun(redriven));
+    wait_for(run, frame, OpenMapRun { task, map_run_arn, run: None, redrive_count });
+}
+
+fn wait_for(run: &mut Run<'_>, frame: FrameId, open: OpenMapRun) {
+    run.effects.push(open.start());
+    run.execution.frames.watch_task(open.task, frame);
+    run.set_phase(frame, Phase::MapRunning(Some(Box::new(open))));
 }
 
 /// The Map Run has succeeded.
@@ -113,9 +129,11 @@ pub(crate) fn run_succeeded(run: &mut Run<'_>, frame: FrameId, output: Value) {
     let Some(state) = run.state(frame) else { return };
     let output = Payload::new(output);
     if output.exceeds_limit() {
-        return run_failed(run, frame, too_large(&state.name));
+        // A redrive runs all of it again.
+        close(run, frame, Phase::MapRunning(None));
+        return end_failed(run, frame, too_large(&state.name));
     }
-    close(run, frame);
+    close(run, frame, Phase::MapRunning(None));
     let succeeded = run.record_on(frame, EventDetails::MapRun(MapRunStage::Succeeded));
     run.record_fan_out_succeeded(frame, FanOut::Map { length: 0 }, succeeded);
     let outcome = run.left(frame, state, output, state.transition);
@@ -124,17 +142,23 @@ pub(crate) fn run_succeeded(run: &mut Run<'_>, frame: FrameId, output: Value) {
 
 /// The Map Run has failed.
 pub(crate) fn run_failed(run: &mut Run<'_>, frame: FrameId, failure: Failure) {
-    close(run, frame);
+    if let Some(ended) = run.visit(frame).and_then(|visit| visit.map_run()).map(OpenMapRun::ended) {
+        close(run, frame, ended);
+    }
+    end_failed(run, frame, failure);
+}
+
+fn end_failed(run: &mut Run<'_>, frame: FrameId, failure: Failure) {
     run.record_on(frame, EventDetails::MapRun(MapRunStage::Failed(failure.clone().shown())));
     run.fail(frame, failure);
 }
 
 /// The Map Run is over: nothing waits for it any more.
-fn close(run: &mut Run<'_>, frame: FrameId) {
+fn close(run: &mut Run<'_>, frame: FrameId, phase: Phase) {
     if let Some(task) = run.visit(frame).and_then(|visit| visit.task()) {
         run.execution.frames.take_task(task);
     }
-    run.set_phase(frame, Phase::MapRunning(None));
+    run.set_phase(frame, phase);
 }
 
 fn spec(
