@@ -16,6 +16,10 @@ use clap::{Parser, Subcommand};
 
 use config::Settings;
 
+/// Counts what expressions hold, so that one that takes too much can be stopped.
+#[global_allocator]
+static ALLOCATOR: asl::memory::Metered = asl::memory::Metered;
+
 /// EventBridge, Step Functions, ECS, IAM, CloudWatch Logs and CloudFormation on your own machines.
 #[derive(Parser)]
 #[command(name = "runwright", version, about, long_about = None, max_term_width = 100)]

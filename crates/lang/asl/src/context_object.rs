@@ -41,70 +41,97 @@ pub(crate) struct Item<'a> {
 pub(crate) const STATE_DATA: &str = "STATE_DATA";
 
 impl Item<'_> {
-    fn to_json(self) -> Value {
-        let mut item = Map::new();
-        item.insert("Index".to_owned(), self.index.into());
+    /// `$$.Map.Item`, or no more of it than the member `only`.
+    fn to_json(self, only: Option<&str>) -> Value {
+        let mut item = Members::new(only);
+        item.set("Index", || self.index.into());
         if let Some(key) = self.key {
-            item.insert("Key".to_owned(), key.into());
+            item.set("Key", || key.into());
         }
-        item.insert("Value".to_owned(), self.value.clone());
+        item.set("Value", || self.value.clone());
         if let Some(source) = self.source {
-            item.insert("Source".to_owned(), source.into());
+            item.set("Source", || source.into());
         }
-        Value::Object(item)
+        item.into_value()
+    }
+}
+
+/// An object of which perhaps only one member is wanted: the others, which may be large, are not made.
+struct Members<'a> {
+    only: Option<&'a str>,
+    members: Map<String, Value>,
+}
+
+impl<'a> Members<'a> {
+    fn new(only: Option<&'a str>) -> Self {
+        Self { only, members: Map::new() }
+    }
+
+    fn set(&mut self, name: &str, value: impl FnOnce() -> Value) {
+        if self.only.is_none_or(|only| only == name) {
+            self.members.insert(name.to_owned(), value());
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Object(self.members)
     }
 }
 
 impl ContextObject<'_> {
     /// The object with its members, or with the member `first` only, and in it the member `second` only.
     ///
-    /// A member that does not exist gives the whole object, or the whole member: what a path then misses, it misses.
+    /// A member that does not exist gives an object without it: what a path then misses, it misses.
     pub(crate) fn part(&self, first: Option<&str>, second: Option<&str>) -> Value {
+        self.narrowed([first, second, None])
+    }
+
+    /// The object with no more in it than what the first names of a path lead to.
+    ///
+    /// An `ItemSelector` is evaluated for every item: nothing may be copied that it does not ask for.
+    pub(crate) fn narrowed(&self, path: [Option<&str>; 3]) -> Value {
+        let [first, second, third] = path;
         let wanted = |name: &str| first.is_none_or(|first| first == name);
         let mut object = match self.given {
             Some(given) => given.clone(),
-            None => self.own(first, second),
+            None => self.own(path),
         };
         if let (true, Some(token)) = (wanted("Task") && !object.contains_key("Task"), self.token) {
             object.insert("Task".to_owned(), json!({"Token": token}));
         }
         if let (true, Some(item)) = (wanted("Map"), self.item) {
-            object.insert("Map".to_owned(), json!({"Item": item.to_json()}));
+            let only = third.filter(|_| first.is_some() && second == Some("Item"));
+            object.insert("Map".to_owned(), json!({"Item": item.to_json(only)}));
         }
         Value::Object(object)
     }
 
     /// The members that the execution makes.
-    fn own(&self, first: Option<&str>, second: Option<&str>) -> Map<String, Value> {
-        let wanted = |name: &str| first.is_none_or(|first| first == name);
-        let mut object = Map::new();
-        if wanted("Execution") {
-            object.insert("Execution".to_owned(), self.execution(first.and(second)));
-        }
-        if wanted("StateMachine") {
-            let machine = json!({"Id": self.spec.state_machine_arn, "Name": self.spec.state_machine_name});
-            object.insert("StateMachine".to_owned(), machine);
-        }
-        if wanted("State") {
-            object.insert("State".to_owned(), self.state());
-        }
-        object
+    fn own(&self, path: [Option<&str>; 3]) -> Map<String, Value> {
+        let [first, second, third] = path;
+        let mut object = Members::new(first);
+        let inside = first.and(second);
+        object.set("Execution", || self.execution(inside, inside.and(third)));
+        object.set(
+            "StateMachine",
+            || json!({"Id": self.spec.state_machine_arn, "Name": self.spec.state_machine_name}),
+        );
+        object.set("State", || self.state());
+        object.members
     }
 
-    fn execution(&self, only: Option<&str>) -> Value {
-        let mut execution = Map::new();
-        execution.insert("Id".to_owned(), self.spec.arn.as_str().into());
-        if only.is_none_or(|only| only == "Input") {
-            execution.insert("Input".to_owned(), self.input.value().clone());
-        }
-        execution.insert("StartTime".to_owned(), self.spec.start_time.to_iso_millis().into());
-        execution.insert("Name".to_owned(), self.spec.name.as_str().into());
-        execution.insert("RoleArn".to_owned(), self.spec.role_arn.as_ref().into());
-        execution.insert("RedriveCount".to_owned(), self.spec.redrive_count.into());
+    fn execution(&self, only: Option<&str>, of_input: Option<&str>) -> Value {
+        let mut execution = Members::new(only);
+        execution.set("Id", || self.spec.arn.as_str().into());
+        execution.set("Input", || member_of(self.input.value(), of_input));
+        execution.set("StartTime", || self.spec.start_time.to_iso_millis().into());
+        execution.set("Name", || self.spec.name.as_str().into());
+        execution.set("RoleArn", || self.spec.role_arn.as_ref().into());
+        execution.set("RedriveCount", || self.spec.redrive_count.into());
         if let Some(redriven) = self.spec.redrive_time {
-            execution.insert("RedriveTime".to_owned(), redriven.to_iso_millis().into());
+            execution.set("RedriveTime", || redriven.to_iso_millis().into());
         }
-        Value::Object(execution)
+        execution.into_value()
     }
 
     fn state(&self) -> Value {
@@ -117,4 +144,10 @@ impl ContextObject<'_> {
         }
         Value::Object(state)
     }
+}
+
+/// An object with no more in it than the member `only`; anything else as it is.
+fn member_of(value: &Value, only: Option<&str>) -> Value {
+    let (Some(only), Value::Object(members)) = (only, value) else { return value.clone() };
+    Value::Object(members.get(only).map(|member| (only.to_owned(), member.clone())).into_iter().collect())
 }

@@ -144,7 +144,8 @@ impl QueryPath {
     /// Only the part of the context object that the path leads into is built: the execution's input and the items of a
     /// Map state may be large.
     fn find_in_context<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, PathFailure> {
-        let part = scope.context.part(self.path.property(0), self.path.property(1));
+        let names = [0, 1, 2].map(|at| self.path.property(at));
+        let part = scope.context.narrowed(names);
         match self.path.find(&part) {
             Ok(found) => Ok(Cow::Owned(found.into_owned())),
             Err(error) => Err(PathFailure { reason: error.to_string() }),

@@ -3,32 +3,32 @@
 //! What the library would take from the machine is replaced by what the execution brings: the time of `$now` and `$millis`,
 //! the random numbers of `$random`, `$shuffle` and `$uuid`. `$eval` is refused, as Step Functions does.
 
+mod bounds;
 mod functions;
+mod guards;
 mod references;
+mod result;
+#[cfg(test)]
+mod suite;
 mod template;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use jsonata_core::ast::AstNode;
-use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
+use jsonata_core::evaluator::{CancelToken, Context, Evaluator, EvaluatorOptions};
 use jsonata_core::value::JValue;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+use types::Timestamp;
 
 pub(crate) use references::references;
 pub(crate) use template::QueryTemplate;
 
 use crate::error_name::{ErrorName, Failure};
 use crate::expression::Scope;
+use crate::limits::{JSONATA_LEVELS, JSONATA_MEMORY_BYTES, JSONATA_MILLISECONDS, JSONATA_SEQUENCE};
+use crate::memory::watched;
 use crate::run::Fault;
-
-/// Levels that an expression may nest while it is evaluated.
-const DEPTH: usize = 10_000;
-
-/// Milliseconds after which an expression that does not end is given up. Only then does the result depend on a clock.
-const TIMEOUT_MS: u64 = 500;
-
-/// Elements in a sequence that an expression makes.
-const SEQUENCE: usize = 1_000_000;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Script {
     /// Compiles a text that [`is_expression`]; `None` where it is not JSONata.
     pub(crate) fn parse(text: &str, field: &str) -> Option<Self> {
         let inner = text.strip_prefix("{%")?.strip_suffix("%}")?.trim();
-        let ast = guarded(|| jsonata_core::parser::parse(inner).ok()).flatten()?;
+        let ast = guarded(|| jsonata_core::parser::parse(inner).ok().map(bounds::bounded)).flatten()?;
         Some(Self { text: inner.to_owned(), field: field.to_owned(), ast })
     }
 
@@ -82,20 +82,39 @@ impl Script {
                 context.bind(name.to_owned(), JValue::from(value.clone()));
             }
         }
-        let options = EvaluatorOptions {
-            timeout_ms: Some(TIMEOUT_MS),
-            max_stack_depth: Some(DEPTH),
-            max_sequence_length: Some(SEQUENCE),
-            ..EvaluatorOptions::default()
-        };
-        let mut evaluator = Evaluator::with_options(context, options);
-        let random = Rc::new(std::cell::Cell::new(scope.random.get()));
-        functions::register(&mut evaluator, &random, scope.now);
-        let result = guarded(|| evaluator.evaluate(&self.ast, &JValue::Undefined));
+        let random = Rc::new(Cell::new(scope.random.get()));
+        let result = self.run(context, &JValue::Undefined, &random, scope.now, JSONATA_MILLISECONDS);
         scope.random.set(random.get());
-        match result {
-            Some(result) => self.checked(result),
-            None => Err(self.fault("threw an error during evaluation.")),
+        result.and_then(Self::checked).map_err(|what| self.fault(&what))
+    }
+
+    /// Runs the library within our limits; the error says what the expression did.
+    fn run(
+        &self,
+        context: Context,
+        input: &JValue,
+        random: &functions::Numbers,
+        now: Timestamp,
+        milliseconds: u64,
+    ) -> Result<JValue, String> {
+        let stop = CancelToken::new();
+        let options = EvaluatorOptions {
+            timeout_ms: Some(milliseconds),
+            max_stack_depth: Some(JSONATA_LEVELS),
+            max_sequence_length: Some(JSONATA_SEQUENCE),
+            cancel: Some(stop.clone()),
+        };
+        let evaluated = guarded(|| {
+            let mut evaluator = Evaluator::with_options(context, options);
+            functions::register(&mut evaluator, random, now);
+            guards::register(&mut evaluator);
+            watched(JSONATA_MEMORY_BYTES, &|| stop.cancel(), || evaluator.evaluate(&self.ast, input))
+        });
+        let memory = || format!("U1003: More than {JSONATA_MEMORY_BYTES} bytes of memory were needed");
+        match evaluated {
+            Some(_) if stop.is_cancelled() => Err(thrown(&memory())),
+            Some(result) => result.map_err(|error| thrown(error.message())),
+            None => Err(thrown("")),
         }
     }
 
@@ -109,7 +128,7 @@ impl Script {
         let whole = self.text.matches("$states").count() != self.text.matches("$states.").count();
         let wanted = |name: &str| whole || self.text.contains(name);
         if wanted("input") {
-            states.insert("input".to_owned(), scope.input.clone());
+            states.insert("input".to_owned(), self.input(scope.input, whole));
         }
         if wanted("context") {
             let context = if whole { scope.context.part(None, None) } else { self.context(scope) };
@@ -121,6 +140,25 @@ impl Script {
             Produced::Error(error) => drop(states.insert("errorOutput".to_owned(), error.clone())),
         }
         JValue::from(Value::Object(states))
+    }
+
+    /// `$states.input`, with no more in it than the members that the expression names: an `ItemSelector` sees the input of
+    /// its Map state, with all the items, and is evaluated for each of them.
+    fn input(&self, input: &Value, whole: bool) -> Value {
+        let Some(members) = input.as_object().filter(|_| !whole) else { return input.clone() };
+        let mut named = Map::new();
+        for rest in self.text.split("$states.input").skip(1) {
+            let name = rest.strip_prefix('.').map(|rest| {
+                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+                rest.split_at(end).0
+            });
+            // What is not a plain name may lead anywhere.
+            let Some(name) = name.filter(|name| !name.is_empty()) else { return input.clone() };
+            if let Some(value) = members.get(name) {
+                named.insert(name.to_owned(), value.clone());
+            }
+        }
+        Value::Object(named)
     }
 
     /// `$states.context`, with no more in it than the expression names: the input of the execution that a Map state
@@ -140,12 +178,11 @@ impl Script {
         Value::Object(context)
     }
 
-    fn checked(&self, result: Result<JValue, EvaluatorError>) -> Result<Value, Fault> {
-        match result {
-            Ok(JValue::Undefined) => Err(self.fault("returned nothing (undefined).")),
-            Ok(value) => plain(&value).ok_or_else(|| self.fault("returned an unsupported result type.")),
-            Err(error) => Err(self.fault(&format!("threw an error during evaluation. {}", error.message()))),
+    fn checked(value: JValue) -> Result<Value, String> {
+        if value.is_undefined() {
+            return Err("returned nothing (undefined).".to_owned());
         }
+        result::plain(&value).map_err(str::to_owned)
     }
 
     /// The fault of a result of another type than the field's.
@@ -198,28 +235,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The JSON of a result; `None` for functions and regular expressions, also inside of arrays and objects.
-fn plain(value: &JValue) -> Option<Value> {
-    match value {
-        JValue::Null | JValue::Undefined => Some(Value::Null),
-        JValue::Bool(value) => Some(Value::Bool(*value)),
-        JValue::Number(number) => Some(number_of(*number)),
-        JValue::String(text) => Some(Value::String(text.to_string())),
-        JValue::Array(elements) => elements.iter().map(plain).collect(),
-        JValue::Object(members) => members
-            .iter()
-            .map(|(name, value)| Some((name.clone(), plain(value)?)))
-            .collect::<Option<Map<_, _>>>()
-            .map(Value::Object),
-        _ => None,
-    }
-}
-
-/// Numbers without a fraction are integers in JSON, as JavaScript writes them.
-#[expect(clippy::cast_possible_truncation, reason = "within the integers that an f64 holds exactly")]
-fn number_of(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
-        return Value::from(number as i64);
-    }
-    Number::from_f64(number).map_or(Value::Null, Value::Number)
+/// What is said of an expression that failed.
+fn thrown(message: &str) -> String {
+    format!("threw an error during evaluation. {message}").trim_end().to_owned()
 }

@@ -24,6 +24,7 @@ mod intrinsics;
 mod jsonata;
 pub mod limits;
 pub mod map_run;
+pub mod memory;
 mod outline;
 mod parse;
 mod payload;

@@ -56,6 +56,29 @@ pub const TRANSITIONS_PER_STEP: usize = 50_000;
 /// Levels of nesting in a payload. Ours: deep enough for every real document, shallow enough for every stack.
 pub const NESTING: usize = 127;
 
+/// Levels that a JSONata expression may nest while it is evaluated: "evaluations nested deeper" is D1011. Ours.
+pub const JSONATA_LEVELS: usize = 10_000;
+
+/// Milliseconds after which a JSONata expression that does not end is given up (D1012). Ours: only here does a result depend
+/// on a clock.
+pub const JSONATA_MILLISECONDS: u64 = 500;
+
+/// Bytes of memory that a JSONata expression may hold while it is evaluated. Ours.
+pub const JSONATA_MEMORY_BYTES: usize = 256 * 1024 * 1024;
+
+/// Elements in a sequence that a JSONata expression makes (D2015), and values in an argument of its functions. Ours.
+pub const JSONATA_SEQUENCE: usize = 1_000_000;
+
+/// Bytes of text in an argument of a JSONata function, and in a text that one makes: eight times what a payload may have.
+/// Ours.
+pub const JSONATA_TEXT: usize = 8 * PAYLOAD_BYTES;
+
+/// Levels of nesting in a value that a JSONata function searches to its depth. Ours.
+pub const JSONATA_DEPTH: usize = 1_000;
+
+/// Comparisons that one call of a JSONata function makes. Ours.
+pub const JSONATA_WORK: usize = 100_000_000;
+
 /// Bytes of one item in an object that an `ItemReader` reads, before `ItemSelector` makes it shorter: 8 MB.
 pub const ITEM_BYTES: usize = 8 * 1024 * 1024;
 

@@ -46,7 +46,8 @@ pub fn parse_calling(
     is_served: impl Fn(&Resource) -> bool,
 ) -> Result<StateMachine, Vec<Diagnostic>> {
     let machine = read(&json(definition)?)?;
-    for findings in [machine.validate_for_type(kind), validate::resources(&machine, is_served)] {
+    let children = validate::express_children(&machine);
+    for findings in [machine.validate_for_type(kind), children, validate::resources(&machine, is_served)] {
         if !findings.is_empty() {
             return Err(findings);
         }
@@ -68,7 +69,8 @@ pub fn parse_with(
         task.form = catalogue.form(&task.resource);
     }
     let is_served = |resource: &Resource| catalogue.is_served(resource);
-    for findings in [machine.validate_for_type(kind), validate::resources(&machine, is_served)] {
+    let children = validate::express_children(&machine);
+    for findings in [machine.validate_for_type(kind), children, validate::resources(&machine, is_served)] {
         if !findings.is_empty() {
             return Err(findings);
         }

@@ -1,9 +1,10 @@
 //! What a definition that can be read must not contain all the same.
 
 use crate::data_flow::Flow;
-use crate::definition::{State, StateMachine};
+use crate::definition::{Body, MachineKind, State, StateMachine};
 use crate::diagnostic::Diagnostic;
 use crate::integrations::{Pattern, Resource, ResourceTarget};
+use crate::states::map::Distributed;
 use crate::states::task::TaskState;
 
 /// Task states whose resource is not served, and parameters that it does not have.
@@ -46,8 +47,38 @@ fn parameters(state: &State, task: &TaskState) -> Vec<Diagnostic> {
 
 /// What Express machines do not have.
 pub(crate) fn express(machine: &StateMachine) -> Vec<Diagnostic> {
-    machine
-        .tasks()
+    let distributed = distributed_maps(machine).map(|(state, _)| not_distributed(state));
+    not_in_express_below(machine, "").into_iter().chain(distributed).collect()
+}
+
+/// What the Express children of Map Runs do not have: what Express machines do not.
+pub(crate) fn express_children(machine: &StateMachine) -> Vec<Diagnostic> {
+    distributed_maps(machine)
+        .filter(|(_, distributed)| distributed.execution_kind == MachineKind::Express)
+        .flat_map(|(map, _)| {
+            let inside = format!("{}/", map.location);
+            let nested = distributed_maps(machine).filter(|(state, _)| state.location.starts_with(&inside));
+            let nested: Vec<Diagnostic> = nested.map(|(state, _)| not_distributed(state)).collect();
+            not_in_express_below(machine, &inside).into_iter().chain(nested)
+        })
+        .collect()
+}
+
+fn distributed_maps(machine: &StateMachine) -> impl Iterator<Item = (&State, &Distributed)> {
+    machine.states.iter().filter_map(|state| match &state.body {
+        Body::Map(map) => Some((state, map.distributed()?)),
+        _ => None,
+    })
+}
+
+fn not_distributed(map: &State) -> Diagnostic {
+    let message = "Express state machine does not support Map state in 'DISTRIBUTED' mode";
+    Diagnostic::schema(message, &map.location)
+}
+
+fn not_in_express_below(machine: &StateMachine, location: &str) -> Vec<Diagnostic> {
+    let below = machine.tasks().filter(|(state, _)| state.location.starts_with(location));
+    below
         .filter_map(|(state, task)| {
             let message = not_in_express(task)?;
             Some(Diagnostic::schema(message, format!("{}/Resource", state.location)))

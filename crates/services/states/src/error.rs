@@ -118,8 +118,12 @@ pub enum Error {
     TaskDoesNotExist,
     #[error("Version description can only be set when publish is true")]
     VersionDescription,
-    #[error("Runwright does not run distributed maps yet; name a stateMachineArn instead of a mapRunArn.")]
-    MapRunsNotServed,
+    #[error("Map Run {0} is not running.")]
+    MapRunNotRunning(String),
+    #[error("State machine ARN {0} refers to a Distributed Map state.")]
+    DistributedMapState(String),
+    #[error("Only one of a state machine ARN and a map run ARN can be specified.")]
+    TooMuchToList,
     #[error("Either a state machine ARN or a map run ARN must be specified.")]
     NothingToList,
     #[error("RedriveFilter cannot be applied to ListExecutions call with StateMachine ARN")]
@@ -180,7 +184,9 @@ impl Error {
             | Self::RouteMachines(_)
             | Self::RouteWeights(_)
             | Self::NothingToUpdateOfAlias
-            | Self::MapRunsNotServed
+            | Self::MapRunNotRunning(_)
+            | Self::DistributedMapState(_)
+            | Self::TooMuchToList
             | Self::NothingToList
             | Self::RedriveFilterOfMachine
             | Self::LabelledArn

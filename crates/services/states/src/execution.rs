@@ -2,6 +2,7 @@
 
 use asl::{Failure, Status, TaskId};
 use serde::{Deserialize, Serialize};
+use store::Batch;
 use types::Timestamp;
 
 use crate::generated::types::ExecutionListItem;
@@ -76,6 +77,25 @@ pub(crate) struct ExecutionRecord {
     pub(crate) events: Option<u64>,
     #[serde(default)]
     pub(crate) redrives: Redrives,
+    /// Its place, where a Map Run has started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) child: Option<Child>,
+}
+
+/// The place of an execution that a Map Run has started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Child {
+    /// The Map Run's ARN.
+    pub(crate) map_run: String,
+    /// Number of the child, from 0 in the order of its items.
+    pub(crate) index: u64,
+    /// Number of its first item.
+    pub(crate) first_item: u64,
+    /// How many items it has: one, or a batch.
+    pub(crate) items: u64,
+    /// The Map Run's redrive that has started it; 0 before the first.
+    #[serde(default)]
+    pub(crate) redrive_count: u64,
 }
 
 impl ExecutionRecord {
@@ -101,6 +121,16 @@ impl ExecutionRecord {
         }
     }
 
+    /// Adds to `batch` that nothing is kept of the execution any more.
+    pub(crate) fn forget(&self, batch: &mut Batch, arn: &str) {
+        for entry in self.index_keys(self.status) {
+            batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
+        }
+        batch.delete(tables::EXECUTIONS, arn);
+        batch.delete(tables::REDRIVABLE, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
+        batch.trim(tables::history(arn), Timestamp::MAX);
+    }
+
     /// What the list of its machine's executions says of it.
     pub(crate) fn listed(&self) -> Listed {
         Listed {
@@ -110,14 +140,21 @@ impl ExecutionRecord {
             state_machine_alias_arn: self.state_machine_alias_arn.clone(),
             redrive_count: self.redrives.count,
             redrive_date: self.redrives.date,
+            items: self.child.as_ref().map(|child| child.items),
         }
     }
 
-    /// ARNs under which it is listed: those of its machine, and of its version and alias where it has them.
-    pub(crate) fn lists(&self) -> impl Iterator<Item = &str> {
+    /// ARNs under which it is listed: that of its Map Run, or those of its machine, and of its version and alias where it
+    /// has them.
+    fn lists(&self) -> impl Iterator<Item = &str> {
         let version = self.state_machine_version_arn.as_deref();
         let alias = self.state_machine_alias_arn.as_deref();
-        [Some(self.state_machine_arn.as_str()), version, alias].into_iter().flatten()
+        match &self.child {
+            Some(child) => [Some(child.map_run.as_str()), None, None],
+            None => [Some(self.state_machine_arn.as_str()), version, alias],
+        }
+        .into_iter()
+        .flatten()
     }
 
     /// Keys of its entries in the index, where it has that status.
@@ -136,6 +173,9 @@ pub(crate) struct Listed {
     pub(crate) state_machine_version_arn: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) state_machine_alias_arn: Option<String>,
+    /// Items of a child of a Map Run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) items: Option<u64>,
     #[serde(default)]
     pub(crate) redrive_count: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,8 +183,17 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    pub(crate) fn item(self, machine: &str, name: &str, status: ExecutionStatus) -> ExecutionListItem {
+    /// The item of an answer: of an execution of `machine`, which `map_run` has started if it names one.
+    pub(crate) fn item(
+        self,
+        machine: &str,
+        map_run: Option<&str>,
+        name: &str,
+        status: ExecutionStatus,
+    ) -> ExecutionListItem {
         ExecutionListItem {
+            map_run_arn: map_run.map(str::to_owned),
+            item_count: self.items.and_then(|items| i64::try_from(items).ok()),
             execution_arn: crate::name::execution_arn(machine, name),
             state_machine_arn: machine.to_owned(),
             name: name.to_owned(),
@@ -155,7 +204,6 @@ impl Listed {
             state_machine_alias_arn: self.state_machine_alias_arn,
             redrive_count: i64::try_from(self.redrive_count).ok(),
             redrive_date: self.redrive_date,
-            ..ExecutionListItem::default()
         }
     }
 }

@@ -17,6 +17,7 @@ mod integrations;
 mod json_text;
 pub mod limits;
 mod logging;
+mod map_runs;
 mod mock_result;
 mod name;
 mod open_executions;
@@ -43,6 +44,7 @@ pub use error::Error;
 use activities::Activities;
 use delivery::Delivery;
 use effects::Effects;
+use map_runs::{Inboxes, MapRuns};
 use open_executions::OpenExecutions;
 use operations::Operations;
 use operations::deletion::Deletion;
@@ -80,8 +82,20 @@ impl States {
     /// The service on `store`, with `dispatcher` as the door to the others. Serve nothing before [`Self::start`].
     pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, config: Config) -> Self {
         let machines = Arc::new(StateMachines::new(Arc::clone(&store), dispatcher.clone()));
-        let open =
-            Arc::new(OpenExecutions::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&machines)));
+        let inboxes = Arc::<Inboxes>::default();
+        let open = Arc::new(OpenExecutions::new(
+            Arc::clone(&store),
+            dispatcher.clone(),
+            Arc::clone(&machines),
+            Arc::clone(&inboxes),
+        ));
+        let map_runs = Arc::new(MapRuns::new(
+            Arc::clone(&store),
+            dispatcher.clone(),
+            Arc::clone(&machines),
+            Arc::clone(&open),
+            inboxes,
+        ));
         let activities = Arc::new(Activities::new(Arc::clone(&store)));
         let effects = Arc::new(Effects::new(
             Arc::clone(&store),
@@ -103,10 +117,11 @@ impl States {
             clock: dispatcher.clock().clone(),
             open: Arc::clone(&open),
             effects: Arc::clone(&effects),
+            map_runs: Arc::clone(&map_runs),
             delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
             deletion: Arc::new(deletion),
         };
-        let operations = Operations { store, machines, activities, open, synchronous, records };
+        let operations = Operations { store, machines, activities, open, synchronous, map_runs, records };
         Self { config, operations, effects, runner, background: Mutex::default() }
     }
 

@@ -66,3 +66,12 @@ pub const LOG_BYTES: usize = 1_048_576;
 
 /// Effects that are performed at a time. Ours: enough to keep the services busy.
 pub const EFFECTS_AT_A_TIME: usize = 256;
+
+/// Child executions of one Map Run that run side by side. Ours, where AWS has 10,000: each open execution is in memory.
+pub const MAP_RUN_CONCURRENCY: usize = 1_000;
+
+/// Redrives of one Map Run.
+pub const MAP_RUN_REDRIVES: u64 = 1_000;
+
+/// Children of Map Runs that are read from the store at a time. Ours: what is read is in memory.
+pub const ROWS_AT_A_TIME: usize = 256;

@@ -139,6 +139,51 @@ impl ExecutionArn {
     }
 }
 
+/// ARN of a Map Run: `arn:aws:states:REGION:ACCOUNT:mapRun:MACHINE/LABEL:UUID`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MapRunArn {
+    region: Region,
+    account: AccountId,
+    /// `MACHINE/LABEL`: by that name its children know their machine.
+    pub(crate) machine_name: String,
+    /// `LABEL`.
+    pub(crate) label: String,
+    /// ARN of the machine's state: `arn:aws:states:REGION:ACCOUNT:stateMachine:MACHINE/LABEL`.
+    pub(crate) state_machine_arn: String,
+}
+
+impl MapRunArn {
+    /// Reads a Map Run's ARN.
+    ///
+    /// # Errors
+    /// [`Error::ArnPrefix`] and [`Error::ArnResourceType`].
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let arn = parse(text)?;
+        let mut parts = arn.resource.splitn(3, ':');
+        let machine = match (parts.next(), parts.next(), parts.next()) {
+            (Some("mapRun"), Some(machine), Some(run)) if !run.is_empty() => machine,
+            (Some("mapRun"), ..) => return Err(Error::ArnPrefix(text.to_owned())),
+            (kind, ..) => return Err(Error::ArnResourceType(kind.unwrap_or_default().to_owned())),
+        };
+        let (_, label) = machine.split_once('/').ok_or_else(|| Error::ArnPrefix(text.to_owned()))?;
+        let (region, account) = (Region::new(&arn.region), AccountId::new(&arn.account));
+        let state_machine_arn =
+            Arn::new("states", &region, &account, format!("stateMachine:{machine}")).to_string();
+        let (machine_name, label) = (machine.to_owned(), label.to_owned());
+        Ok(Self { region, account, machine_name, label, state_machine_arn })
+    }
+
+    /// Whether it belongs to the region and account of `cx`.
+    pub(crate) fn is_in(&self, cx: &Context) -> bool {
+        self.region == cx.region && self.account == cx.account
+    }
+
+    /// Where it is, and whose.
+    pub(crate) fn place(&self) -> (&Region, &AccountId) {
+        (&self.region, &self.account)
+    }
+}
+
 /// Checks that an execution can be asked about: express ones cannot.
 ///
 /// # Errors
@@ -171,6 +216,11 @@ pub(crate) fn place(execution: &str) -> Result<(Region, AccountId), Error> {
         Some((kind, _)) => Err(Error::ArnResourceType(kind.to_owned())),
         None => Err(Error::ArnResourceType(arn.resource)),
     }
+}
+
+/// Name of an execution of either type.
+pub(crate) fn execution_name(execution: &str) -> &str {
+    execution.split(':').nth(7).unwrap_or_default()
 }
 
 /// Checks that `text` is a standard execution's ARN in the region and account of `cx`.
@@ -206,6 +256,9 @@ pub(crate) fn check_state_machine_arn(cx: &Context, text: &str) -> Result<(), Er
     }
     if arn.region != cx.region.as_str() || arn.account != cx.account.as_str() {
         return Err(Error::StateMachineDoesNotExist(text.to_owned()));
+    }
+    if arn.resource.contains('/') {
+        return Err(Error::DistributedMapState(text.to_owned()));
     }
     Ok(())
 }
@@ -273,6 +326,19 @@ mod tests {
         for resource in ["execution:m:e", "express:m:e:u", "execution:m/label:e"] {
             let machine = machine_of(&format!("arn:aws:states:us-east-1:000000000000:{resource}"));
             assert_eq!(machine, "arn:aws:states:us-east-1:000000000000:stateMachine:m");
+        }
+    }
+
+    #[test]
+    fn map_run_arns_name_the_machine_that_their_children_run() {
+        let text = "arn:aws:states:us-east-1:000000000000:mapRun:m/Label:u";
+        let arn = MapRunArn::parse(text).unwrap();
+        assert_eq!((arn.machine_name.as_str(), arn.label.as_str()), ("m/Label", "Label"));
+        assert_eq!(arn.state_machine_arn, "arn:aws:states:us-east-1:000000000000:stateMachine:m/Label");
+        for text in
+            ["x", "arn:aws:states:us-east-1:000000000000:mapRun:m", "arn:aws:states:us-east-1:0:mapRun:m:u"]
+        {
+            assert!(MapRunArn::parse(text).is_err(), "{text}");
         }
     }
 

@@ -22,6 +22,7 @@ use crate::begin::Begin;
 use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
 use crate::integrations::{self, Called};
 use crate::limits::OPEN_EXECUTIONS;
+use crate::map_runs::{BeginChild, Ended, Inboxes, Notice};
 use crate::name::execution_arn;
 use crate::plan::{self, Facts, Fate, Step};
 use crate::redrive::Redrives;
@@ -39,6 +40,8 @@ pub(crate) struct OpenExecutions {
     pub(crate) awaited: Awaited,
     slots: Mutex<BTreeMap<String, Arc<Slot>>>,
     last_order: AtomicU64,
+    /// Where Map Runs are told of the ends of their children.
+    map_runs: Arc<Inboxes>,
 }
 
 /// An execution's place: empty before it begins and after it has ended.
@@ -62,6 +65,16 @@ struct Open {
 pub(crate) struct Commit {
     ticket: Option<Ticket>,
     arn: String,
+    /// The Map Run whose child has ended with it.
+    ended: Option<(String, Ended)>,
+}
+
+/// What a step did to an execution.
+struct Advanced {
+    ticket: Ticket,
+    is_open: bool,
+    /// The Map Run whose child has ended with it.
+    ended: Option<(String, Ended)>,
 }
 
 /// A wake with what is to be written along with it.
@@ -82,7 +95,12 @@ impl Report {
 }
 
 impl OpenExecutions {
-    pub(crate) fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, machines: Arc<StateMachines>) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        dispatcher: Dispatcher,
+        machines: Arc<StateMachines>,
+        map_runs: Arc<Inboxes>,
+    ) -> Self {
         Self {
             records: Collection::new(Arc::clone(&store), tables::EXECUTIONS),
             awaited: Awaited::new(Arc::clone(&store)),
@@ -91,6 +109,7 @@ impl OpenExecutions {
             machines,
             slots: Mutex::default(),
             last_order: AtomicU64::new(0),
+            map_runs,
         }
     }
 
@@ -139,7 +158,7 @@ impl OpenExecutions {
         }
         let compiled = self.machines.compiled(&target.revision).await?;
         let mut open = self.new_execution(arn, name, begin, target, compiled)?;
-        let (ticket, is_open) = self.advance(&mut open, arn, Wake::Start, Batch::new());
+        let Advanced { ticket, is_open, .. } = self.advance(&mut open, arn, Wake::Start, Batch::new());
         match ticket.durable().await {
             Ok(_) => Ok((open.record.start_date, is_open.then_some(open))),
             // Somebody else's execution of that name was on the way to the disk.
@@ -171,11 +190,56 @@ impl OpenExecutions {
             trace_header: begin.trace_header,
             request_id: Some(begin.request_id),
             failure: asl::Failure::default(),
+            child: None,
             events: None,
             redrives: Redrives::default(),
         };
         let execution = Execution::new(Arc::clone(&compiled.machine), spec);
         Ok(Open::new(execution, record, compiled, 0))
+    }
+
+    /// Starts a child of a Map Run and runs it to where it waits first; returns once that is submitted.
+    ///
+    /// One that is open already goes on as it was.
+    ///
+    /// # Errors
+    /// [`Error::ExecutionLimitExceeded`].
+    pub(crate) async fn begin_child(&self, begin: BeginChild) -> Result<Commit, Error> {
+        let arn = begin.execution.spec().arn.clone();
+        let slot = self.slot_or_new(&arn)?;
+        let mut place = slot.lock().await;
+        if place.is_some() {
+            return Ok(Commit { ticket: None, arn, ended: None });
+        }
+        let record = self.child_record(&begin);
+        let mut open = Open::new(begin.execution, record, begin.compiled, 0);
+        let Advanced { ticket, is_open, ended } = self.advance(&mut open, &arn, Wake::Start, Batch::new());
+        match is_open {
+            true => *place = Some(open),
+            false => self.remove(&arn, &slot),
+        }
+        Ok(Commit { ticket: Some(ticket), arn, ended })
+    }
+
+    fn child_record(&self, begin: &BeginChild) -> ExecutionRecord {
+        let spec = begin.execution.spec();
+        ExecutionRecord {
+            state_machine_arn: spec.state_machine_arn.clone(),
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
+            name: spec.name.clone(),
+            revision: begin.compiled.revision.key.clone(),
+            status: ExecutionStatus::Running,
+            start_date: spec.start_time,
+            stop_date: None,
+            order: self.next_order(spec.start_time),
+            trace_header: None,
+            failure: asl::Failure::default(),
+            events: None,
+            redrives: Redrives::default(),
+            request_id: None,
+            child: Some(begin.place.clone()),
+        }
     }
 
     /// Wakes an execution and returns once that is submitted. A wake for what is not open changes nothing.
@@ -188,24 +252,29 @@ impl OpenExecutions {
         };
         let Some(open) = place.as_mut().and_then(|place| place.as_mut()) else {
             let ticket = (!always.is_empty()).then(|| self.store.submit(always));
-            return Commit { ticket, arn: arn.to_owned() };
+            return Commit { ticket, arn: arn.to_owned(), ended: None };
         };
         if open.is_for_open_task(&wake) {
             always.preconditions.extend(if_open.preconditions);
             always.mutations.extend(if_open.mutations);
         }
-        let (ticket, is_open) = self.advance(open, arn, wake, always);
+        let Advanced { ticket, is_open, ended } = self.advance(open, arn, wake, always);
         if let (false, Some(place), Some(slot)) = (is_open, &mut place, &slot) {
             **place = None;
             self.remove(arn, slot);
         }
-        Commit { ticket: Some(ticket), arn: arn.to_owned() }
+        Commit { ticket: Some(ticket), arn: arn.to_owned(), ended }
     }
 
     /// Waits until a wake is durable. Where it could not be kept, the execution is read anew from the store.
     pub(crate) async fn settle(&self, commit: Commit) -> Result<(), Error> {
         let Some(ticket) = commit.ticket else { return Ok(()) };
-        let Err(error) = ticket.durable().await else { return Ok(()) };
+        let Err(error) = ticket.durable().await else {
+            if let Some((map_run, ended)) = commit.ended {
+                self.map_runs.tell(&map_run, Notice::Ended(ended));
+            }
+            return Ok(());
+        };
         tracing::error!(execution = commit.arn, %error, "a step could not be kept");
         if let Some(slot) = self.slot(&commit.arn) {
             // What is there stays until it is replaced: whoever waits here may hang up, and the next one finds out again.
@@ -306,8 +375,8 @@ impl OpenExecutions {
         Ok(numbered.collect())
     }
 
-    /// Steps the execution and submits what that did. The flag says whether it is still open.
-    fn advance(&self, open: &mut Open, arn: &str, wake: Wake, mut batch: Batch) -> (Ticket, bool) {
+    /// Steps the execution and submits what that did.
+    fn advance(&self, open: &mut Open, arn: &str, wake: Wake, mut batch: Batch) -> Advanced {
         let now = self.now();
         let begins = wake == Wake::Start;
         let ended = task_ended(&wake);
@@ -315,7 +384,8 @@ impl OpenExecutions {
         asl::step(&mut open.execution, wake, now, &mut effects);
         open.learn(&effects);
         if begins {
-            plan::open(&mut batch, &open.facts(now), &open.record);
+            let is_open = *open.execution.status() == asl::Status::Running;
+            plan::open(&mut batch, &open.facts(now), &open.record, is_open);
         }
         let over = tasks_over(&effects);
         let kept = self.keep(open, arn, effects, batch, now);
@@ -326,7 +396,7 @@ impl OpenExecutions {
         kept
     }
 
-    /// Submits what a step did, with what is in `batch` already. The flag says whether the execution is still open.
+    /// Submits what a step did, with what is in `batch` already.
     fn keep(
         &self,
         open: &mut Open,
@@ -334,7 +404,7 @@ impl OpenExecutions {
         effects: Vec<Effect>,
         mut batch: Batch,
         now: Timestamp,
-    ) -> (Ticket, bool) {
+    ) -> Advanced {
         let history = open.execution.take_history();
         let changes = open.execution.take_changes();
         let status = open.execution.status().clone();
@@ -356,7 +426,10 @@ impl OpenExecutions {
         if !is_open {
             self.tell_late(arn, &awaited_by, now);
         }
-        (ticket, is_open)
+        let ended = open.record.child.as_ref().filter(|_| !is_open);
+        let status = open.record.status;
+        let ended = ended.map(|child| (child.map_run.clone(), Ended { index: child.index, status }));
+        Advanced { ticket, is_open, ended }
     }
 
     /// Tells tasks that began to wait while the batch that closed `arn` was made. Later ones look after that batch.
@@ -489,6 +562,7 @@ impl Open {
     fn facts(&self, now: Timestamp) -> Facts<'_> {
         Facts {
             spec: self.execution.spec(),
+            revision: &self.record.revision,
             logging: &self.compiled.revision.logging,
             called: &self.called,
             credentials: &self.credentials,

@@ -15,12 +15,15 @@ use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
 use crate::integrations::{self, ecs_run_task};
 use crate::limits::{HISTORY_RETENTION, REDRIVABLE_PERIOD};
 use crate::logging::{self, Logging, Message};
+use crate::map_runs::{self, ChildRecord};
 use crate::status_change;
 use crate::tables;
 
 /// What a plan depends on besides the step itself.
 pub(crate) struct Facts<'a> {
     pub(crate) spec: &'a ExecutionSpec,
+    /// Key of the revision that it runs.
+    pub(crate) revision: &'a str,
     pub(crate) logging: &'a Logging,
     /// Tasks whose service has been called, or may have been.
     pub(crate) called: &'a HashSet<TaskId>,
@@ -113,6 +116,10 @@ pub(crate) struct LogEntry {
 pub(crate) enum Forget {
     /// A closed execution with its history.
     Execution(String),
+    /// A closed Map Run with its children.
+    MapRun(String),
+    /// The children of a closed Map Run.
+    Children(String),
     /// What a closed execution could be redriven from; the execution follows later.
     Continuation(String),
     /// A revision that no execution can run any more.
@@ -133,10 +140,18 @@ pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
     keep_messages(batch, facts.spec, facts.logging, history, facts.now);
 }
 
-/// Adds to `batch` the record of an execution that begins.
-pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord) {
+/// Adds to `batch` the record of an execution that begins. Of a child that has ended with its first step the end alone
+/// is kept.
+pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, is_open: bool) {
     batch.require_absent(tables::EXECUTIONS, facts.arn());
-    keep_record(batch, facts, record, &Status::Running);
+    if let Some(child) = &record.child
+        && child.redrive_count == 0
+    {
+        batch.require_absent(tables::MAP_RUN_CHILDREN, tables::map_run_child(&child.map_run, child.index));
+    }
+    if is_open || record.child.is_none() {
+        keep_record(batch, facts, record, &Status::Running);
+    }
 }
 
 /// Adds to `batch` the record of an execution that is redriven, in the place of that of its end.
@@ -167,12 +182,17 @@ pub(crate) fn close(
     tell(batch, awaited_by, facts.now);
     if !facts.is_told() {
         batch.delete(tables::EXECUTIONS, facts.arn());
+        keep_child(batch, facts, record, status);
         return;
     }
     for entry in record.index_keys(ExecutionStatus::Running) {
         batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
     }
     keep_record(batch, facts, record, status);
+    if record.child.is_some() {
+        // Children are forgotten with their Map Run.
+        return;
+    }
     let (forget, after) = match fate {
         Fate::Redrivable => (Forget::Continuation(facts.arn().to_owned()), REDRIVABLE_PERIOD),
         Fate::Open | Fate::Over => (Forget::Execution(facts.arn().to_owned()), HISTORY_RETENTION),
@@ -191,15 +211,28 @@ pub(crate) fn tell(batch: &mut Batch, awaited_by: &[Waiting], now: Timestamp) {
 fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
     let state = record.status.as_str();
     batch.put(tables::EXECUTIONS, facts.arn(), json(record));
+    keep_child(batch, facts, record, status);
     if !facts.is_told() {
         return;
     }
     for entry in record.index_keys(record.status) {
         batch.put(tables::EXECUTIONS_BY_MACHINE, entry, json(&record.listed()));
     }
+    if record.child.is_some() {
+        // A Map Run has up to a hundred million children: their parent's events tell of all of them.
+        return;
+    }
     let entry = status_change::entry(facts.arn(), record, &facts.spec.input, status);
     let key = tables::status_change(facts.arn(), state, record.redrives.count);
     batch.set_timer(tables::STATUS_CHANGE, key, facts.now, json(&entry));
+}
+
+/// Adds to `batch` what a Map Run knows of its child, if the execution is one.
+fn keep_child(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
+    let Some(place) = &record.child else { return };
+    let dates = (record.start_date, record.stop_date);
+    let child = ChildRecord::new(facts.arn(), place, &facts.spec.input, dates, status);
+    batch.put(tables::MAP_RUN_CHILDREN, tables::map_run_child(&place.map_run, place.index), json(&child));
 }
 
 fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, fate: Fate) {
@@ -238,7 +271,11 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
             let job = job(facts, task, Work::Invoke);
             batch.set_timer(tables::EFFECT, tables::invocation(facts.arn(), task), facts.now, json(&job));
         }
-        Effect::StartMapRun { .. } | Effect::RedriveMapRun { .. } | Effect::StopMapRun { .. } => {}
+        Effect::StartMapRun { task, run } => map_runs::start(batch, facts, task, &run),
+        Effect::StopMapRun { map_run_arn, .. } => map_runs::stop(batch, &map_run_arn, facts.now),
+        Effect::RedriveMapRun { task, map_run_arn } => {
+            map_runs::redrive(batch, &map_run_arn, task, facts.now);
+        }
         Effect::CancelTask { task, resource, parameters, submitted } => {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));

@@ -34,6 +34,8 @@ struct ClientToken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RedriveStatus {
     Redrivable,
+    /// It is a child of a Map Run, and redriven with it only.
+    ByMapRun,
     NotRedrivable(Reason),
 }
 
@@ -83,6 +85,7 @@ impl RedriveStatus {
             (_, _, Some(events)) if events >= REDRIVABLE_EVENTS => Reason::Events,
             _ if now.since(record.start_date).as_secs() >= STANDARD_SECONDS => Reason::Time,
             (_, Some(stopped), _) if now.since(stopped) >= REDRIVABLE_PERIOD => Reason::Period,
+            _ if record.child.is_some() => return Self::ByMapRun,
             _ => return Self::Redrivable,
         };
         Self::NotRedrivable(reason)
@@ -91,7 +94,7 @@ impl RedriveStatus {
     /// The same, where the state machine is being deleted, or is gone.
     pub(crate) fn without_machine(self) -> Self {
         match self {
-            Self::Redrivable => Self::NotRedrivable(Reason::Deleting),
+            Self::Redrivable | Self::ByMapRun => Self::NotRedrivable(Reason::Deleting),
             Self::NotRedrivable(_) => self,
         }
     }
@@ -100,6 +103,7 @@ impl RedriveStatus {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Redrivable => "REDRIVABLE",
+            Self::ByMapRun => "REDRIVABLE_BY_MAP_RUN",
             Self::NotRedrivable(_) => "NOT_REDRIVABLE",
         }
     }
@@ -107,7 +111,7 @@ impl RedriveStatus {
     /// `redriveStatusReason`.
     pub(crate) fn reason(self) -> Option<String> {
         match self {
-            Self::Redrivable => None,
+            Self::Redrivable | Self::ByMapRun => None,
             Self::NotRedrivable(reason) => Some(reason.to_string()),
         }
     }
@@ -118,7 +122,7 @@ impl RedriveStatus {
     /// [`Error::ExecutionNotRedrivable`].
     pub(crate) fn check(self, execution: &str) -> Result<(), Error> {
         match self {
-            Self::Redrivable => Ok(()),
+            Self::Redrivable | Self::ByMapRun => Ok(()),
             Self::NotRedrivable(reason) => Err(reason.refuses(execution)),
         }
     }
@@ -172,6 +176,7 @@ mod tests {
             failure: asl::Failure::default(),
             events,
             redrives: Redrives::default(),
+            child: None,
         };
         let told = |record: &ExecutionRecord, days: u64| {
             RedriveStatus::of(record, START + Duration::from_secs(days * 86_400)).reason().unwrap_or_default()

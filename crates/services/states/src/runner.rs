@@ -19,6 +19,7 @@ use crate::Error;
 use crate::delivery::Delivery;
 use crate::effects::Effects;
 use crate::limits::EFFECTS_AT_A_TIME;
+use crate::map_runs::{MapRuns, Order};
 use crate::open_executions::{OpenExecutions, Report};
 use crate::operations::deletion::Deletion;
 use crate::plan::{Forget, Job};
@@ -37,6 +38,7 @@ pub(crate) struct Runner {
     pub(crate) clock: Clock,
     pub(crate) open: Arc<OpenExecutions>,
     pub(crate) effects: Arc<Effects>,
+    pub(crate) map_runs: Arc<MapRuns>,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) deletion: Arc<Deletion>,
 }
@@ -54,6 +56,7 @@ impl Runner {
         let queue = |name| self.store.timers(name);
         tasks.spawn(wakes(self.clone(), queue(tables::WAKE).await?, workers.max(1)));
         tasks.spawn(effects(self.clone(), queue(tables::EFFECT).await?, submitted));
+        tasks.spawn(map_runs(self.clone(), queue(tables::MAP_RUN).await?));
         tasks.spawn(logs(self.clone(), queue(tables::LOG).await?));
         tasks.spawn(status_changes(self.clone(), queue(tables::STATUS_CHANGE).await?));
         tasks.spawn(retention(self.clone(), queue(tables::RETENTION).await?));
@@ -141,6 +144,20 @@ async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<(String, 
                 Err(error) => tracing::error!(key = timer.key, %error, "a job cannot be read"),
             }
             drop(permit);
+        });
+    }
+}
+
+async fn map_runs(runner: Runner, mut queue: TimerQueue) {
+    let mut tasks = JoinSet::new();
+    while let Some(timer) = queue.next(&runner.clock).await {
+        while tasks.try_join_next().is_some() {}
+        let map_runs = Arc::clone(&runner.map_runs);
+        tasks.spawn(async move {
+            match serde_json::from_slice::<Order>(&timer.payload) {
+                Ok(order) => report(&timer.key, map_runs.follow(&timer.key, order).await),
+                Err(error) => tracing::error!(key = timer.key, %error, "an order cannot be read"),
+            }
         });
     }
 }

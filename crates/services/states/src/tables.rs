@@ -14,16 +14,22 @@
 //! | table | [`FRAMES`] | [`frame`] | one frame of an open or redrivable execution | every step that touches it |
 //! | table | [`REDRIVABLE`] | execution ARN | head of an execution that ended without success; it keeps its frames | end |
 //! | table | [`ECS_TASKS`] | ECS task ARN | [`crate::execution::Waiting`] | submission and end of `ecs:runTask.sync` |
+//! | table | [`MAP_RUNS`] | Map Run ARN | [`crate::map_runs::MapRunRecord`] | start, end, `UpdateMapRun`, redrive |
+//! | table | [`MAP_RUN_SPECS`] | Map Run ARN | `asl::MapRunSpec` | start |
+//! | table | [`MAP_RUNS_BY_EXECUTION`] | [`by_execution`] | nothing | start |
+//! | table | [`MAP_RUN_CHILDREN`] | [`map_run_child`] | [`crate::map_runs::ChildRecord`] | start and end of a child |
 //! | table | [`CHILDREN`] | [`child`] | [`crate::execution::Waiting`] | submission and end of `states:startExecution.sync` |
 //! | log | [`history`] | event id | the event as `GetExecutionHistory` gives it | every step |
 //! | queue | [`WAKE`] | [`timer`] | nothing | every step |
 //! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`completion`], [`cancellation`] | [`crate::plan::Job`] | every step |
 //! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |
 //! | queue | [`STATUS_CHANGE`] | execution ARN, status and redrive | an EventBridge event | start, end |
+//! | queue | [`MAP_RUN`] | Map Run ARN, or [`map_run_redrive`] | [`crate::map_runs::Order`] | start, abort and redrive of a Map Run |
 //! | queue | [`RETENTION`] | ARN or revision | what is to be forgotten | end, update |
 //! | queue | [`DELETION`] | state machine ARN | nothing | `DeleteStateMachine` |
 
 use asl::{TaskId, TimerId};
+use types::Timestamp;
 
 pub(crate) const STATE_MACHINES: &str = "states/state_machine";
 pub(crate) const REVISIONS: &str = "states/revision";
@@ -37,12 +43,17 @@ pub(crate) const HEADS: &str = "states/head";
 pub(crate) const FRAMES: &str = "states/frame";
 pub(crate) const REDRIVABLE: &str = "states/redrivable";
 pub(crate) const ECS_TASKS: &str = "states/ecs_task";
+pub(crate) const MAP_RUNS: &str = "states/map_run";
+pub(crate) const MAP_RUN_SPECS: &str = "states/map_run_spec";
+pub(crate) const MAP_RUNS_BY_EXECUTION: &str = "states/map_run_by_execution";
+pub(crate) const MAP_RUN_CHILDREN: &str = "states/map_run_child";
 pub(crate) const CHILDREN: &str = "states/child";
 
 pub(crate) const WAKE: &str = "states/wake";
 pub(crate) const EFFECT: &str = "states/effect";
 pub(crate) const LOG: &str = "states/log";
 pub(crate) const STATUS_CHANGE: &str = "states/status_change";
+pub(crate) const MAP_RUN: &str = "states/map_run_order";
 pub(crate) const RETENTION: &str = "states/retention";
 pub(crate) const DELETION: &str = "states/deletion";
 
@@ -132,6 +143,41 @@ pub(crate) fn by_status(machine: &str, status: &str) -> String {
     format!("{machine}#{status}#")
 }
 
+/// Key of a Map Run among those of its execution: in the order of their starts.
+pub(crate) fn by_execution(execution: &str, start: Timestamp, map_run: &str) -> String {
+    format!("{}{:020}#{map_run}", of_execution(execution), start.as_millis())
+}
+
+/// Prefix of the keys of an execution's Map Runs.
+pub(crate) fn of_execution(execution: &str) -> String {
+    format!("{execution}#")
+}
+
+/// Key of a child of a Map Run: in the order of the children's numbers.
+pub(crate) fn map_run_child(map_run: &str, index: u64) -> String {
+    format!("{}{index:020}", map_run_children(map_run))
+}
+
+/// Prefix of the keys of a Map Run's children.
+pub(crate) fn map_run_children(map_run: &str) -> String {
+    format!("{map_run}#")
+}
+
+/// Key of the order that redrives a Map Run.
+pub(crate) fn map_run_redrive(map_run: &str) -> String {
+    format!("{map_run}#redrive")
+}
+
+/// The Map Run that the key of an order names.
+pub(crate) fn ordered_map_run(key: &str) -> &str {
+    key.split_once('#').map_or(key, |(map_run, _)| map_run)
+}
+
+/// The child's number in the key of a child.
+pub(crate) fn parse_map_run_child(key: &str) -> Option<u64> {
+    key.rsplit_once('#')?.1.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +188,12 @@ mod tests {
         assert_eq!(parse_timer(&key), Some(("arn:aws:states:r:a:execution:m:e", TimerId(7))));
         assert_eq!(parse_timer("x"), None);
         assert_eq!(parse_timer("x#y"), None);
+    }
+
+    #[test]
+    fn children_are_in_the_order_of_their_numbers() {
+        assert!(map_run_child("m", 9) < map_run_child("m", 10));
+        assert_eq!(parse_map_run_child(&map_run_child("m", 10)), Some(10));
+        assert_eq!(parse_map_run_child("m"), None);
     }
 }

@@ -12,7 +12,8 @@ use crate::intrinsics::digest;
 use crate::limits::ARRAY_RANGE_ELEMENTS;
 use crate::random::Random;
 
-type Numbers = Rc<Cell<Random>>;
+/// The random numbers that an expression draws.
+pub(super) type Numbers = Rc<Cell<Random>>;
 
 /// `$pad` makes a text of any length: the longest that fits a payload.
 const PAD: f64 = 262_144.0;
@@ -40,7 +41,7 @@ pub(super) fn register(evaluator: &mut Evaluator, random: &Numbers, now: Timesta
     debug_assert!(added.iter().all(Result::is_ok));
 }
 
-fn error(message: impl Into<String>) -> EvaluatorError {
+pub(super) fn error(message: impl Into<String>) -> EvaluatorError {
     EvaluatorError::EvaluationError(message.into())
 }
 

@@ -149,6 +149,15 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "DescribeMapRun",
+        action: "states:DescribeMapRun",
+        input: &SHAPE_DESCRIBE_MAP_RUN_INPUT,
+        output: &SHAPE_DESCRIBE_MAP_RUN_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_RESOURCE_NOT_FOUND, &ERROR_INVALID_ARN],
+    },
+    Operation {
         name: "DescribeStateMachine",
         action: "states:DescribeStateMachine",
         input: &SHAPE_DESCRIBE_STATE_MACHINE_INPUT,
@@ -243,6 +252,15 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_VALIDATION_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND,
         ],
+    },
+    Operation {
+        name: "ListMapRuns",
+        action: "states:ListMapRuns",
+        input: &SHAPE_LIST_MAP_RUNS_INPUT,
+        output: &SHAPE_LIST_MAP_RUNS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_EXECUTION_DOES_NOT_EXIST, &ERROR_INVALID_ARN, &ERROR_INVALID_TOKEN],
     },
     Operation {
         name: "ListStateMachineAliases",
@@ -446,6 +464,15 @@ static OPERATIONS: &[Operation] = &[
         result_wrapper: None,
         validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_ARN, &ERROR_RESOURCE_NOT_FOUND],
+    },
+    Operation {
+        name: "UpdateMapRun",
+        action: "states:UpdateMapRun",
+        input: &SHAPE_UPDATE_MAP_RUN_INPUT,
+        output: &SHAPE_UPDATE_MAP_RUN_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_RESOURCE_NOT_FOUND, &ERROR_INVALID_ARN, &ERROR_VALIDATION_EXCEPTION],
     },
     Operation {
         name: "UpdateStateMachine",
@@ -709,6 +736,25 @@ static SHAPE_DESCRIBE_EXECUTION_OUTPUT: Shape = Shape::structure(
         Member::optional("redriveDate", &TIMESTAMP),
         Member::optional("redriveStatus", &SHAPE_EXECUTION_REDRIVE_STATUS),
         Member::optional("redriveStatusReason", &SHAPE_SENSITIVE_DATA),
+    ],
+);
+static SHAPE_DESCRIBE_MAP_RUN_INPUT: Shape =
+    Shape::structure("DescribeMapRunInput", &[Member::required("mapRunArn", &SHAPE_LONG_ARN)]);
+static SHAPE_DESCRIBE_MAP_RUN_OUTPUT: Shape = Shape::structure(
+    "DescribeMapRunOutput",
+    &[
+        Member::required("mapRunArn", &SHAPE_LONG_ARN),
+        Member::required("executionArn", &SHAPE_ARN),
+        Member::required("status", &SHAPE_MAP_RUN_STATUS),
+        Member::required("startDate", &TIMESTAMP),
+        Member::optional("stopDate", &TIMESTAMP),
+        Member::required("maxConcurrency", &SHAPE_MAX_CONCURRENCY),
+        Member::required("toleratedFailurePercentage", &SHAPE_TOLERATED_FAILURE_PERCENTAGE),
+        Member::required("toleratedFailureCount", &SHAPE_TOLERATED_FAILURE_COUNT),
+        Member::required("itemCounts", &SHAPE_MAP_RUN_ITEM_COUNTS),
+        Member::required("executionCounts", &SHAPE_MAP_RUN_EXECUTION_COUNTS),
+        Member::optional("redriveCount", &INTEGER),
+        Member::optional("redriveDate", &TIMESTAMP),
     ],
 );
 static SHAPE_DESCRIBE_STATE_MACHINE_ALIAS_INPUT: Shape = Shape::structure(
@@ -1217,6 +1263,18 @@ static SHAPE_LIST_EXECUTIONS_OUTPUT: Shape = Shape::structure(
 );
 static SHAPE_LIST_EXECUTIONS_PAGE_TOKEN: Shape =
     Shape::string("ListExecutionsPageToken", Text::new().sized(Size::between(1, 3096)));
+static SHAPE_LIST_MAP_RUNS_INPUT: Shape = Shape::structure(
+    "ListMapRunsInput",
+    &[
+        Member::required("executionArn", &SHAPE_ARN),
+        Member::optional("maxResults", &SHAPE_PAGE_SIZE),
+        Member::optional("nextToken", &SHAPE_PAGE_TOKEN),
+    ],
+);
+static SHAPE_LIST_MAP_RUNS_OUTPUT: Shape = Shape::structure(
+    "ListMapRunsOutput",
+    &[Member::required("mapRuns", &SHAPE_MAP_RUN_LIST), Member::optional("nextToken", &SHAPE_PAGE_TOKEN)],
+);
 static SHAPE_LIST_STATE_MACHINE_ALIASES_INPUT: Shape = Shape::structure(
     "ListStateMachineAliasesInput",
     &[
@@ -1285,9 +1343,51 @@ static SHAPE_MAP_ITERATION_EVENT_DETAILS: Shape = Shape::structure(
 );
 static SHAPE_MAP_ITERATION_FAILURE_COUNT: Shape =
     Shape::integer("MapIterationFailureCount", Range::at_least(0));
+static SHAPE_MAP_RUN_EXECUTION_COUNTS: Shape = Shape::structure(
+    "MapRunExecutionCounts",
+    &[
+        Member::required("pending", &SHAPE_UNSIGNED_LONG),
+        Member::required("running", &SHAPE_UNSIGNED_LONG),
+        Member::required("succeeded", &SHAPE_UNSIGNED_LONG),
+        Member::required("failed", &SHAPE_UNSIGNED_LONG),
+        Member::required("timedOut", &SHAPE_UNSIGNED_LONG),
+        Member::required("aborted", &SHAPE_UNSIGNED_LONG),
+        Member::required("total", &SHAPE_UNSIGNED_LONG),
+        Member::required("resultsWritten", &SHAPE_UNSIGNED_LONG),
+        Member::optional("failuresNotRedrivable", &INTEGER),
+        Member::optional("pendingRedrive", &INTEGER),
+    ],
+);
 static SHAPE_MAP_RUN_FAILED_EVENT_DETAILS: Shape = Shape::structure(
     "MapRunFailedEventDetails",
     &[Member::optional("error", &SHAPE_SENSITIVE_ERROR), Member::optional("cause", &SHAPE_SENSITIVE_CAUSE)],
+);
+static SHAPE_MAP_RUN_ITEM_COUNTS: Shape = Shape::structure(
+    "MapRunItemCounts",
+    &[
+        Member::required("pending", &SHAPE_UNSIGNED_LONG),
+        Member::required("running", &SHAPE_UNSIGNED_LONG),
+        Member::required("succeeded", &SHAPE_UNSIGNED_LONG),
+        Member::required("failed", &SHAPE_UNSIGNED_LONG),
+        Member::required("timedOut", &SHAPE_UNSIGNED_LONG),
+        Member::required("aborted", &SHAPE_UNSIGNED_LONG),
+        Member::required("total", &SHAPE_UNSIGNED_LONG),
+        Member::required("resultsWritten", &SHAPE_UNSIGNED_LONG),
+        Member::optional("failuresNotRedrivable", &INTEGER),
+        Member::optional("pendingRedrive", &INTEGER),
+    ],
+);
+static SHAPE_MAP_RUN_LIST: Shape =
+    Shape::list("MapRunList", &SHAPE_MAP_RUN_LIST_ITEM, "member", false, Size::NONE);
+static SHAPE_MAP_RUN_LIST_ITEM: Shape = Shape::structure(
+    "MapRunListItem",
+    &[
+        Member::required("executionArn", &SHAPE_ARN),
+        Member::required("mapRunArn", &SHAPE_LONG_ARN),
+        Member::required("stateMachineArn", &SHAPE_ARN),
+        Member::required("startDate", &TIMESTAMP),
+        Member::optional("stopDate", &TIMESTAMP),
+    ],
 );
 static SHAPE_MAP_RUN_REDRIVEN_EVENT_DETAILS: Shape = Shape::structure(
     "MapRunRedrivenEventDetails",
@@ -1295,8 +1395,11 @@ static SHAPE_MAP_RUN_REDRIVEN_EVENT_DETAILS: Shape = Shape::structure(
 );
 static SHAPE_MAP_RUN_STARTED_EVENT_DETAILS: Shape =
     Shape::structure("MapRunStartedEventDetails", &[Member::optional("mapRunArn", &SHAPE_LONG_ARN)]);
+static SHAPE_MAP_RUN_STATUS: Shape =
+    Shape::string("MapRunStatus", Text::new().one_of(&["SUCCEEDED", "ABORTED", "FAILED", "RUNNING"]));
 static SHAPE_MAP_STATE_STARTED_EVENT_DETAILS: Shape =
     Shape::structure("MapStateStartedEventDetails", &[Member::optional("length", &SHAPE_UNSIGNED_INTEGER)]);
+static SHAPE_MAX_CONCURRENCY: Shape = Shape::integer("MaxConcurrency", Range::at_least(0));
 static ERROR_MISSING_REQUIRED_PARAMETER: ErrorShape = ErrorShape {
     name: "MissingRequiredParameter",
     code: "MissingRequiredParameter",
@@ -1661,6 +1764,9 @@ static SHAPE_TEST_STATE_OUTPUT: Shape = Shape::structure(
 );
 static SHAPE_TEST_STATE_STATE_NAME: Shape =
     Shape::string("TestStateStateName", Text::new().sized(Size::between(1, 80)).sensitive());
+static SHAPE_TOLERATED_FAILURE_COUNT: Shape = Shape::integer("ToleratedFailureCount", Range::at_least(0));
+static SHAPE_TOLERATED_FAILURE_PERCENTAGE: Shape =
+    Shape::double("ToleratedFailurePercentage", Range::between(0, 100));
 static ERROR_TOO_MANY_TAGS: ErrorShape =
     ErrorShape { name: "TooManyTags", code: "TooManyTags", status: 400, server_fault: false };
 static SHAPE_TRACE_HEADER: Shape = Shape::string(
@@ -1674,11 +1780,22 @@ static SHAPE_TRACE_HEADER: Shape = Shape::string(
 static SHAPE_TRACING_CONFIGURATION: Shape =
     Shape::structure("TracingConfiguration", &[Member::optional("enabled", &BOOLEAN)]);
 static SHAPE_UNSIGNED_INTEGER: Shape = Shape::integer("UnsignedInteger", Range::at_least(0));
+static SHAPE_UNSIGNED_LONG: Shape = Shape::integer("UnsignedLong", Range::at_least(0));
 static SHAPE_UNTAG_RESOURCE_INPUT: Shape = Shape::structure(
     "UntagResourceInput",
     &[Member::required("resourceArn", &SHAPE_ARN), Member::required("tagKeys", &SHAPE_TAG_KEY_LIST)],
 );
 static SHAPE_UNTAG_RESOURCE_OUTPUT: Shape = Shape::structure("UntagResourceOutput", &[]);
+static SHAPE_UPDATE_MAP_RUN_INPUT: Shape = Shape::structure(
+    "UpdateMapRunInput",
+    &[
+        Member::required("mapRunArn", &SHAPE_LONG_ARN),
+        Member::optional("maxConcurrency", &SHAPE_MAX_CONCURRENCY),
+        Member::optional("toleratedFailurePercentage", &SHAPE_TOLERATED_FAILURE_PERCENTAGE),
+        Member::optional("toleratedFailureCount", &SHAPE_TOLERATED_FAILURE_COUNT),
+    ],
+);
+static SHAPE_UPDATE_MAP_RUN_OUTPUT: Shape = Shape::structure("UpdateMapRunOutput", &[]);
 static SHAPE_UPDATE_STATE_MACHINE_ALIAS_INPUT: Shape = Shape::structure(
     "UpdateStateMachineAliasInput",
     &[

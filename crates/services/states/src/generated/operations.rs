@@ -79,6 +79,13 @@ pub trait Api: Send + Sync {
         input: types::DescribeExecutionInput,
     ) -> impl Future<Output = Result<types::DescribeExecutionOutput, Self::Error>> + Send;
 
+    /// Provides information about a Map Run's configuration, progress, and results.
+    fn describe_map_run(
+        &self,
+        cx: &Context,
+        input: types::DescribeMapRunInput,
+    ) -> impl Future<Output = Result<types::DescribeMapRunOutput, Self::Error>> + Send;
+
     /// Provides information about a state machine's definition, its IAM role Amazon Resource Name (ARN), and
     /// configuration.
     fn describe_state_machine(
@@ -129,6 +136,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::ListExecutionsInput,
     ) -> impl Future<Output = Result<types::ListExecutionsOutput, Self::Error>> + Send;
+
+    /// Lists all Map Runs that were started by a given state machine execution.
+    fn list_map_runs(
+        &self,
+        cx: &Context,
+        input: types::ListMapRunsInput,
+    ) -> impl Future<Output = Result<types::ListMapRunsOutput, Self::Error>> + Send;
 
     /// Lists aliases for a specified state machine ARN.
     fn list_state_machine_aliases(
@@ -240,6 +254,14 @@ pub trait Api: Send + Sync {
         input: types::UntagResourceInput,
     ) -> impl Future<Output = Result<types::UntagResourceOutput, Self::Error>> + Send;
 
+    /// Updates an in-progress Map Run's configuration to include changes to the settings that control
+    /// maximum concurrency and Map Run failure.
+    fn update_map_run(
+        &self,
+        cx: &Context,
+        input: types::UpdateMapRunInput,
+    ) -> impl Future<Output = Result<types::UpdateMapRunOutput, Self::Error>> + Send;
+
     /// Updates an existing state machine by modifying its definition, roleArn, loggingConfiguration, or
     /// EncryptionConfiguration.
     fn update_state_machine(
@@ -286,6 +308,7 @@ pub async fn dispatch<A: Api>(
         "DeleteStateMachineVersion" => encode(api.delete_state_machine_version(cx, decode(input)?).await),
         "DescribeActivity" => encode(api.describe_activity(cx, decode(input)?).await),
         "DescribeExecution" => encode(api.describe_execution(cx, decode(input)?).await),
+        "DescribeMapRun" => encode(api.describe_map_run(cx, decode(input)?).await),
         "DescribeStateMachine" => encode(api.describe_state_machine(cx, decode(input)?).await),
         "DescribeStateMachineAlias" => encode(api.describe_state_machine_alias(cx, decode(input)?).await),
         "DescribeStateMachineForExecution" => {
@@ -295,6 +318,7 @@ pub async fn dispatch<A: Api>(
         "GetExecutionHistory" => encode(api.get_execution_history(cx, decode(input)?).await),
         "ListActivities" => encode(api.list_activities(cx, decode(input)?).await),
         "ListExecutions" => encode(api.list_executions(cx, decode(input)?).await),
+        "ListMapRuns" => encode(api.list_map_runs(cx, decode(input)?).await),
         "ListStateMachineAliases" => encode(api.list_state_machine_aliases(cx, decode(input)?).await),
         "ListStateMachineVersions" => encode(api.list_state_machine_versions(cx, decode(input)?).await),
         "ListStateMachines" => encode(api.list_state_machines(cx, decode(input)?).await),
@@ -310,6 +334,7 @@ pub async fn dispatch<A: Api>(
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
         "TestState" => encode(api.test_state(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
+        "UpdateMapRun" => encode(api.update_map_run(cx, decode(input)?).await),
         "UpdateStateMachine" => encode(api.update_state_machine(cx, decode(input)?).await),
         "UpdateStateMachineAlias" => encode(api.update_state_machine_alias(cx, decode(input)?).await),
         "ValidateStateMachineDefinition" => {

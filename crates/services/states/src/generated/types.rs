@@ -379,6 +379,50 @@ pub struct DescribeExecutionOutput {
     pub redrive_status_reason: Option<String>,
 }
 
+/// Request of DescribeMapRun.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeMapRunInput {
+    /// The Amazon Resource Name (ARN) that identifies a Map Run.
+    pub map_run_arn: String,
+}
+
+/// Answer of DescribeMapRun.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeMapRunOutput {
+    /// The Amazon Resource Name (ARN) that identifies a Map Run.
+    pub map_run_arn: String,
+    /// The Amazon Resource Name (ARN) that identifies the execution in which the Map Run was started.
+    pub execution_arn: String,
+    /// The current status of the Map Run.
+    pub status: String,
+    /// The date when the Map Run was started.
+    pub start_date: Timestamp,
+    /// The date when the Map Run was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_date: Option<Timestamp>,
+    /// The maximum number of child workflow executions configured to run in parallel for the Map Run at the
+    /// same time.
+    pub max_concurrency: i64,
+    /// The maximum percentage of failed child workflow executions before the Map Run fails.
+    pub tolerated_failure_percentage: f64,
+    /// The maximum number of failed child workflow executions before the Map Run fails.
+    pub tolerated_failure_count: i64,
+    /// A JSON object that contains information about the total number of items, and the item count for each
+    /// processing status, such as pending and failed.
+    pub item_counts: MapRunItemCounts,
+    /// A JSON object that contains information about the total number of child workflow executions for the
+    /// Map Run, and the count of child workflow executions for each status, such as failed and succeeded.
+    pub execution_counts: MapRunExecutionCounts,
+    /// The number of times you've redriven a Map Run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redrive_count: Option<i64>,
+    /// The date a Map Run was last redriven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redrive_date: Option<Timestamp>,
+}
+
 /// Request of DescribeStateMachineAlias.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1114,6 +1158,32 @@ pub struct ListExecutionsOutput {
     pub next_token: Option<String>,
 }
 
+/// Request of ListMapRuns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListMapRunsInput {
+    /// The Amazon Resource Name (ARN) of the execution for which the Map Runs must be listed.
+    pub execution_arn: String,
+    /// The maximum number of results that are returned per call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i64>,
+    /// If nextToken is returned, there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Answer of ListMapRuns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListMapRunsOutput {
+    /// An array that lists information related to a Map Run, such as the Amazon Resource Name (ARN) of the
+    /// Map Run and the ARN of the state machine that started the Map Run.
+    pub map_runs: Vec<MapRunListItem>,
+    /// If nextToken is returned, there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
 /// Request of ListStateMachineAliases.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1240,6 +1310,39 @@ pub struct MapIterationEventDetails {
     pub index: Option<i64>,
 }
 
+/// Contains details about all of the child workflow executions started by a Map Run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapRunExecutionCounts {
+    /// The total number of child workflow executions that were started by a Map Run, but haven't started
+    /// executing yet.
+    pub pending: i64,
+    /// The total number of child workflow executions that were started by a Map Run and are currently
+    /// in-progress.
+    pub running: i64,
+    /// The total number of child workflow executions that were started by a Map Run and have completed
+    /// successfully.
+    pub succeeded: i64,
+    /// The total number of child workflow executions that were started by a Map Run, but have failed.
+    pub failed: i64,
+    /// The total number of child workflow executions that were started by a Map Run and have timed out.
+    pub timed_out: i64,
+    /// The total number of child workflow executions that were started by a Map Run and were running, but
+    /// were either stopped by the user or by Step Functions because the Map Run failed.
+    pub aborted: i64,
+    /// The total number of child workflow executions that were started by a Map Run.
+    pub total: i64,
+    /// Returns the count of child workflow executions whose results were written by ResultWriter.
+    pub results_written: i64,
+    /// The number of FAILED, ABORTED, or TIMED\_OUT child workflow executions that cannot be redriven
+    /// because their execution status is terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures_not_redrivable: Option<i64>,
+    /// The number of unsuccessful child workflow executions currently waiting to be redriven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_redrive: Option<i64>,
+}
+
 /// Contains details about a Map Run failure event that occurred during a state machine execution.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1250,6 +1353,55 @@ pub struct MapRunFailedEventDetails {
     /// A more detailed explanation of the cause of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+}
+
+/// Contains details about items that were processed in all of the child workflow executions that were
+/// started by a Map Run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapRunItemCounts {
+    /// The total number of items to process in child workflow executions that haven't started running yet.
+    pub pending: i64,
+    /// The total number of items being processed in child workflow executions that are currently
+    /// in-progress.
+    pub running: i64,
+    /// The total number of items processed in child workflow executions that have completed successfully.
+    pub succeeded: i64,
+    /// The total number of items processed in child workflow executions that have failed.
+    pub failed: i64,
+    /// The total number of items processed in child workflow executions that have timed out.
+    pub timed_out: i64,
+    /// The total number of items processed in child workflow executions that were either stopped by the user
+    /// or by Step Functions, because the Map Run failed.
+    pub aborted: i64,
+    /// The total number of items processed in all the child workflow executions started by a Map Run.
+    pub total: i64,
+    /// Returns the count of items whose results were written by ResultWriter.
+    pub results_written: i64,
+    /// The number of FAILED, ABORTED, or TIMED\_OUT items in child workflow executions that cannot be
+    /// redriven because the execution status of those child workflows is terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures_not_redrivable: Option<i64>,
+    /// The number of unsuccessful items in child workflow executions currently waiting to be redriven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_redrive: Option<i64>,
+}
+
+/// Contains details about a specific Map Run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapRunListItem {
+    /// The executionArn of the execution from which the Map Run was started.
+    pub execution_arn: String,
+    /// The Amazon Resource Name (ARN) of the Map Run.
+    pub map_run_arn: String,
+    /// The Amazon Resource Name (ARN) of the executed state machine.
+    pub state_machine_arn: String,
+    /// The date on which the Map Run started.
+    pub start_date: Timestamp,
+    /// The date on which the Map Run stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_date: Option<Timestamp>,
 }
 
 /// Contains details about a Map Run that was redriven.
@@ -1858,6 +2010,28 @@ pub struct UntagResourceInput {
 /// Answer of UntagResource.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UntagResourceOutput {}
+
+/// Request of UpdateMapRun.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateMapRunInput {
+    /// The Amazon Resource Name (ARN) of a Map Run.
+    pub map_run_arn: String,
+    /// The maximum number of child workflow executions that can be specified to run in parallel for the Map
+    /// Run at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<i64>,
+    /// The maximum percentage of failed items before the Map Run fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerated_failure_percentage: Option<f64>,
+    /// The maximum number of failed items before the Map Run fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerated_failure_count: Option<i64>,
+}
+
+/// Answer of UpdateMapRun.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateMapRunOutput {}
 
 /// Request of UpdateStateMachineAlias.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

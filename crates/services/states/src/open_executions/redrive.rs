@@ -3,7 +3,10 @@
 use asl::Execution;
 use futures_util::lock::OwnedMutexGuard;
 
-use super::{Arc, Batch, Error, ExecutionRecord, Open, OpenExecutions, Slot, Timestamp, plan, tables};
+use super::{
+    Advanced, Arc, Batch, Commit, Error, ExecutionRecord, Open, OpenExecutions, Slot, Timestamp, plan, tables,
+};
+use crate::execution::Child;
 use crate::redrive::{Reason, RedriveStatus};
 use crate::state_machine::StateMachineStatus;
 
@@ -33,7 +36,9 @@ impl OpenExecutions {
     /// Whether the execution can be redriven now.
     pub(crate) fn redrive_status(&self, record: &ExecutionRecord) -> RedriveStatus {
         let status = RedriveStatus::of(record, self.now());
-        let machine = self.machines.get(&record.state_machine_arn);
+        // A child's machine is a state of the machine that there is.
+        let machine = record.state_machine_arn.split('/').next().unwrap_or_default();
+        let machine = self.machines.get(machine);
         match machine.map(|machine| machine.status) {
             Some(StateMachineStatus::Active) => status,
             Some(StateMachineStatus::Deleting) | None => status.without_machine(),
@@ -70,29 +75,69 @@ impl OpenExecutions {
             return Ok((date, None));
         }
         self.redrive_status(&record).check(arn)?;
-        self.reopen(arn, &record, client_token).await
+        let now = self.now();
+        let redriven = record.redriven(client_token, now);
+        let (open, Advanced { ticket, is_open, .. }) = self.reopen(arn, &record, redriven, now).await?;
+        ticket.durable().await?;
+        Ok((now, is_open.then_some(open)))
     }
 
+    /// Redrives a child of a Map Run to where it waits first; returns once that is submitted. `None` where it has not
+    /// ended, or cannot be redriven.
+    ///
+    /// # Errors
+    /// [`Error::ExecutionLimitExceeded`], [`Error::Store`].
+    pub(crate) async fn redrive_child(&self, arn: &str, place: Child) -> Result<Option<Commit>, Error> {
+        let (slot, mut open) = self.enter(arn).await?;
+        if open.is_some() {
+            return Ok(None);
+        }
+        let redriven = self.redriven_child(arn, place).await;
+        let mut commit = None;
+        if let Ok(Some((execution, Advanced { ticket, is_open, ended }))) = redriven {
+            commit = Some(Commit { ticket: Some(ticket), arn: arn.to_owned(), ended });
+            *open = is_open.then_some(execution);
+        } else if let Err(error) = redriven {
+            self.remove(arn, &slot);
+            return Err(error);
+        }
+        if open.is_none() {
+            self.remove(arn, &slot);
+        }
+        Ok(commit)
+    }
+
+    async fn redriven_child(&self, arn: &str, place: Child) -> Result<Option<(Open, Advanced)>, Error> {
+        let Some(record) = self.records.get(arn).await?.map(|record| record.value) else { return Ok(None) };
+        let now = self.now();
+        match RedriveStatus::of(&record, now) {
+            RedriveStatus::Redrivable | RedriveStatus::ByMapRun => {}
+            RedriveStatus::NotRedrivable(_) => return Ok(None),
+        }
+        let redriven = ExecutionRecord { child: Some(place), ..record.redriven(None, now) };
+        self.reopen(arn, &record, redriven, now).await.map(Some)
+    }
+
+    /// Goes on with an execution that has ended as `record` says.
     async fn reopen(
         &self,
         arn: &str,
         record: &ExecutionRecord,
-        client_token: Option<&str>,
-    ) -> Result<(Timestamp, Option<Open>), Error> {
-        let now = self.now();
+        redriven: ExecutionRecord,
+        now: Timestamp,
+    ) -> Result<(Open, Advanced), Error> {
         let compiled = self.machines.compiled(&record.revision).await?;
         let head = self.store.get(tables::REDRIVABLE, arn).await?;
         let head = head.ok_or_else(|| Reason::BeforeLaunch.refuses(arn))?;
         let (machine, frames) = (Arc::clone(&compiled.machine), self.frames(arn).await?);
         let mut effects = Vec::new();
         let execution = Execution::redrive(machine, &head.value, frames, now, &mut effects)?;
-        let mut open = Open::new(execution, record.redriven(client_token, now), compiled, 0);
+        let mut open = Open::new(execution, redriven, compiled, 0);
         open.learn(&effects);
         let mut batch = Batch::new();
         batch.require_version(tables::REDRIVABLE, arn, head.version);
         plan::reopen(&mut batch, &open.facts(now), record, &open.record);
-        let (ticket, is_open) = self.keep(&mut open, arn, effects, batch, now);
-        ticket.durable().await?;
-        Ok((now, is_open.then_some(open)))
+        let advanced = self.keep(&mut open, arn, effects, batch, now);
+        Ok((open, advanced))
     }
 }

@@ -9,6 +9,7 @@ use types::Timestamp;
 use crate::Error;
 use crate::execution::ExecutionRecord;
 use crate::limits::HISTORY_RETENTION;
+use crate::map_runs;
 use crate::open_executions::{OpenExecutions, Report};
 use crate::plan::{self, Forget};
 use crate::state_machine::{Edit, StateMachineStatus, StateMachines};
@@ -47,15 +48,14 @@ impl Deletion {
         let mut batch = Batch::new();
         batch.clear_timer(tables::RETENTION, key);
         match forget {
-            Forget::Execution(arn) => {
-                if let Some(record) = self.records.get(&arn).await? {
-                    for entry in record.value.index_keys(record.value.status) {
-                        batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
-                    }
-                    batch.delete(tables::EXECUTIONS, arn.as_str());
+            Forget::Execution(arn) => match self.records.get(&arn).await? {
+                Some(record) => record.value.forget(&mut batch, &arn),
+                None => {
+                    batch.trim(tables::history(&arn), Timestamp::MAX);
                 }
-                batch.trim(tables::history(&arn), Timestamp::MAX);
-            }
+            },
+            Forget::MapRun(arn) => return map_runs::forget(&self.store, &arn, true, batch).await,
+            Forget::Children(arn) => return map_runs::forget(&self.store, &arn, false, batch).await,
             Forget::Continuation(arn) => {
                 let Some(head) = self.store.get(tables::REDRIVABLE, &arn).await? else {
                     self.store.submit(batch).durable().await?;

@@ -82,11 +82,11 @@ pub(super) async fn describe(
         trace_header: record.trace_header,
         error: record.failure.error.map(String::from),
         cause: record.failure.cause,
+        map_run_arn: record.child.map(|child| child.map_run),
         redrive_count: i64::try_from(record.redrives.count).ok(),
         redrive_date: record.redrives.date,
         redrive_status: Some(redrive_status.as_str().to_owned()),
         redrive_status_reason: redrive_status.reason(),
-        ..shapes::DescribeExecutionOutput::default()
     })
 }
 
@@ -139,24 +139,73 @@ struct Found {
     listed: Listed,
 }
 
+/// Whose executions are listed.
+enum Listing {
+    /// A state machine's, or those of one of its versions or aliases, but for children of Map Runs.
+    Machine(StateMachineArn),
+    /// A Map Run's.
+    MapRun { arn: String, state_machine_arn: String },
+}
+
+impl Listing {
+    /// How the keys of the executions begin.
+    fn prefix(&self) -> String {
+        match self {
+            Self::Machine(arn) => arn.to_string(),
+            Self::MapRun { arn, .. } => arn.clone(),
+        }
+    }
+
+    fn item(&self, found: Found) -> shapes::ExecutionListItem {
+        match self {
+            Self::Machine(arn) => found.listed.item(&arn.machine, None, &found.name, found.status),
+            Self::MapRun { arn, state_machine_arn } => {
+                found.listed.item(state_machine_arn, Some(arn), &found.name, found.status)
+            }
+        }
+    }
+}
+
+async fn listing(
+    operations: &Operations,
+    cx: &Context,
+    machine: Option<String>,
+    map_run: Option<String>,
+) -> Result<Listing, Error> {
+    let (listing, kind) = match (machine, map_run) {
+        (Some(_), Some(_)) => return Err(Error::TooMuchToList),
+        (None, None) => return Err(Error::NothingToList),
+        (Some(machine), None) => {
+            let arn = StateMachineArn::parse(cx, &machine)?;
+            let kind = operations.named(&arn)?.kind;
+            (Listing::Machine(arn), kind)
+        }
+        (None, Some(arn)) => {
+            let kind = super::map_runs::find(operations, cx, &arn).await?.kind;
+            let state_machine_arn = name::MapRunArn::parse(&arn)?.state_machine_arn;
+            (Listing::MapRun { arn, state_machine_arn }, kind)
+        }
+    };
+    match kind {
+        MachineKind::Standard => Ok(listing),
+        MachineKind::Express => Err(Error::StateMachineTypeNotSupported),
+    }
+}
+
 pub(super) async fn list(
     operations: &Operations,
     cx: &Context,
     input: shapes::ListExecutionsInput,
 ) -> Result<shapes::ListExecutionsOutput, Error> {
-    if input.map_run_arn.is_some() {
-        return Err(Error::MapRunsNotServed);
-    }
-    let arn = StateMachineArn::parse(cx, &input.state_machine_arn.ok_or(Error::NothingToList)?)?;
-    if operations.named(&arn)?.kind == MachineKind::Express {
-        return Err(Error::StateMachineTypeNotSupported);
-    }
-    if input.redrive_filter.is_some() {
-        return Err(Error::RedriveFilterOfMachine);
-    }
-    let list = arn.to_string();
+    let listing = listing(operations, cx, input.state_machine_arn, input.map_run_arn).await?;
+    let redriven = match (&listing, input.redrive_filter.as_deref()) {
+        (_, None) => None,
+        (Listing::Machine(_), Some(_)) => return Err(Error::RedriveFilterOfMachine),
+        (Listing::MapRun { .. }, Some(filter)) => Some(filter == "REDRIVEN"),
+    };
     let filter = input.status_filter.as_deref();
-    let scope = format!("ListExecutions {list} {}", filter.unwrap_or_default());
+    let prefix = listing.prefix();
+    let scope = format!("ListExecutions {prefix} {}", filter.unwrap_or_default());
     let after = page::after(&scope, input.next_token.as_deref())?;
     let size = page::size(input.max_results);
     let statuses = ExecutionStatus::ALL
@@ -164,7 +213,7 @@ pub(super) async fn list(
         .filter(|status| filter.is_none_or(|filter| filter == status.as_str()));
     let mut found = Vec::new();
     for status in statuses {
-        found.extend(with_status(operations, &list, status, after.as_deref(), size + 1).await?);
+        found.extend(with_status(operations, (&prefix, status), redriven, after.as_deref(), size + 1).await?);
     }
     found.sort_by(|a, b| (&b.order, &b.name).cmp(&(&a.order, &a.name)));
     let has_more = found.len() > size;
@@ -173,28 +222,41 @@ pub(super) async fn list(
         .last()
         .filter(|_| has_more)
         .map(|last| page::token(&scope, &format!("{}#{}", last.order, last.name)));
-    let executions =
-        found.into_iter().map(|found| found.listed.item(&arn.machine, &found.name, found.status)).collect();
+    let executions = found.into_iter().map(|found| listing.item(found)).collect();
     Ok(shapes::ListExecutionsOutput { executions, next_token })
 }
 
-/// The newest executions with a status that a machine, a version or an alias has, before the place `after`.
+/// The newest executions with a status, before the place `after`, which were redriven or were not.
 async fn with_status(
     operations: &Operations,
-    list: &str,
-    status: ExecutionStatus,
+    (listed_by, status): (&str, ExecutionStatus),
+    redriven: Option<bool>,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Found>, Error> {
-    let prefix = tables::by_status(list, status.as_str());
-    let before = after.map(|after| format!("{prefix}{after}"));
-    let range = Range { prefix: &prefix, after: before.as_deref(), limit, descending: true };
+    let prefix = tables::by_status(listed_by, status.as_str());
+    let mut before = after.map(|after| format!("{prefix}{after}"));
     let index: Collection<Listed> =
         Collection::new(std::sync::Arc::clone(&operations.store), tables::EXECUTIONS_BY_MACHINE);
-    let rows = index.list(range).await?;
-    let found = rows.into_iter().filter_map(|row| {
-        let (order, name) = row.key.strip_prefix(&prefix)?.split_once('#')?;
-        Some(Found { order: order.to_owned(), name: name.to_owned(), status, listed: row.value })
-    });
-    Ok(found.collect())
+    let mut found = Vec::new();
+    loop {
+        let range = Range { prefix: &prefix, after: before.as_deref(), limit, descending: true };
+        let rows = index.list(range).await?;
+        before = rows.last().map(|last| last.key.clone());
+        let is_last = rows.len() < limit;
+        found.extend(rows.into_iter().filter_map(|row| {
+            let (order, name) = row.key.strip_prefix(&prefix)?.split_once('#')?;
+            let is_wanted = redriven.is_none_or(|redriven| redriven == (row.value.redrive_count > 0));
+            is_wanted.then(|| Found {
+                order: order.to_owned(),
+                name: name.to_owned(),
+                status,
+                listed: row.value,
+            })
+        }));
+        if is_last || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
 }

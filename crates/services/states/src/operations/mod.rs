@@ -8,6 +8,7 @@ pub(crate) mod deletion;
 mod executions;
 mod get_activity_task;
 mod history;
+mod map_runs;
 mod redrive_execution;
 mod start_sync_execution;
 mod state_machines;
@@ -28,6 +29,7 @@ use crate::activities::{Activities, ActivityRecord};
 use crate::execution::ExecutionRecord;
 use crate::generated::operations::Api;
 use crate::generated::types as shapes;
+use crate::map_runs::MapRuns;
 use crate::name::{self, Qualifier, StateMachineArn};
 use crate::open_executions::OpenExecutions;
 use crate::state_machine::{StateMachineRecord, StateMachines};
@@ -40,6 +42,7 @@ pub(crate) struct Operations {
     pub(crate) activities: Arc<Activities>,
     pub(crate) open: Arc<OpenExecutions>,
     pub(crate) synchronous: Arc<Synchronous>,
+    pub(crate) map_runs: Arc<MapRuns>,
     pub(crate) records: Collection<ExecutionRecord>,
 }
 
@@ -150,6 +153,14 @@ impl Api for Operations {
         executions::describe(self, cx, input).await
     }
 
+    async fn describe_map_run(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeMapRunInput,
+    ) -> Result<shapes::DescribeMapRunOutput, Error> {
+        map_runs::describe(self, cx, input).await
+    }
+
     async fn describe_state_machine(
         &self,
         cx: &Context,
@@ -204,6 +215,14 @@ impl Api for Operations {
         input: shapes::ListExecutionsInput,
     ) -> Result<shapes::ListExecutionsOutput, Error> {
         executions::list(self, cx, input).await
+    }
+
+    async fn list_map_runs(
+        &self,
+        cx: &Context,
+        input: shapes::ListMapRunsInput,
+    ) -> Result<shapes::ListMapRunsOutput, Error> {
+        map_runs::list(self, cx, input).await
     }
 
     async fn list_state_machine_aliases(
@@ -324,6 +343,14 @@ impl Api for Operations {
         input: shapes::UntagResourceInput,
     ) -> Result<shapes::UntagResourceOutput, Error> {
         tags::untag(self, cx, input).await
+    }
+
+    async fn update_map_run(
+        &self,
+        cx: &Context,
+        input: shapes::UpdateMapRunInput,
+    ) -> Result<shapes::UpdateMapRunOutput, Error> {
+        map_runs::update(self, cx, input).await
     }
 
     async fn update_state_machine(

@@ -9,7 +9,7 @@ use super::Operations;
 use super::creation::encryption;
 use crate::Error;
 use crate::generated::types as shapes;
-use crate::name::{self, Qualifier, StateMachineArn};
+use crate::name::{self, MapRunArn, Qualifier, StateMachineArn};
 use crate::page;
 use crate::state_machine::{Edit, Revision, StateMachineRecord, StateMachineStatus, type_name};
 use crate::tables;
@@ -63,11 +63,12 @@ pub(super) async fn describe_for_execution(
         logging_configuration: Some(revision.logging.describe()),
         tracing_configuration: Some(shapes::TracingConfiguration { enabled: Some(false) }),
         encryption_configuration: Some(encryption()),
-        state_machine_arn: revision.state_machine_arn,
+        state_machine_arn: record.state_machine_arn,
+        label: record.child.as_ref().and_then(|child| Some(MapRunArn::parse(&child.map_run).ok()?.label)),
+        map_run_arn: record.child.map(|child| child.map_run),
         name: revision.state_machine_name,
         role_arn: revision.role_arn,
         revision_id: revision.revision_id,
-        ..shapes::DescribeStateMachineForExecutionOutput::default()
     })
 }
 

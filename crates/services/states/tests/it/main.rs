@@ -9,6 +9,8 @@ mod ecs_run_task;
 mod executions;
 mod express;
 mod integrations;
+mod map_run_crashes;
+mod map_runs;
 mod nested_executions;
 mod parameters;
 mod recordings;

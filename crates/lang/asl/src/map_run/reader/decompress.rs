@@ -24,8 +24,14 @@ pub(super) struct Decompressed {
     at: usize,
     ended: bool,
     encoding: Encoding,
-    /// Whether the first bytes of the text have come.
-    begun: bool,
+    first: First,
+}
+
+/// The first bytes of the text, until it can be told whether they are a byte order mark.
+#[derive(Debug, Default)]
+struct First {
+    bytes: Vec<u8>,
+    passed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -64,14 +70,8 @@ impl Decompressed {
             return Ok(Vec::new());
         }
         self.recognise()?;
-        let mut block = self.decode(length)?;
-        if !self.begun && !block.is_empty() {
-            self.begun = true;
-            if block.starts_with(&BYTE_ORDER_MARK) {
-                block.drain(..BYTE_ORDER_MARK.len());
-            }
-        }
-        Ok(block)
+        let block = self.decode(length)?;
+        Ok(self.first.pass(block, self.is_exhausted()))
     }
 
     fn rest(&self) -> &[u8] {
@@ -119,6 +119,24 @@ impl Decompressed {
                 Ok(std::mem::take(decoder.get_mut()))
             }
         }
+    }
+}
+
+impl First {
+    /// The block without a byte order mark; nothing while it may be one.
+    fn pass(&mut self, block: Vec<u8>, ended: bool) -> Vec<u8> {
+        if self.passed {
+            return block;
+        }
+        self.bytes.extend(block);
+        if self.bytes.len() < BYTE_ORDER_MARK.len() && !ended {
+            return Vec::new();
+        }
+        self.passed = true;
+        if self.bytes.starts_with(&BYTE_ORDER_MARK) {
+            self.bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        std::mem::take(&mut self.bytes)
     }
 }
 

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use md5::{Digest as _, Md5};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{Amount, MapState, Selector};
 use crate::definition::{MachineKind, State};
@@ -23,7 +23,6 @@ use crate::map_run::{
     ResultWriter, Tolerance, WriteTransformation,
 };
 use crate::payload::Payload;
-use crate::random::Random;
 use crate::run::{ContextParts, Fault, Outcome, Run, too_large};
 
 /// What a distributed Map state has beside an inline one.
@@ -215,12 +214,16 @@ fn map_run_arn(execution: &ExecutionSpec, label: &str, uuid: &str) -> String {
     format!("{}/{label}:{uuid}", machine.replacen(":stateMachine:", ":mapRun:", 1))
 }
 
-/// The label of a state that has none: the same in every execution of the machine.
+/// The label of a state that has none: a UUID made of names, the same in every execution of the machine.
 fn made_up_label(execution: &ExecutionSpec, state: &str) -> String {
     let machine = execution.state_machine_arn.split('/').next().unwrap_or_default();
-    let digest = Sha256::digest(format!("{machine}/{state}"));
-    let seed = digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte));
-    Random::new(seed).uuid()
+    let digest = Md5::digest(format!("{machine}/{state}"));
+    let number = digest.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    let version_3 = number & !(0xf << 76) | 3 << 76;
+    let variant_1 = version_3 & !(3 << 62) | 2 << 62;
+    let text = format!("{variant_1:032x}");
+    let (a, b, c, d, e) = (&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]);
+    format!("{a}-{b}-{c}-{d}-{e}")
 }
 
 /// What `MapStateStarted` shows: items of a reader are not counted yet.

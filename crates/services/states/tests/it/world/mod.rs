@@ -3,6 +3,7 @@
 
 pub mod fakes;
 pub mod limited;
+pub mod s3;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use types::{AccountId, Region, Timestamp};
 
 use fakes::{FakeEcs, FakeEvents, FakeLogs};
 use limited::LimitedStore;
+use s3::FakeS3;
 
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/machine";
 
@@ -25,6 +27,7 @@ pub struct World {
     pub ecs: Arc<FakeEcs>,
     pub events: Arc<FakeEvents>,
     pub logs: Arc<FakeLogs>,
+    pub s3: Arc<FakeS3>,
     store: Arc<SqliteStore>,
     _dir: tempfile::TempDir,
 }
@@ -45,6 +48,7 @@ impl World {
             ecs: Arc::default(),
             events: Arc::default(),
             logs: Arc::default(),
+            s3: Arc::default(),
             store: Arc::new(SqliteStore::open(dir.path()).unwrap()),
             _dir: dir,
         }
@@ -71,6 +75,7 @@ impl World {
             Arc::clone(&self.ecs) as _,
             Arc::clone(&self.events) as _,
             Arc::clone(&self.logs) as _,
+            Arc::clone(&self.s3) as _,
         ]);
         let started = states.start().await;
         Process { dispatcher, store, states, started }
