@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use api::{AwsError, Principal};
+use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use types::{Region, Timestamp};
 
@@ -14,7 +15,7 @@ use super::legacy;
 use super::payload::Payload;
 use crate::credential::{Credential, CredentialStore};
 use crate::limits;
-use crate::sigv4::{CanonicalPath, Mismatch, Refusal, SignedRequest, SigningKeys, hex, parameter};
+use crate::sigv4::{CanonicalPath, Mismatch, Part, Refusal, SignedRequest, SigningKeys, hex, parameter};
 
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
@@ -133,27 +134,24 @@ pub fn expired(end: &str, now: Timestamp, lifetime_seconds: Option<u64>) -> AwsE
 }
 
 fn malformed(parts: &Parts, refusal: &Refusal) -> AwsError {
-    let in_header = parts.headers.contains_key("authorization");
-    match refusal {
-        Refusal::Missing => access_denied("Access Denied"),
-        Refusal::Incomplete(text) if text.contains("X-Amz-Expires must be") => query_error(
+    let Refusal::Incomplete { part, .. } = refusal else { return access_denied("Access Denied") };
+    match (part, parts.headers.contains_key(AUTHORIZATION)) {
+        (Part::Expires, _) => query_error(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
              604800 seconds",
         ),
-        _ if !in_header => query_error(
+        (_, false) => query_error(
             "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, \
              X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
         ),
-        Refusal::Incomplete(text) if text.contains("5 slash-delimited") => header_error(
+        (Part::Credential, true) => header_error(
             "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
         ),
-        Refusal::Incomplete(text) if text.contains("algorithm") => invalid_request(
+        (Part::Algorithm, true) => invalid_request(
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
         ),
-        Refusal::Incomplete(text) if text.contains("Date must be") || text.contains("'X-Amz-Date'") => {
-            access_denied("AWS authentication requires a valid Date or x-amz-date header")
-        }
-        _ => header_error(
+        (Part::Time, true) => access_denied("AWS authentication requires a valid Date or x-amz-date header"),
+        (Part::Other, true) => header_error(
             "the authorization header requires three components: Credential, SignedHeaders, and Signature.",
         ),
     }
