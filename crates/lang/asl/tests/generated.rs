@@ -42,6 +42,8 @@ fn spec() -> ExecutionSpec {
         kind: MachineKind::Standard,
         redrive_count: 0,
         redrive_time: None,
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         map_run: None,
     }
 }
