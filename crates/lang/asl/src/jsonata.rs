@@ -6,6 +6,7 @@
 mod bounds;
 mod functions;
 mod guards;
+mod names;
 mod references;
 mod result;
 #[cfg(test)]
@@ -22,7 +23,8 @@ use jsonata_core::value::JValue;
 use serde_json::{Map, Value};
 use types::Timestamp;
 
-pub(crate) use references::Offered;
+pub(crate) use names::Offered;
+pub(crate) use references::references;
 pub(crate) use template::QueryTemplate;
 
 use crate::error_name::{ErrorName, Failure};
@@ -78,15 +80,10 @@ impl Script {
 
     /// Compiles a text that [`is_expression`], for a field in which `$states` has what is offered.
     pub(crate) fn parse(text: &str, field: &str, offered: Offered) -> Result<Self, Refused> {
-        let inner = text.strip_prefix("{%").and_then(|text| text.strip_suffix("%}")).unwrap_or(text).trim();
+        let inner = inner(text);
         let refused = |unsupported, messages| Refused { field: field.to_owned(), unsupported, messages };
-        let parsed = guarded(|| jsonata_core::parser::parse(inner).map_err(|error| error.to_string()));
-        let ast = match parsed {
-            Some(Ok(ast)) => ast,
-            Some(Err(message)) => return Err(refused(false, vec![syntax::in_words(&message, inner)])),
-            None => return Err(refused(false, vec!["The expression cannot be read".to_owned()])),
-        };
-        let missing = references::missing(&ast, offered);
+        let ast = tree(inner).map_err(|message| refused(false, vec![message]))?;
+        let missing = names::missing(&ast, offered);
         if !missing.is_empty() {
             return Err(refused(true, missing));
         }
@@ -224,6 +221,20 @@ impl Script {
         let cause =
             format!("The JSONata expression '{}' specified for the field '{}' {what}", self.text, self.field);
         query_fault(cause, &self.field, false)
+    }
+}
+
+/// What stands between `{%` and `%}`.
+fn inner(text: &str) -> &str {
+    text.strip_prefix("{%").and_then(|text| text.strip_suffix("%}")).unwrap_or(text).trim()
+}
+
+/// The tree of an expression, as it is written; the error is AWS's message.
+fn tree(text: &str) -> Result<AstNode, String> {
+    match guarded(|| jsonata_core::parser::parse(text).map_err(|error| error.to_string())) {
+        Some(Ok(tree)) => Ok(tree),
+        Some(Err(message)) => Err(syntax::in_words(&message, text)),
+        None => Err("The expression cannot be read".to_owned()),
     }
 }
 

@@ -1,133 +1,189 @@
-//! What an expression may refer to: Step Functions evaluates it without a context, with `$states` and the variables.
-//!
-//! Source: behaviour of `ValidateStateMachineDefinition`; States Language specification, "JSONata".
+//! Which variables an expression reads that it has not bound itself.
+
+use std::collections::BTreeSet;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
-use jsonata_core::value::with_stack;
 
-/// What `$states` has beside `input` and `context`, where an expression stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Offered {
-    Nothing,
-    /// `$states.result`.
-    Result,
-    /// `$states.errorOutput`.
-    Error,
+use super::{inner, tree};
+
+/// Levels that are looked into. Deeper ones are nobody's.
+const DEPTH: usize = 500;
+
+/// Names that are no variables: what Step Functions binds, and JSONata's functions, which may be passed on like values.
+const BOUND: &str = "states abs append assert average base64decode base64encode boolean ceil clone contains count \
+                     decodeUrl decodeUrlComponent distinct each encodeUrl encodeUrlComponent error eval exists filter \
+                     floor formatBase formatInteger formatNumber fromMillis hash join keys length lookup lowercase map \
+                     match max merge millis min not now number pad parse parseInteger partition power random range \
+                     reduce replace reverse round shuffle sift single sort split spread sqrt string substring \
+                     substringAfter substringBefore sum toMillis trim type uppercase uuid zip";
+
+/// Adds to `found` the names of the variables that the expression `text` reads. Adds nothing for what is no expression.
+pub(crate) fn references(text: &str, found: &mut BTreeSet<String>) {
+    if let Ok(tree) = tree(inner(text)) {
+        let mut reader = Reader { found, local: Vec::new(), depth: 0 };
+        reader.read(&tree);
+    }
 }
 
-impl Offered {
-    fn has(self, member: &str) -> bool {
-        match member {
-            "input" | "context" => true,
-            "result" => self == Self::Result,
-            "errorOutput" => self == Self::Error,
-            _ => false,
+struct Reader<'a> {
+    found: &'a mut BTreeSet<String>,
+    /// What the expression has bound where the reader is.
+    local: Vec<String>,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, node: &AstNode) {
+        if self.depth >= DEPTH {
+            return;
+        }
+        self.depth += 1;
+        self.look(node);
+        self.depth -= 1;
+    }
+
+    fn look(&mut self, node: &AstNode) {
+        match node {
+            AstNode::Variable(name) => self.name(name),
+            AstNode::Path { steps } => self.scoped(|reader| reader.steps(steps)),
+            AstNode::Binary { op, lhs, rhs } => self.binary(*op, lhs, rhs),
+            AstNode::Unary { operand, .. } => self.read(operand),
+            // What is called is a function: no value of a variable is one.
+            AstNode::Function { args, .. } => self.all(args),
+            AstNode::Call { procedure, args } => {
+                self.read(procedure);
+                self.all(args);
+            }
+            AstNode::Lambda { params, body, .. } => self.scoped(|reader| {
+                reader.local.extend(params.iter().cloned());
+                reader.read(body);
+            }),
+            AstNode::Array(items) | AstNode::ArrayGroup(items) => self.all(items),
+            AstNode::Block(items) => self.scoped(|reader| reader.all(items)),
+            AstNode::Object(pairs) => self.pairs(pairs),
+            AstNode::ObjectTransform { input, pattern } => {
+                self.read(input);
+                self.pairs(pattern);
+            }
+            AstNode::Conditional { condition, then_branch, else_branch } => {
+                self.read(condition);
+                self.read(then_branch);
+                else_branch.iter().for_each(|branch| self.read(branch));
+            }
+            AstNode::FunctionApplication(inner) => self.read(inner),
+            AstNode::Sort { input, terms } => {
+                self.read(input);
+                terms.iter().for_each(|(term, _)| self.read(term));
+            }
+            AstNode::Transform { location, update, delete } => {
+                self.read(location);
+                self.read(update);
+                delete.iter().for_each(|delete| self.read(delete));
+            }
+            AstNode::String(_)
+            | AstNode::Name(_)
+            | AstNode::Number(_)
+            | AstNode::Boolean(_)
+            | AstNode::Null
+            | AstNode::Undefined
+            | AstNode::Placeholder
+            | AstNode::Regex { .. }
+            | AstNode::ParentVariable(_)
+            | AstNode::Wildcard
+            | AstNode::Descendant
+            | AstNode::Parent(_) => {}
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        let is_bound = name.is_empty()
+            || self.local.iter().any(|local| local == name)
+            || BOUND.split_ascii_whitespace().any(|bound| bound == name);
+        if !is_bound {
+            self.found.insert(name.to_owned());
+        }
+    }
+
+    /// What `read` binds is bound in it only.
+    fn scoped(&mut self, read: impl FnOnce(&mut Self)) {
+        let outside = self.local.len();
+        read(self);
+        self.local.truncate(outside);
+    }
+
+    fn all(&mut self, nodes: &[AstNode]) {
+        nodes.iter().for_each(|node| self.read(node));
+    }
+
+    fn pairs(&mut self, pairs: &[(AstNode, AstNode)]) {
+        for (key, value) in pairs {
+            self.read(key);
+            self.read(value);
+        }
+    }
+
+    fn binary(&mut self, op: BinaryOp, left: &AstNode, right: &AstNode) {
+        match (op, left, right) {
+            (BinaryOp::ColonEqual, AstNode::Variable(name), value) => {
+                // A function may call itself by the name that it is bound to.
+                if matches!(value, AstNode::Lambda { .. }) {
+                    self.local.push(name.clone());
+                    self.read(value);
+                } else {
+                    self.read(value);
+                    self.local.push(name.clone());
+                }
+            }
+            (BinaryOp::FocusBind | BinaryOp::IndexBind, value, AstNode::Variable(name)) => {
+                self.read(value);
+                self.local.push(name.clone());
+            }
+            (_, left, right) => {
+                self.read(left);
+                self.read(right);
+            }
+        }
+    }
+
+    /// Later steps see what earlier ones bind.
+    fn steps(&mut self, steps: &[PathStep]) {
+        for step in steps {
+            self.read(&step.node);
+            self.local.extend(step.focus.iter().chain(&step.index_var).cloned());
+            for stage in &step.stages {
+                match stage {
+                    Stage::Filter(filter) => self.read(filter),
+                    Stage::Index(name) => self.local.push(name.clone()),
+                    Stage::KeepArray => {}
+                }
+            }
         }
     }
 }
 
-/// What an expression refers to that is not there, in AWS's words, each once.
-pub(super) fn missing(ast: &AstNode, offered: Offered) -> Vec<String> {
-    let mut names = Vec::new();
-    top_level(ast, &mut names);
-    let mut messages: Vec<String> = names
-        .iter()
-        .map(|name| format!("Reference to '{name}' at the top level is not supported."))
-        .collect();
-    everywhere(ast, &mut |node| match node {
-        AstNode::ParentVariable(_) => messages.push("Reference to '$$' is not supported.".to_owned()),
-        AstNode::Variable(name) if name == "$" => {
-            messages.push("Reference to '$$' is not supported.".to_owned());
-        }
-        AstNode::Path { steps } => messages.extend(member_of_states(steps, offered)),
-        _ => {}
-    });
-    let mut seen = std::collections::HashSet::new();
-    messages.retain(|message| seen.insert(message.clone()));
-    messages
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// `$states.member` that does not exist there.
-fn member_of_states(steps: &[PathStep], offered: Offered) -> Option<String> {
-    let [
-        PathStep { node: AstNode::Variable(variable), .. },
-        PathStep { node: AstNode::Name(member), .. },
-        ..,
-    ] = steps
-    else {
-        return None;
-    };
-    (variable == "states" && !offered.has(member))
-        .then(|| format!("Field '$states.{member}' does not exist."))
-}
-
-/// Names that are read from the context of the whole expression, which there is not. Behind the first step of a path, in
-/// predicates, terms of a sort and groups there is one.
-fn top_level(node: &AstNode, names: &mut Vec<String>) {
-    with_stack(|| match node {
-        AstNode::Name(name) => names.push(name.clone()),
-        AstNode::Variable(name) if name.is_empty() => names.push("$".to_owned()),
-        AstNode::Wildcard => names.push("*".to_owned()),
-        AstNode::Descendant => names.push("**".to_owned()),
-        AstNode::Path { steps } => steps.iter().take(1).for_each(|step| top_level(&step.node, names)),
-        AstNode::Sort { input, .. } | AstNode::ObjectTransform { input, .. } => top_level(input, names),
-        AstNode::Transform { .. } => {}
-        AstNode::Binary { op: BinaryOp::ColonEqual, rhs, .. } => top_level(rhs, names),
-        other => each_child(other, &mut |child| top_level(child, names)),
-    });
-}
-
-/// Visits a node and all below it.
-fn everywhere(node: &AstNode, visit: &mut dyn FnMut(&AstNode)) {
-    with_stack(|| {
-        visit(node);
-        each_child(node, &mut |child| everywhere(child, visit));
-    });
-}
-
-fn each_child(node: &AstNode, visit: &mut dyn FnMut(&AstNode)) {
-    match node {
-        AstNode::Path { steps } => steps.iter().for_each(|step| each_in_step(step, visit)),
-        AstNode::Binary { lhs, rhs, .. } => [lhs, rhs].into_iter().for_each(|side| visit(side)),
-        AstNode::Unary { operand, .. } => visit(operand),
-        AstNode::Function { args, .. } => args.iter().for_each(visit),
-        AstNode::Call { procedure, args } => std::iter::once(&**procedure).chain(args).for_each(visit),
-        AstNode::Lambda { body, .. } => visit(body),
-        AstNode::Array(nodes) | AstNode::ArrayGroup(nodes) | AstNode::Block(nodes) => {
-            nodes.iter().for_each(visit);
-        }
-        AstNode::Object(pairs) => each_in_pairs(pairs, visit),
-        AstNode::ObjectTransform { input, pattern } => {
-            visit(input);
-            each_in_pairs(pattern, visit);
-        }
-        AstNode::Conditional { condition, then_branch, else_branch } => {
-            [condition, then_branch].into_iter().chain(else_branch).for_each(|node| visit(node));
-        }
-        AstNode::FunctionApplication(inner) => visit(inner),
-        AstNode::Sort { input, terms } => {
-            visit(input);
-            terms.iter().for_each(|(term, _)| visit(term));
-        }
-        AstNode::Transform { location, update, delete } => {
-            [location, update].into_iter().chain(delete).for_each(|node| visit(node));
-        }
-        _ => {}
+    fn of(text: &str) -> Vec<String> {
+        let mut found = BTreeSet::new();
+        references(&format!("{{% {text} %}}"), &mut found);
+        found.into_iter().collect()
     }
-}
 
-fn each_in_pairs(pairs: &[(AstNode, AstNode)], visit: &mut dyn FnMut(&AstNode)) {
-    pairs.iter().for_each(|(name, value)| {
-        visit(name);
-        visit(value);
-    });
-}
-
-fn each_in_step(step: &PathStep, visit: &mut dyn FnMut(&AstNode)) {
-    visit(&step.node);
-    for stage in &step.stages {
-        if let Stage::Filter(filter) = stage {
-            visit(filter);
-        }
+    #[test]
+    fn variables_are_what_nothing_binds() {
+        assert_eq!(of("$a + $b.c[$d > 1]"), ["a", "b", "d"]);
+        assert_eq!(of("$states.input.x & '$quoted' & `$named`"), Vec::<String>::new());
+        assert_eq!(of("$sum($values) + $count($$.x) + $.y"), ["values"]);
+        assert_eq!(of("($x := $seed; $x + $y)"), ["seed", "y"]);
+        assert_eq!(of("$map($items, function($v, $i) { $v + $i + $offset })"), ["items", "offset"]);
+        assert_eq!(of("$map($items, $string)"), ["items"]);
+        assert_eq!(of("{'k': $k, $name: [$one, $two]}"), ["k", "name", "one", "two"]);
+        assert_eq!(of("$list#$i[$i = $wanted]"), ["list", "wanted"]);
+        assert_eq!(of("$c ? $t : $e"), ["c", "e", "t"]);
+        assert_eq!(of("$list^(>$weight)"), ["list", "weight"]);
+        assert_eq!(of("($f := function($n) { $n = 0 ? 1 : $f($n - 1) }; $f($start))"), ["start"]);
+        assert_eq!(of("$a +"), Vec::<String>::new());
     }
 }

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod activities;
 mod conformance;
 mod crashes;
 mod ecs_run_task;
 mod executions;
 mod express;
+mod http_invoke;
 mod integrations;
 mod map_run_crashes;
 mod map_runs;
