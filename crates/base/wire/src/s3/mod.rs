@@ -8,6 +8,7 @@ mod address;
 mod authentication;
 mod chunked;
 mod errors;
+mod hoisted;
 mod integrity;
 mod legacy;
 mod payload;
@@ -110,6 +111,9 @@ impl Wire {
         let sender = self.s3_sender(&parts).await.inspect_err(|error| {
             tracing::info!(target: "audit", request = request_id, service = model.signing_name, code = %error.code, "refused");
         })?;
+        if sender.is_presigned {
+            hoisted::take(&mut parts);
+        }
         let address = Address::of(&parts);
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let request =

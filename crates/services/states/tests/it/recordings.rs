@@ -92,7 +92,7 @@ async fn play(case: &Value) -> Option<Result<(), String>> {
 async fn check(case: &Value, process: &Process, execution: &str) -> Result<(), String> {
     let tokens: Vec<&str> =
         case["tokens"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let made_up = ["timestamp", "date", "<start-date>", "<stop-date>"];
+    let made_up = ["timestamp", "date", "<date>", "<start-date>", "<stop-date>"];
     let tokens: Vec<&str> = tokens.into_iter().chain(made_up).collect();
     let described = process.describe(execution).await;
     let expected = &case["expect"];
