@@ -42,6 +42,8 @@ fn spec() -> ExecutionSpec {
         kind: MachineKind::Standard,
         redrive_count: 0,
         redrive_time: None,
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         map_run: None,
     }
 }
@@ -92,7 +94,9 @@ impl<'a> World<'a> {
 
     /// Runs to success, redriving what ends otherwise.
     fn run(mut self) -> Seen {
-        self.step(Wake::Start);
+        if self.history.is_empty() {
+            self.step(Wake::Start);
+        }
         for _ in 0..WAKES {
             match self.execution.status() {
                 Status::Succeeded { .. } => break,
@@ -262,4 +266,25 @@ proptest! {
         let again: Value = serde_json::from_str(&pretty).expect("JSON");
         prop_assert_eq!(read(&again.to_string()), read(&compact));
     }
+}
+
+/// The documented exception: where the results together are too large, branches that succeeded run again too.
+#[test]
+fn results_that_are_too_large_are_made_again() {
+    let branches = vec![vec![Part::Task { retries: false, hours: None, is_callback: false }]; 2];
+    let machine = machine(&[Part::Parallel { branches, retries: false }]);
+    let mut world = World::new(&machine, &[], false);
+    world.step(Wake::Start);
+    for task in world.tasks.clone().into_keys() {
+        world.step(Wake::TaskSucceeded { task, output: "x".repeat(150_000).into() });
+    }
+    let Status::Failed(failure) = world.execution.status() else { panic!("{:?}", world.execution.status()) };
+    assert_eq!(failure.error, Some(ErrorName::DataLimitExceeded));
+    world.redrive();
+    assert_eq!(world.tasks.len(), 2);
+    assert_eq!(
+        world.history.iter().filter(|event| event.kind().as_str() == "ParallelStateStarted").count(),
+        2
+    );
+    assert!(matches!(world.run().status, Status::Succeeded { .. }));
 }
