@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
-use super::Script;
+use super::{inner, tree};
 
 /// Levels that are looked into. Deeper ones are nobody's.
 const DEPTH: usize = 500;
@@ -19,9 +19,9 @@ const BOUND: &str = "states abs append assert average base64decode base64encode 
 
 /// Adds to `found` the names of the variables that the expression `text` reads. Adds nothing for what is no expression.
 pub(crate) fn references(text: &str, found: &mut BTreeSet<String>) {
-    if let Some(script) = Script::parse(text, "") {
+    if let Ok(tree) = tree(inner(text)) {
         let mut reader = Reader { found, local: Vec::new(), depth: 0 };
-        reader.read(&script.ast);
+        reader.read(&tree);
     }
 }
 
