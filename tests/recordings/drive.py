@@ -215,7 +215,14 @@ def step_differs(stage, step, wanted, answer):
         return first(stage.run.differs(want.get("Error", {}), error, stage.tokens, "error") for want in wanted)
     if error is not None:
         return f"refused: {error}"
-    return first(stage.run.differs(plain(want), answer, stage.tokens) for want in wanted)
+    return first(stage.run.differs(plain(want), as_then(want, answer), stage.tokens) for want in wanted)
+
+
+def as_then(want, answer):
+    """The answer as it was before the summer of 2024, where the recording is older: without `encryptionConfiguration`."""
+    if isinstance(want, dict) and "encryptionConfiguration" not in want:
+        return {name: value for name, value in answer.items() if name != "encryptionConfiguration"}
+    return answer
 
 
 def plain(want):

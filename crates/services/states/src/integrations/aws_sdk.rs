@@ -57,6 +57,9 @@ impl ParameterForm for Input {
     }
 }
 
+/// The member of requests with bytes that names their checksum.
+const ALGORITHM: &str = "ChecksumAlgorithm";
+
 /// Calls the operation.
 pub(super) async fn invoke(attempt: &Attempt<'_>, service: &str, action: &str) -> Answer {
     let Some((model, operation)) = find(attempt.dispatcher, service, action) else {
@@ -67,6 +70,7 @@ pub(super) async fn invoke(attempt: &Attempt<'_>, service: &str, action: &str) -
         Err(problems) => return attempt.unusable(&problems),
     };
     make_repeatable(attempt, model, operation, &mut input);
+    name_checksum(operation, &mut input);
     let body = take_body(operation, &mut input);
     let (request_id, reply) = attempt.call_streaming(model.signing_name, operation.name, input, body).await;
     let reply = match reply {
@@ -89,6 +93,16 @@ pub(super) async fn invoke(attempt: &Attempt<'_>, service: &str, action: &str) -
 /// The member whose bytes travel beside a message.
 fn stream(shape: &Shape) -> Option<&'static Member> {
     shape.members().iter().find(|member| member.location == Location::Stream)
+}
+
+/// Names the checksum that AWS's SDK computes of bytes for which the caller has chosen none.
+fn name_checksum(operation: &Operation, input: &mut Value) {
+    let sends = stream(operation.input).is_some() && operation.input.member(ALGORITHM).is_some();
+    let is_chosen =
+        input.as_object().is_some_and(|members| members.keys().any(|name| name.starts_with("Checksum")));
+    if sends && !is_chosen {
+        input[ALGORITHM] = "CRC32".into();
+    }
 }
 
 /// Takes the bytes out of a request that travel beside it.
