@@ -1,7 +1,6 @@
 //! The test suite of JSONata's reference implementation, through the library alone and through what we put around it.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::rc::Rc;
 
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
@@ -42,7 +41,8 @@ type Outcome = Result<Value, String>;
 
 #[test]
 fn as_many_pass_as_in_the_library() {
-    let (cases, datasets) = (read("cases.json"), read("datasets.json"));
+    let cases: Value = serde_json::from_str(CASES).expect("cases");
+    let datasets: Value = serde_json::from_str(DATASETS).expect("datasets");
     let (mut library, mut ours, mut lost) = (0, 0, Vec::new());
     for case in cases.as_array().expect("cases") {
         let name = case["name"].as_str().unwrap_or_default();
@@ -60,10 +60,8 @@ fn as_many_pass_as_in_the_library() {
     assert!(library >= LIBRARY_FLOOR, "{library} passed, {LIBRARY_FLOOR} did before");
 }
 
-fn read(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jsonata-suite");
-    serde_json::from_str(&std::fs::read_to_string(folder.join(name)).expect(name)).expect(name)
-}
+const CASES: &str = include_str!("../../tests/jsonata-suite/cases.json");
+const DATASETS: &str = include_str!("../../tests/jsonata-suite/datasets.json");
 
 fn input(case: &Value, datasets: &Value) -> JValue {
     match (case.get("data"), case.get("dataset").and_then(Value::as_str)) {
