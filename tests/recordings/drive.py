@@ -62,7 +62,7 @@ class Stage:
         text = json.dumps(case)
         calls = [*(case.get("steps") or []), *(case.get("setup") or [])]
         names = {call["params"].get(NAMED[call["op"]]) for call in calls if call["op"] in NAMED}
-        for name in sorted((name for name in names if isinstance(name, str) and len(name) > 8), key=len, reverse=True):
+        for name in sorted((name for name in names if isinstance(name, str) and re.fullmatch(r"[\w/-]{12,}", name, re.ASCII)), key=len, reverse=True):
             # As long as the recorded name: lengths of answers are recorded too.
             text = text.replace(name, name[:-6] + uuid.uuid4().hex[:6])
         return text
@@ -106,7 +106,11 @@ class Stage:
         """Every role is one that may do everything; policies of their own are not what these recordings are about."""
         role = self.run.role(self.args)
         if operation == "CreateRole":
-            return {"Role": {"Arn": role, "RoleName": params["RoleName"]}}
+            name = f"{params['RoleName'][:50]}-{uuid.uuid4().hex[:8]}"
+            answer = self.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=params["AssumeRolePolicyDocument"])
+            policy = json.dumps(self.run.ROLE_POLICY)
+            self.client("iam").put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy)
+            return {"Role": answer["Role"]}
         if operation == "CreatePolicy":
             return {"Policy": {"Arn": f"arn:aws:iam::{account(role)}:policy/{params['PolicyName']}"}}
         return {}
@@ -159,9 +163,12 @@ class Stage:
 
 
 def made_up(value):
-    """Texts that stand as a whole for a value that AWS made up, whatever its type: `<start-date>`."""
+    """Texts that stand as a whole for a value that AWS made up, whatever its type: `<start-date>`. And lengths of answers,
+    in which the recording's region is written out."""
     if isinstance(value, dict):
-        value = list(value.values())
+        lengths = [text for name, text in value.items() if name == "Content-Length" and isinstance(text, str)]
+        lengths += [text for text in value.get("Content-Length") or [] if isinstance(value.get("Content-Length"), list)]
+        return lengths + made_up(list(value.values()))
     if isinstance(value, list):
         return [text for inner in value for text in made_up(inner)]
     return [value] if isinstance(value, str) and re.fullmatch(r"<[^<>]+>", value) else []

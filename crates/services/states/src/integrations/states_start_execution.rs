@@ -95,10 +95,6 @@ pub(super) async fn inspect(attempt: &Attempt<'_>, submitted: &Value) -> Result<
 /// What became of an execution, if it has ended.
 fn outcome(operation: &Operation, pattern: Pattern, described: &Value) -> Option<Answer> {
     let mut output = sdk_shape::response(operation.output, described);
-    if let Some(fields) = output.as_object_mut() {
-        // The integration is older than redrives, and does not tell of them.
-        fields.retain(|name, _| !name.starts_with("Redrive"));
-    }
     match described.get("status").and_then(Value::as_str)? {
         "RUNNING" | "PENDING_REDRIVE" => None,
         "SUCCEEDED" => {
