@@ -10,8 +10,6 @@ use std::sync::Arc;
 use api::model::{Kind, Location, Member, Operation, ServiceModel, Shape};
 use api::{AwsError, Body, Dispatcher};
 use asl::{ErrorName, FailurePhase, ParameterForm, Pattern};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{Answer, Attempt, failed, not_served, sdk_names, sdk_shape};
@@ -19,6 +17,9 @@ use crate::limits::PAYLOAD_BYTES;
 
 /// Members by which services tell a repeated request, which SDKs fill in.
 const IDEMPOTENCY_TOKENS: [&str; 2] = ["clientToken", "ClientToken"];
+
+/// The member that says which checksum of its body a request has.
+const CHECKSUM_ALGORITHM: &str = "ChecksumAlgorithm";
 
 /// The operation that `service` and `action` of a resource name.
 pub(crate) fn find(
@@ -67,7 +68,7 @@ pub(super) async fn invoke(attempt: &Attempt<'_>, service: &str, action: &str) -
         Err(problems) => return attempt.unusable(&problems),
     };
     make_repeatable(attempt, model, operation, &mut input);
-    let body = take_body(operation, &mut input);
+    let body = take_body(attempt, operation, &mut input);
     let (request_id, reply) = attempt.call_streaming(model.signing_name, operation.name, input, body).await;
     let reply = match reply {
         Ok(reply) => reply,
@@ -91,12 +92,17 @@ fn stream(shape: &Shape) -> Option<&'static Member> {
     shape.members().iter().find(|member| member.location == Location::Stream)
 }
 
-/// Takes the bytes out of a request that travel beside it.
-fn take_body(operation: &Operation, input: &mut Value) -> Option<Body> {
+/// Takes out of a request what travels beside it. That is JSON, whatever it is: texts keep their quotes, as recorded.
+fn take_body(attempt: &Attempt<'_>, operation: &Operation, input: &mut Value) -> Option<Body> {
     let member = stream(operation.input)?;
-    let encoded = input.as_object_mut()?.shift_remove(member.name)?;
-    let bytes = STANDARD.decode(encoded.as_str()?).ok()?;
-    Some(bytes.into())
+    let input = input.as_object_mut()?;
+    input.shift_remove(member.name)?;
+    // The SDK sends a checksum of its own choice.
+    if operation.input.member(CHECKSUM_ALGORITHM).is_some() && !input.contains_key(CHECKSUM_ALGORITHM) {
+        input.insert(CHECKSUM_ALGORITHM.to_owned(), "CRC32".into());
+    }
+    let body = attempt.parameters.get(sdk_names::member(member.name))?;
+    Some(body.to_string().into())
 }
 
 fn unreadable(attempt: &Attempt<'_>, cause: &io::Error) -> Answer {
