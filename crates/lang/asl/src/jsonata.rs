@@ -6,6 +6,7 @@
 mod bounds;
 mod functions;
 mod guards;
+mod references;
 mod result;
 #[cfg(test)]
 mod suite;
@@ -20,6 +21,7 @@ use jsonata_core::value::JValue;
 use serde_json::{Map, Value};
 use types::Timestamp;
 
+pub(crate) use references::references;
 pub(crate) use template::QueryTemplate;
 
 use crate::error_name::{ErrorName, Failure};

@@ -1,4 +1,4 @@
-//! From JSON text to a [`StateMachine`]. Nowhere else is a definition's JSON walked.
+//! From JSON text to a [`StateMachine`]. Only `variable_references` walks a definition's JSON besides.
 //!
 //! Reading goes on after a finding, so that all of them are told at once.
 

@@ -196,6 +196,8 @@ fn run(expression: &str) -> [String; 3] {
 
 fn spec() -> ExecutionSpec {
     ExecutionSpec {
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         arn: "arn:aws:states:us-east-1:000000000000:execution:m:e".to_owned(),
         name: "e".to_owned(),
         state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:m".to_owned(),
