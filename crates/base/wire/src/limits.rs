@@ -51,6 +51,12 @@ pub const UPLOAD_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// How long a client may pause while it sends a body that streams.
 pub const PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// How much of a body is read that is refused already, and for how long.
+pub const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// See [`DISCARDED_BYTES_MAX`].
+pub const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Least size of a chunk of an `aws-chunked` body, the last one aside.
 ///
 /// Source: S3 API Reference, `InvalidChunkSizeError`: 8 KiB.

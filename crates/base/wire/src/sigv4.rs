@@ -27,14 +27,40 @@ pub use signed_request::{SignedRequest, parameter};
 pub enum Refusal {
     /// It carries no signature.
     Missing,
-    /// Its signature lacks a part.
-    Incomplete(String),
+    /// Its signature lacks a part, or a part cannot be read.
+    Incomplete {
+        /// Which.
+        part: Part,
+        /// What most services say of it.
+        text: String,
+    },
     /// Its access key does not exist, or its session token is not the key's.
     UnknownKey,
     /// Its signature is wrong, too old, or for something else.
     Invalid(String),
     /// Its temporary credential has ended.
     ExpiredToken,
+}
+
+/// A part of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The algorithm.
+    Algorithm,
+    /// The credential.
+    Credential,
+    /// The time.
+    Time,
+    /// How long a presigned request is good.
+    Expires,
+    /// Several of them, or others.
+    Other,
+}
+
+impl Refusal {
+    fn incomplete(part: Part, text: impl Into<String>) -> Self {
+        Self::Incomplete { part, text: text.into() }
+    }
 }
 
 impl SignedRequest<'_> {

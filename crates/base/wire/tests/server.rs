@@ -98,8 +98,10 @@ async fn connections_are_kept_and_bodies_may_be_chunked() {
     }
 }
 
+const EXPECT: &str = "expect: 100-continue\r\n";
+
 /// The head of a PUT of an object, signed for a body that is not.
-fn put_object(length: usize) -> Vec<u8> {
+fn put_object(key: &str, length: usize, more: &str) -> Vec<u8> {
     let headers: BTreeMap<String, String> = [
         ("host", "127.0.0.1:4566"),
         ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
@@ -108,7 +110,7 @@ fn put_object(length: usize) -> Vec<u8> {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
     let signer = Signer {
-        access_key_id: "AKIDROOT",
+        access_key_id: key,
         secret: "secret",
         time: "20261120T235207Z",
         region: "us-east-1",
@@ -120,7 +122,7 @@ fn put_object(length: usize) -> Vec<u8> {
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }
-    (text + "expect: 100-continue\r\n\r\n").into_bytes()
+    (text + more + "\r\n").into_bytes()
 }
 
 async fn line(stream: &mut TcpStream) -> String {
@@ -139,7 +141,7 @@ async fn large_bodies_are_spooled_and_those_that_end_early_leave_nothing() {
     let spooled = || std::fs::read_dir(folder.path()).unwrap().count();
 
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(&put_object(20_000_000)).await.unwrap();
+    stream.write_all(&put_object("AKIDROOT", 20_000_000, EXPECT)).await.unwrap();
     assert_eq!(line(&mut stream).await, "HTTP/1.1 100 Continue\r\n");
     assert_eq!(line(&mut stream).await, "\r\n");
     stream.write_all(&vec![b'x'; 20_000_000]).await.unwrap();
@@ -149,7 +151,7 @@ async fn large_bodies_are_spooled_and_those_that_end_early_leave_nothing() {
     assert_eq!(spooled(), 0);
 
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(&put_object(20_000_000)).await.unwrap();
+    stream.write_all(&put_object("AKIDROOT", 20_000_000, EXPECT)).await.unwrap();
     stream.write_all(&vec![b'x'; 10_000_000]).await.unwrap();
     stream.shutdown().await.unwrap();
     let mut rest = Vec::new();
@@ -161,6 +163,19 @@ async fn large_bodies_are_spooled_and_those_that_end_early_leave_nothing() {
     while spooled() > 0 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn who_sends_before_it_is_refused_sees_the_error() {
+    let server = start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(&put_object("AKIDNONE", 5_000_000, "")).await.unwrap();
+    stream.write_all(&vec![b'x'; 5_000_000]).await.unwrap();
+    assert_eq!(line(&mut stream).await, "HTTP/1.1 403 Forbidden\r\n");
+
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(&put_object("AKIDNONE", 5_000_000, EXPECT)).await.unwrap();
+    assert_eq!(line(&mut stream).await, "HTTP/1.1 403 Forbidden\r\n");
 }
 
 #[tokio::test]

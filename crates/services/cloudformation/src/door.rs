@@ -58,6 +58,6 @@ impl CallError {
     /// Whether the service says that there is no such thing.
     pub fn is_not_found(&self) -> bool {
         let code = self.error.code.as_ref();
-        ["NotFound", "NoSuchEntity", "DoesNotExist"].iter().any(|word| code.contains(word))
+        ["NotFound", "NoSuchEntity", "NoSuchBucket", "DoesNotExist"].iter().any(|word| code.contains(word))
     }
 }

@@ -81,7 +81,7 @@ impl Api for S3 {
         input: DeleteBucketTaggingInput,
     ) -> Result<DeleteBucketTaggingOutput, Error> {
         self.update_bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref(), |bucket| {
-            bucket.tags.clear();
+            bucket.tags.retain(|key, _| tagging::is_reserved(key));
             Ok(())
         })
         .await?;

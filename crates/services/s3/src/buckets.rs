@@ -1,6 +1,7 @@
 //! The operations on buckets themselves.
 
 use api::Context;
+use serde::Deserialize;
 use store::{Batch, Range, Versioned};
 use types::Region;
 
@@ -9,8 +10,16 @@ use crate::bucket::{Bucket, Versioning, owner};
 use crate::error::Error;
 use crate::generated::types as shapes;
 use crate::history::{CURRENT, Change};
-use crate::tagging::{self, Tagged};
+use crate::tagging::{self, Tagged, Tags};
 use crate::{bucket_name, limits};
+
+/// The input of `internal:TagBucket`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct BucketTags {
+    bucket: String,
+    tags: Tags,
+}
 
 impl S3 {
     pub(crate) async fn create(
@@ -139,7 +148,18 @@ impl S3 {
         let pairs = input.tagging.tag_set.into_iter().map(|tag| (tag.key, tag.value));
         let given = tagging::check(Tagged::Bucket, pairs, cx.principal.may_change_reserved_tags())?;
         self.update_bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref(), |bucket| {
-            bucket.tags = given;
+            bucket.tags.retain(|key, _| tagging::is_reserved(key));
+            bucket.tags.extend(given);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Adds tags to a bucket, for a service that marks what it has made.
+    pub(crate) async fn add_bucket_tags(&self, cx: &Context, input: BucketTags) -> Result<(), Error> {
+        let given = tagging::check(Tagged::Bucket, input.tags, cx.principal.may_change_reserved_tags())?;
+        self.update_bucket(cx, &input.bucket, None, |bucket| {
+            bucket.tags.extend(given);
             Ok(())
         })
         .await

@@ -38,7 +38,7 @@ mod version;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::model::ServiceModel;
+use api::model::{ServiceModel, decode};
 use api::{AwsError, Body, Context, Reply, Service};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -109,6 +109,10 @@ impl S3 {
         input: Value,
         body: Option<Body>,
     ) -> Result<Reply, AwsError> {
+        if operation == "internal:TagBucket" {
+            self.add_bucket_tags(cx, decode(input)?).await?;
+            return Ok(Reply::default());
+        }
         refused::check(operation, &input)?;
         generated::operations::dispatch(self, cx, operation, input, body).await
     }

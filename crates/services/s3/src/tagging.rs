@@ -35,7 +35,7 @@ pub(crate) fn check(
         Tagged::Bucket => ("Bucket", limits::BUCKET_TAGS_MAX),
         Tagged::Object => ("Object", limits::OBJECT_TAGS_MAX),
     };
-    if tags.len() > max {
+    if tags.keys().filter(|key| !is_reserved(key)).count() > max {
         return Err(Error::TooManyTags(whose, max));
     }
     Ok(tags)
@@ -48,10 +48,15 @@ fn check_pair(key: &str, value: &str, may_be_reserved: bool) -> Result<(), Error
     if value.chars().count() > limits::TAG_VALUE_MAX || !value.chars().all(is_legal) {
         return Err(Error::InvalidTag("The TagValue you have provided is invalid"));
     }
-    if !may_be_reserved && key.starts_with("aws:") {
+    if !may_be_reserved && is_reserved(key) {
         return Err(Error::InvalidTag("System tags cannot be added/updated by requester"));
     }
     Ok(())
+}
+
+/// Whether AWS keeps such keys for its own services. A user can neither set nor remove tags with them.
+pub(crate) fn is_reserved(key: &str) -> bool {
+    key.starts_with("aws:")
 }
 
 /// Letters, digits, blanks and `_.:/=+-@`, of any language.

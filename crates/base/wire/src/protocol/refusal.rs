@@ -13,7 +13,7 @@ pub fn json(refusal: &Refusal) -> AwsError {
         Refusal::Missing => {
             AwsError::new("MissingAuthenticationTokenException", "Missing Authentication Token")
         }
-        Refusal::Incomplete(text) => AwsError::new("IncompleteSignatureException", text),
+        Refusal::Incomplete { text, .. } => AwsError::new("IncompleteSignatureException", text),
         Refusal::UnknownKey => AwsError::new("UnrecognizedClientException", UNKNOWN_KEY),
         Refusal::Invalid(text) => AwsError::new("InvalidSignatureException", text),
         Refusal::ExpiredToken => AwsError::new("ExpiredTokenException", EXPIRED_TOKEN),
@@ -27,7 +27,7 @@ pub fn query(refusal: &Refusal) -> AwsError {
             AwsError::new("MissingAuthenticationToken", "Request is missing Authentication Token")
                 .with_status(403)
         }
-        Refusal::Incomplete(text) => AwsError::new("IncompleteSignature", text),
+        Refusal::Incomplete { text, .. } => AwsError::new("IncompleteSignature", text),
         Refusal::UnknownKey => AwsError::new("InvalidClientTokenId", UNKNOWN_KEY).with_status(403),
         Refusal::Invalid(text) => AwsError::new("SignatureDoesNotMatch", text).with_status(403),
         Refusal::ExpiredToken => AwsError::new("ExpiredToken", EXPIRED_TOKEN).with_status(403),

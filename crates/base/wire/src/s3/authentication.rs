@@ -2,7 +2,10 @@
 //!
 //! Source: S3 API Reference, "Authenticating requests (AWS Signature Version 4)" and "Error responses".
 
+use std::borrow::Cow;
+
 use api::{AwsError, Principal};
+use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use types::{Region, Timestamp};
 
@@ -12,7 +15,7 @@ use super::legacy;
 use super::payload::Payload;
 use crate::credential::{Credential, CredentialStore};
 use crate::limits;
-use crate::sigv4::{CanonicalPath, Mismatch, Refusal, SignedRequest, SigningKeys, hex};
+use crate::sigv4::{CanonicalPath, Mismatch, Part, Refusal, SignedRequest, SigningKeys, hex, parameter};
 
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
@@ -24,6 +27,8 @@ pub struct Sender {
     pub region: Region,
     /// What was signed in place of the body.
     pub payload: Payload,
+    /// Whether the signature is in the query string.
+    pub is_presigned: bool,
     /// What the chunks of the body are signed with, where they are.
     pub chunks: Option<ChunkSigner>,
 }
@@ -54,9 +59,9 @@ impl Verifier<'_> {
         self.check_age(&signed)?;
         check_signed_headers(&signed)?;
         let text = payload_text(&signed)?;
-        let payload = Payload::parse(text)?;
+        let payload = Payload::parse(&text)?;
         signed
-            .check_signature(&credential.secret_access_key, text, CanonicalPath::AsSent, self.keys)
+            .check_signature(&credential.secret_access_key, &text, CanonicalPath::AsSent, self.keys)
             .map_err(|mismatch| wrong_signature(&signed, &mismatch))?;
         let chunks = matches!(payload, Payload::Chunked { signed: true, .. }).then(|| ChunkSigner {
             mac: self.keys.get(&credential.secret_access_key, &signed.scope),
@@ -64,7 +69,13 @@ impl Verifier<'_> {
             scope: signed.scope.text().to_owned(),
             previous: signed.signature.clone().into_owned(),
         });
-        Ok(Sender { principal: credential.principal, region: Region::new(signed.region()), payload, chunks })
+        Ok(Sender {
+            principal: credential.principal,
+            region: Region::new(signed.region()),
+            payload,
+            is_presigned: signed.is_presigned(),
+            chunks,
+        })
     }
 
     async fn legacy_sender(&self, signed: &legacy::Presigned<'_>) -> Result<Sender, AwsError> {
@@ -72,7 +83,8 @@ impl Verifier<'_> {
         signed.check(&credential, self.now, self.session_now)?;
         // Such a signature names no region.
         let region = Region::new("us-east-1");
-        Ok(Sender { principal: credential.principal, region, payload: Payload::Unsigned, chunks: None })
+        let (principal, payload) = (credential.principal, Payload::Unsigned);
+        Ok(Sender { principal, region, payload, is_presigned: true, chunks: None })
     }
 
     async fn credential(&self, access_key_id: &str) -> Result<Credential, AwsError> {
@@ -122,27 +134,24 @@ pub fn expired(end: &str, now: Timestamp, lifetime_seconds: Option<u64>) -> AwsE
 }
 
 fn malformed(parts: &Parts, refusal: &Refusal) -> AwsError {
-    let in_header = parts.headers.contains_key("authorization");
-    match refusal {
-        Refusal::Missing => access_denied("Access Denied"),
-        Refusal::Incomplete(text) if text.contains("X-Amz-Expires must be") => query_error(
+    let Refusal::Incomplete { part, .. } = refusal else { return access_denied("Access Denied") };
+    match (part, parts.headers.contains_key(AUTHORIZATION)) {
+        (Part::Expires, _) => query_error(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
              604800 seconds",
         ),
-        _ if !in_header => query_error(
+        (_, false) => query_error(
             "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, \
              X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
         ),
-        Refusal::Incomplete(text) if text.contains("5 slash-delimited") => header_error(
+        (Part::Credential, true) => header_error(
             "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
         ),
-        Refusal::Incomplete(text) if text.contains("algorithm") => invalid_request(
+        (Part::Algorithm, true) => invalid_request(
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
         ),
-        Refusal::Incomplete(text) if text.contains("Date must be") || text.contains("'X-Amz-Date'") => {
-            access_denied("AWS authentication requires a valid Date or x-amz-date header")
-        }
-        _ => header_error(
+        (Part::Time, true) => access_denied("AWS authentication requires a valid Date or x-amz-date header"),
+        (Part::Other, true) => header_error(
             "the authorization header requires three components: Credential, SignedHeaders, and Signature.",
         ),
     }
@@ -196,11 +205,14 @@ fn check_signed_headers(signed: &SignedRequest<'_>) -> Result<(), AwsError> {
 }
 
 /// What stands for the body in the canonical request.
-fn payload_text<'a>(signed: &SignedRequest<'a>) -> Result<&'a str, AwsError> {
+fn payload_text<'a>(signed: &SignedRequest<'a>) -> Result<Cow<'a, str>, AwsError> {
     let header = signed.parts.headers.get(CONTENT_SHA256).map(|value| value.to_str().unwrap_or_default());
     match header {
-        Some(header) => Ok(header),
-        None if signed.is_presigned() => Ok("UNSIGNED-PAYLOAD"),
+        Some(header) => Ok(header.into()),
+        None if signed.is_presigned() => {
+            let parameter = parameter(signed.parts, "X-Amz-Content-Sha256");
+            Ok(parameter.map_or("UNSIGNED-PAYLOAD".into(), Cow::Owned))
+        }
         None => Err(invalid_request("Missing required header for this request: x-amz-content-sha256")),
     }
 }

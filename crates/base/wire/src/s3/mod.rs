@@ -8,6 +8,7 @@ mod address;
 mod authentication;
 mod chunked;
 mod errors;
+mod hoisted;
 mod integrity;
 mod legacy;
 mod payload;
@@ -15,13 +16,15 @@ mod payload;
 mod tests;
 mod upload;
 
+use std::pin::Pin;
+
 use api::model::{Operation, Protocol, Route, ServiceModel};
 use api::{AwsError, Body, Call, Reply};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, SERVER};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
@@ -78,9 +81,14 @@ impl Wire {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let is_head = parts.method == Method::HEAD;
-        let (answer, stream) = match self.s3_reply(model, routes, parts, body, request_id).await {
+        let waits = parts.headers.contains_key(EXPECT);
+        let mut body = std::pin::pin!(body);
+        let (answer, stream) = match self.s3_reply(model, routes, parts, body.as_mut(), request_id).await {
             Ok((answer, stream)) => (answer, stream),
             Err(Failure { error, operation }) => {
+                if !waits {
+                    upload::discard(body).await;
+                }
                 (rest_xml::error(&error, operation, request_id, &host_id(request_id)), None)
             }
         };
@@ -92,7 +100,7 @@ impl Wire {
         model: &'static ServiceModel,
         routes: &'static [Route],
         mut parts: Parts,
-        body: B,
+        body: Pin<&mut B>,
         request_id: &str,
     ) -> Result<(Answer, Option<Body>), Failure>
     where
@@ -103,6 +111,9 @@ impl Wire {
         let sender = self.s3_sender(&parts).await.inspect_err(|error| {
             tracing::info!(target: "audit", request = request_id, service = model.signing_name, code = %error.code, "refused");
         })?;
+        if sender.is_presigned {
+            hoisted::take(&mut parts);
+        }
         let address = Address::of(&parts);
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let request =

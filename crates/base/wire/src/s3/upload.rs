@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 
 use api::model::Operation;
 use api::{AwsError, Body, Spool};
@@ -72,7 +73,7 @@ impl Upload {
     /// `IncompleteBody`, `RequestTimeout`, and whatever is wrong with framing, signatures and digests.
     pub async fn read<B>(
         self,
-        body: B,
+        mut body: Pin<&mut B>,
         folder: Option<&Path>,
         expected: &Expected,
         headers: &mut HeaderMap,
@@ -91,7 +92,6 @@ impl Upload {
             taken: 0,
             length_max: self.length.unwrap_or(self.length_max),
         };
-        let mut body = std::pin::pin!(body);
         loop {
             let frame = tokio::time::timeout(limits::PAUSE_MAX, body.frame());
             let Some(frame) = frame.await.map_err(|_| errors::request_timeout())? else { break };
@@ -110,6 +110,24 @@ impl Upload {
             unframe(headers, &trailers, body.len());
         }
         Ok(body)
+    }
+}
+
+/// Reads over the rest of a body that is refused, if it is not too long: a client that has not sent all of it would see
+/// the connection closed and never the error.
+pub async fn discard<B: hyper::body::Body>(mut body: Pin<&mut B>) {
+    let mut left = limits::DISCARDED_BYTES_MAX;
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let read = frame.data_ref().map_or(0, hyper::body::Buf::remaining);
+            left = left.saturating_sub(read);
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(limits::DISCARD_TIMEOUT, read).await.is_err() {
+        tracing::debug!("a client goes on sending what was refused");
     }
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use types::Timestamp;
 
 use super::keys::SigningKeys;
-use super::{CanonicalPath, Refusal, SignedRequest, basic, hex};
+use super::{CanonicalPath, Part, Refusal, SignedRequest, basic, hex};
 
 /// Adds `x-amz-date` and `authorization` to a request whose other headers are complete, `host` among them.
 ///
@@ -21,7 +21,7 @@ pub fn sign(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let time = basic(now);
-    let unusable = |_| Refusal::Incomplete("a header that cannot be sent".to_owned());
+    let unusable = |_| Refusal::incomplete(Part::Other, "a header that cannot be sent");
     parts.headers.insert("x-amz-date", HeaderValue::from_str(&time).map_err(unusable)?);
     let mut names: Vec<&str> = parts.headers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();

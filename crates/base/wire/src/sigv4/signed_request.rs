@@ -12,7 +12,7 @@ use types::Timestamp;
 
 use super::canonical::percent_decode;
 use super::scope::Scope;
-use super::{Refusal, limits};
+use super::{Part, Refusal, limits};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -44,7 +44,7 @@ impl<'a> SignedRequest<'a> {
         match parts.headers.get(AUTHORIZATION) {
             Some(header) => match header.to_str() {
                 Ok(header) => Self::in_header(parts, header),
-                Err(_) => Err(Refusal::Incomplete("Authorization header is not ASCII.".to_owned())),
+                Err(_) => Err(Refusal::incomplete(Part::Other, "Authorization header is not ASCII.")),
             },
             None if parts.uri.query().is_some_and(|query| query.contains("X-Amz-")) => Self::in_query(parts),
             None => Err(Refusal::Missing),
@@ -68,11 +68,12 @@ impl<'a> SignedRequest<'a> {
 
     fn in_header(parts: &'a Parts, header: &'a str) -> Result<Self, Refusal> {
         let Some(rest) = header.strip_prefix(ALGORITHM).filter(|rest| rest.starts_with(' ')) else {
-            return Err(Refusal::Incomplete(format!(
+            let text = format!(
                 "Unsupported AWS 'algorithm': '{}'. {}",
                 header.split(' ').next().unwrap_or_default(),
                 hashed(header)
-            )));
+            );
+            return Err(Refusal::incomplete(Part::Algorithm, text));
         };
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for field in rest.split(',').map(str::trim).filter(|field| !field.is_empty()) {
@@ -108,12 +109,13 @@ impl<'a> SignedRequest<'a> {
 
     fn in_query(parts: &'a Parts) -> Result<Self, Refusal> {
         let required = |name: &str| {
-            let text = || Refusal::Incomplete(format!("AWS query-string parameters must include '{name}'."));
-            parameter(parts, name).ok_or_else(text)
+            let text = || format!("AWS query-string parameters must include '{name}'.");
+            parameter(parts, name).ok_or_else(|| Refusal::incomplete(Part::Other, text()))
         };
         let algorithm = required("X-Amz-Algorithm")?;
         if algorithm != ALGORITHM {
-            return Err(Refusal::Incomplete(format!("Unsupported AWS 'algorithm': '{algorithm}'.")));
+            let text = format!("Unsupported AWS 'algorithm': '{algorithm}'.");
+            return Err(Refusal::incomplete(Part::Algorithm, text));
         }
         let (credential, time) = (required("X-Amz-Credential")?, required("X-Amz-Date")?);
         Ok(Self {
@@ -143,9 +145,12 @@ fn header_time(parts: &Parts) -> Option<&str> {
 
 fn scope(credential: &str) -> Result<Scope, Refusal> {
     Scope::parse(credential).ok_or_else(|| {
-        Refusal::Incomplete(format!(
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{credential}'"
-        ))
+        Refusal::incomplete(
+            Part::Credential,
+            format!(
+                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{credential}'"
+            ),
+        )
     })
 }
 
@@ -154,10 +159,12 @@ fn lifetime(expires: Option<String>) -> Result<Duration, Refusal> {
     let Some(expires) = expires else { return Ok(limits::CLOCK_SKEW_MAX) };
     match expires.parse() {
         Ok(seconds) if seconds <= limits::PRESIGNED_SECONDS_MAX => Ok(Duration::from_secs(seconds)),
-        _ => Err(Refusal::Incomplete(format!(
-            "X-Amz-Expires must be a number of seconds between 0 and {}, got '{expires}'.",
-            limits::PRESIGNED_SECONDS_MAX
-        ))),
+        _ => {
+            let max = limits::PRESIGNED_SECONDS_MAX;
+            let text =
+                format!("X-Amz-Expires must be a number of seconds between 0 and {max}, got '{expires}'.");
+            Err(Refusal::incomplete(Part::Expires, text))
+        }
     }
 }
 
@@ -175,9 +182,12 @@ fn parse_time(time: &str) -> Result<Timestamp, Refusal> {
     );
     let parsed = Timestamp::parse_rfc3339(&extended).ok();
     parsed.filter(|_| time.len() == 16 && part(8..9) == "T" && part(15..16) == "Z").ok_or_else(|| {
-        Refusal::Incomplete(format!(
-            "Date must be in ISO-8601 'basic format'. Got '{time}'. See http://en.wikipedia.org/wiki/ISO_8601"
-        ))
+        Refusal::incomplete(
+            Part::Time,
+            format!(
+                "Date must be in ISO-8601 'basic format'. Got '{time}'. See http://en.wikipedia.org/wiki/ISO_8601"
+            ),
+        )
     })
 }
 
@@ -193,7 +203,9 @@ fn lacking(header: &str, present: [bool; 4]) -> Refusal {
         text.push_str(lacks);
         text.push(' ');
     }
-    Refusal::Incomplete(text + &hashed(header))
+    // Where nothing but the time is missing, that is what S3 speaks of.
+    let part = if matches!(present, [true, true, true, false]) { Part::Time } else { Part::Other };
+    Refusal::incomplete(part, text + &hashed(header))
 }
 
 /// AWS shows a digest of the header instead of the header, which may hold secrets.
@@ -202,10 +214,11 @@ fn hashed(header: &str) -> String {
 }
 
 fn not_key_value(field: &str) -> Refusal {
-    Refusal::Incomplete(format!(
+    let text = format!(
         "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '{}'.",
         digest(field)
-    ))
+    );
+    Refusal::incomplete(Part::Other, text)
 }
 
 fn digest(text: &str) -> String {

@@ -222,7 +222,8 @@ fn name(
             let suffix = api::ids::alphanumeric(NAME_SUFFIX_CHARACTERS);
             let with_stack = [stack.name.as_str(), id];
             let prefixes = if naming.with_stack { &with_stack[..] } else { &with_stack[1..] };
-            physical_name(prefixes, &suffix, naming.length_max)
+            let name = physical_name(prefixes, &suffix, naming.length_max);
+            if resource_type.is_named_in_lower_case() { name.to_ascii_lowercase() } else { name }
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn create(
     let made = resource_type.create(door, &work.request, sighting, resumed).await?;
     let tags = resources::of_cloudformation(stack, &resource.logical_id);
     if let Some(tagging) = resource_type.tagging(door, &made, &tags) {
-        let tagged = door.as_cloudformation().call(tagging.service, "TagResource", tagging.input).await;
+        let tagged = door.as_cloudformation().call(tagging.service, tagging.operation, tagging.input).await;
         tagged.map_err(|error| Failure::of_call(tagging.service, &error).leaving(&made.physical_id))?;
     }
     Ok(made)

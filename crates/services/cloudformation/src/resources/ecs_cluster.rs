@@ -84,7 +84,7 @@ impl ResourceType for Cluster {
     fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
         let arn = made.attributes.get("Arn");
         let input = json!({"resourceArn": arn, "tags": tags::listed(tags, "key", "value")});
-        Some(Tagging { service: "ecs", input })
+        Some(Tagging { service: "ecs", operation: "TagResource", input })
     }
 
     fn update<'a>(

@@ -97,7 +97,7 @@ impl ResourceType for TaskDefinition {
 
     fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
         let input = json!({"resourceArn": made.physical_id, "tags": tags::listed(tags, "key", "value")});
-        Some(Tagging { service: "ecs", input })
+        Some(Tagging { service: "ecs", operation: "TagResource", input })
     }
 
     fn update<'a>(

@@ -142,7 +142,7 @@ impl ResourceType for Rule {
     fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
         let arn = made.attributes.get("Arn");
         let input = json!({"ResourceARN": arn, "Tags": tags::listed(tags, "Key", "Value")});
-        Some(Tagging { service: "events", input })
+        Some(Tagging { service: "events", operation: "TagResource", input })
     }
 
     fn update<'a>(

@@ -82,7 +82,7 @@ impl ResourceType for LogGroup {
 
     fn tagging(&self, door: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
         let input = json!({"resourceArn": arn(door, &made.physical_id), "tags": tags::mapped(tags)});
-        Some(Tagging { service: "logs", input })
+        Some(Tagging { service: "logs", operation: "TagResource", input })
     }
 
     fn update<'a>(

@@ -10,6 +10,7 @@ mod events_rule;
 mod failure;
 mod iam_role;
 mod logs_log_group;
+mod s3_bucket;
 mod schema;
 mod states_state_machine;
 mod tags;
@@ -40,6 +41,11 @@ pub trait ResourceType: Send + Sync {
 
     /// How a resource is called that is not given a name.
     fn naming(&self) -> Naming;
+
+    /// Whether a name that is made up has no capital letters.
+    fn is_named_in_lower_case(&self) -> bool {
+        false
+    }
 
     /// Whether it carries the stack's tags.
     fn takes_tags(&self) -> bool {
@@ -100,11 +106,13 @@ pub struct Made {
     pub attributes: Map<String, Value>,
 }
 
-/// A call of TagResource.
+/// A call that sets tags.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tagging {
     /// The service, such as `ecs`.
     pub service: &'static str,
+    /// The operation, which adds to the tags that are there.
+    pub operation: &'static str,
     /// Resource and tags, as the service takes them.
     pub input: Value,
 }
@@ -133,9 +141,10 @@ pub struct Naming {
 
 /// The type of that name.
 pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
-    let types: [&'static dyn ResourceType; 7] = [
+    let types: [&'static dyn ResourceType; 8] = [
         &iam_role::Role,
         &logs_log_group::LogGroup,
+        &s3_bucket::Bucket,
         &states_state_machine::StateMachine,
         &events_rule::Rule,
         &ecs_cluster::Cluster,

@@ -112,7 +112,7 @@ impl ResourceType for StateMachine {
 
     fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
         let input = json!({"resourceArn": made.physical_id, "tags": tags::listed(tags, "key", "value")});
-        Some(Tagging { service: "states", input })
+        Some(Tagging { service: "states", operation: "TagResource", input })
     }
 
     fn update<'a>(

@@ -1,4 +1,4 @@
-//! An account in memory: what the resource types call of iam, logs, states, events and ecs, with every call noted.
+//! An account in memory: what the resource types call of iam, logs, states, events, ecs and s3, with every call noted.
 //!
 //! A call can be made to fail, or the machine to die before or after a call takes effect.
 
@@ -23,6 +23,8 @@ pub struct World {
     pub rules: BTreeMap<String, Value>,
     pub targets: BTreeMap<String, Vec<Value>>,
     pub clusters: BTreeMap<String, Value>,
+    /// Buckets: their versioning and their tags.
+    pub buckets: BTreeMap<String, (String, Value)>,
     /// Task definitions by ARN; `true` where active.
     pub revisions: BTreeMap<String, (Value, bool)>,
     /// The tags that CloudFormation itself has put on resources, by service and ARN.
@@ -143,11 +145,22 @@ static ECS: ServiceModel = model(
         operation("UpdateCluster"),
     ],
 );
+static S3: ServiceModel = model(
+    "s3",
+    &[
+        operation("CreateBucket"),
+        operation("DeleteBucket"),
+        operation("DeleteBucketTagging"),
+        operation("HeadBucket"),
+        operation("PutBucketTagging"),
+        operation("PutBucketVersioning"),
+    ],
+);
 
 impl Account {
     pub fn services(&self) -> Vec<Arc<dyn Service>> {
         let fake = |model| -> Arc<dyn Service> { Arc::new(Fake { account: self.clone(), model }) };
-        [&IAM, &LOGS, &STATES, &EVENTS, &ECS].map(fake).to_vec()
+        [&IAM, &LOGS, &STATES, &EVENTS, &ECS, &S3].map(fake).to_vec()
     }
 
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
@@ -171,6 +184,7 @@ impl Account {
                 format!("{role} {:?}", world.role_policies.get(role).cloned().unwrap_or_default())
             });
             let others = world.log_groups.keys().chain(world.machines.keys()).chain(world.clusters.keys());
+            let others = others.chain(world.buckets.keys());
             others.chain(revisions).cloned().chain(rules).chain(roles).collect()
         })
     }
@@ -192,7 +206,7 @@ impl Service for Fake {
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
         Box::pin(async move {
-            let marks = operation == "TagResource"
+            let marks = ["TagResource", "internal:TagBucket"].contains(&operation)
                 && cx.principal == Principal::service("cloudformation.amazonaws.com");
             let (dies, answer) = {
                 let mut world = self.account.world.lock().unwrap();
@@ -224,6 +238,7 @@ impl World {
     fn mark(&mut self, service: &str, input: &Value) -> Value {
         let (arn, tags) = match service {
             "events" => (text(input, "ResourceARN"), &input["Tags"]),
+            "s3" => (text(input, "Bucket"), &input["Tags"]),
             _ => (text(input, "resourceArn"), &input["tags"]),
         };
         self.marks.insert(format!("{service} {arn}"), tags.clone());
@@ -231,7 +246,7 @@ impl World {
     }
 
     fn serve(&mut self, service: &str, operation: &str, input: &Value) -> Result<Value, AwsError> {
-        let reading = ["Get", "Describe", "List"].iter().any(|verb| operation.starts_with(verb));
+        let reading = ["Get", "Describe", "Head", "List"].iter().any(|verb| operation.starts_with(verb));
         if !reading {
             let names = [
                 "RoleName",
@@ -245,6 +260,7 @@ impl World {
                 "family",
                 "taskDefinition",
                 "resourceArn",
+                "Bucket",
             ];
             let name = names.iter().map(|name| text(input, name)).find(|name| !name.is_empty());
             self.calls.push(format!("{service}:{operation} {}", name.unwrap_or_default()));
@@ -257,6 +273,7 @@ impl World {
             "logs" => self.logs(operation, input),
             "states" => self.states(operation, input),
             "events" => self.events(operation, input),
+            "s3" => self.s3(operation, input),
             _ => self.ecs(operation, input),
         }
     }
@@ -449,5 +466,26 @@ impl World {
             }
             _ => Ok(json!({})),
         }
+    }
+
+    fn s3(&mut self, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        let name = text(input, "Bucket").to_owned();
+        if operation == "CreateBucket" {
+            self.buckets.entry(name).or_insert_with(|| (String::new(), json!([])));
+            return Ok(json!({}));
+        }
+        let Some(bucket) = self.buckets.get_mut(&name) else {
+            return Err(AwsError::new("NoSuchBucket", "The specified bucket does not exist").with_status(404));
+        };
+        match operation {
+            "DeleteBucket" => drop(self.buckets.remove(&name)),
+            "PutBucketVersioning" => {
+                bucket.0 = text(&input["VersioningConfiguration"], "Status").to_owned();
+            }
+            "PutBucketTagging" => bucket.1 = input["Tagging"]["TagSet"].clone(),
+            "DeleteBucketTagging" => bucket.1 = json!([]),
+            _ => {}
+        }
+        Ok(json!({}))
     }
 }

@@ -1,6 +1,7 @@
 //! The service on a real store and a real door, with an account in memory behind it.
 
 mod account;
+mod buckets;
 mod change_sets;
 mod crashes;
 mod create;
