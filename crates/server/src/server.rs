@@ -47,7 +47,9 @@ impl Server {
         let identities = iam::Configuration { test_key_account: config.dev.then(|| config.account.clone()) };
         let iam = iam::Iam::new(Arc::clone(&store), &dispatcher, identities);
         let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
-        let events = events::Events::new(Arc::clone(&store), dispatcher.clone());
+        let key = events::SecretKey::load_or_create(&config.data_dir.join("connections.key"))
+            .context("cannot use the key of connections")?;
+        let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
         let executions = states::Config::default();
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));

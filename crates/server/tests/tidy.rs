@@ -15,6 +15,7 @@ const SHELLS: &[&str] = &[
     "blobs",
     "delivery",
     "firing",
+    "http_client",
     "log_shipping",
     "runner",
     "state_change_events",

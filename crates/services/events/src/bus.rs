@@ -202,7 +202,7 @@ impl Inner {
 }
 
 /// Refuses the first of the parameters that were given, of those that are not served.
-fn refuse_unserved(unserved: &[(&str, bool)]) -> Result<(), Error> {
+pub fn refuse_unserved(unserved: &[(&str, bool)]) -> Result<(), Error> {
     match unserved.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(Error::Invalid(format!("Parameter {name} is not served by Runwright."))),
         None => Ok(()),

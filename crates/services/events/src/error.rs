@@ -58,6 +58,20 @@ pub enum Error {
     /// Whatever else is wrong with a parameter; the whole text.
     #[error("{0}")]
     Invalid(String),
+    /// No such connection.
+    #[error("Failed to {purpose} the connection(s). Connection '{name}' does not exist.")]
+    ConnectionNotFound {
+        /// The connection's name.
+        name: String,
+        /// What was to be done with it.
+        purpose: &'static str,
+    },
+    /// The connection is there already.
+    #[error("Connection {0} already exists.")]
+    ConnectionExists(String),
+    /// Secrets can be neither sealed nor opened: there is no key, or another one than they were sealed with.
+    #[error("the secrets of connections cannot be read")]
+    NoSecretKey,
     /// Somebody else was faster: the caller may try again.
     #[error("{0} is being modified by another request.")]
     Concurrent(String),
@@ -88,13 +102,16 @@ impl From<store::Error> for Error {
 impl From<Error> for AwsError {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::BusNotFound(_) | Error::RuleNotFound { .. } => "ResourceNotFoundException",
-            Error::BusExists(_) => "ResourceAlreadyExistsException",
+            Error::BusNotFound(_) | Error::RuleNotFound { .. } | Error::ConnectionNotFound { .. } => {
+                "ResourceNotFoundException"
+            }
+            Error::BusExists(_) | Error::ConnectionExists(_) => "ResourceAlreadyExistsException",
             Error::ManagedRule(_) | Error::ManagedRuleUnforced(_) => "ManagedRuleException",
             Error::InvalidPattern(_) => "InvalidEventPatternException",
             Error::LimitExceeded => "LimitExceededException",
             Error::Concurrent(_) => "ConcurrentModificationException",
             Error::UnknownInternal(_) => "UnknownOperationException",
+            Error::NoSecretKey => return Self::internal("InternalException", &error),
             Error::Store(cause) => return Self::internal("InternalException", cause),
             Error::DefaultBus
             | Error::BusHasRules

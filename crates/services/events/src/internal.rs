@@ -53,6 +53,8 @@ impl Inner {
         match operation {
             "PutManagedRule" => self.put_managed(cx, read(input)?).await,
             "FireRule" => self.fire_rule(cx, read(input)?).await,
+            "RetrieveConnectionCredentials" => self.retrieve_credentials(cx, read(input)?).await,
+            "NoteConnectionAuthorization" => self.note_authorization(cx, read(input)?).await,
             "ListDeliveries" => self.list_deliveries(read(input)?).await,
             other => Err(Error::UnknownInternal(other.to_owned())),
         }

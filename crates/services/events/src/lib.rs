@@ -5,6 +5,7 @@
 //! schedule means is decided in `event_pattern` and `schedule`, not here.
 
 mod bus;
+mod connection;
 mod delivery;
 mod error;
 mod event;
@@ -19,11 +20,12 @@ mod put_events;
 mod registry;
 mod rule;
 mod rule_target;
+mod secret_key;
 mod tag;
 mod targets;
 mod writers;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use api::model::ServiceModel;
 use api::{AwsError, Context, Dispatcher, Service};
@@ -33,6 +35,7 @@ use store::{Collection, Store};
 
 pub use error::Error;
 use registry::Registry;
+pub use secret_key::SecretKey;
 use writers::Writers;
 
 /// The service `events`.
@@ -46,6 +49,8 @@ pub(crate) struct Inner {
     dispatcher: Dispatcher,
     buses: Collection<bus::Bus>,
     rules: Collection<rule::Rule>,
+    connections: Collection<connection::Connection>,
+    secret_key: OnceLock<SecretKey>,
     outcomes: Collection<delivery::Outcome>,
     registry: Registry,
     writers: Writers,
@@ -57,6 +62,8 @@ impl Events {
         let inner = Inner {
             buses: Collection::new(Arc::clone(&store), "events/bus"),
             rules: Collection::new(Arc::clone(&store), "events/rule"),
+            connections: Collection::new(Arc::clone(&store), "events/connection"),
+            secret_key: OnceLock::new(),
             outcomes: Collection::new(Arc::clone(&store), "events/outcome"),
             registry: Registry::default(),
             writers: Writers::default(),
@@ -64,6 +71,14 @@ impl Events {
             dispatcher,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same service, which seals the secrets of connections with `key`. Without one it keeps no connections.
+    #[must_use]
+    pub fn with_secret_key(self, key: SecretKey) -> Self {
+        // The first key stays: secrets are sealed with it.
+        let _ = self.inner.secret_key.set(key);
+        self
     }
 
     /// Loads the rules. Before this, events match nothing: call it before anything can put one.

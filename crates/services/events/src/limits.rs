@@ -8,6 +8,8 @@ pub const TARGETS_PER_RULE_MAX: usize = 5;
 pub const RULES_PER_BUS_MAX: usize = 300;
 /// Event buses of an account in a region.
 pub const BUSES_MAX: usize = 100;
+/// Connections of an account in a region.
+pub const CONNECTIONS_MAX: usize = 3000;
 /// Characters of an event pattern.
 pub const PATTERN_CHARACTERS_MAX: usize = 4096;
 /// Bytes of all entries of one `PutEvents`.

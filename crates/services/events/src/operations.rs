@@ -11,12 +11,28 @@ use crate::{Error, Inner};
 impl Api for Inner {
     type Error = Error;
 
+    async fn create_connection(
+        &self,
+        cx: &Context,
+        input: model::CreateConnectionInput,
+    ) -> Result<model::CreateConnectionOutput, Error> {
+        Inner::create_connection(self, cx, input).await
+    }
+
     async fn create_event_bus(
         &self,
         cx: &Context,
         input: model::CreateEventBusInput,
     ) -> Result<model::CreateEventBusOutput, Error> {
         self.create_bus(cx, input).await
+    }
+
+    async fn delete_connection(
+        &self,
+        cx: &Context,
+        input: model::DeleteConnectionInput,
+    ) -> Result<model::DeleteConnectionOutput, Error> {
+        Inner::delete_connection(self, cx, &input.name).await
     }
 
     async fn delete_event_bus(
@@ -35,6 +51,14 @@ impl Api for Inner {
     ) -> Result<model::DeleteRuleOutput, Error> {
         Inner::delete_rule(self, cx, input).await?;
         Ok(model::DeleteRuleOutput {})
+    }
+
+    async fn describe_connection(
+        &self,
+        cx: &Context,
+        input: model::DescribeConnectionInput,
+    ) -> Result<model::DescribeConnectionOutput, Error> {
+        Inner::describe_connection(self, cx, &input.name).await
     }
 
     async fn describe_event_bus(
@@ -71,6 +95,14 @@ impl Api for Inner {
         let bus = input.event_bus_name.as_deref();
         self.set_state(cx, bus, &input.name, State::Enabled).await?;
         Ok(model::EnableRuleOutput {})
+    }
+
+    async fn list_connections(
+        &self,
+        cx: &Context,
+        input: model::ListConnectionsInput,
+    ) -> Result<model::ListConnectionsOutput, Error> {
+        Inner::list_connections(self, cx, input).await
     }
 
     async fn list_event_buses(
@@ -170,6 +202,14 @@ impl Api for Inner {
     ) -> Result<model::UntagResourceOutput, Error> {
         self.remove_tags(cx, &input.resource_arn, &input.tag_keys).await?;
         Ok(model::UntagResourceOutput {})
+    }
+
+    async fn update_connection(
+        &self,
+        cx: &Context,
+        input: model::UpdateConnectionInput,
+    ) -> Result<model::UpdateConnectionOutput, Error> {
+        Inner::update_connection(self, cx, input).await
     }
 
     async fn update_event_bus(

@@ -13,7 +13,7 @@ pub(super) const PARAMETERS: &[Field] = &[
     Field::optional("Headers", Kind::Map(&Kind::Any)),
     Field::optional("InvocationConfig", Kind::Structure(CONNECTION)),
     Field::required("Method", Kind::Text),
-    Field::optional("QueryParameters", Kind::Map(&Kind::Any)),
+    Field::optional("QueryParameters", Kind::Any),
     Field::optional("RequestBody", Kind::Any),
     Field::optional(
         "Transform",
@@ -33,7 +33,7 @@ const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST",
 
 /// Headers that a definition may not set, in lower case: those of the connection itself, and those that Step Functions
 /// sets.
-const FORBIDDEN_HEADERS: [&str; 25] = [
+const FORBIDDEN_HEADERS: [&str; 32] = [
     "a-im",
     "accept-charset",
     "accept-datetime",
@@ -59,14 +59,17 @@ const FORBIDDEN_HEADERS: [&str; 25] = [
     "pragma",
     "proxy-authorization",
     "referer",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "warning",
 ];
 
-/// More of them, by which a request is framed and routed.
-const FORBIDDEN_FRAMING: [&str; 9] =
-    ["range", "server", "te", "trailer", "transfer-encoding", "upgrade", "via", "warning", "content-length"];
-
 /// What begins the names of further headers that are Step Functions' own.
-const FORBIDDEN_PREFIXES: [&str; 3] = ["x-forwarded", "x-amz", "x-amzn"];
+const FORBIDDEN_PREFIXES: [&str; 3] = ["x-forwarded-", "x-amz-", "x-amzn-"];
 
 /// What is wrong with the values of parameters whose form is right.
 pub(super) fn check_values(parameters: &Value) -> Vec<String> {
@@ -121,7 +124,6 @@ fn check_headers(headers: &Map<String, Value>, problems: &mut Vec<String>) {
     for (name, value) in headers {
         let lower = name.to_ascii_lowercase();
         let forbidden = FORBIDDEN_HEADERS.contains(&lower.as_str())
-            || FORBIDDEN_FRAMING.contains(&lower.as_str())
             || FORBIDDEN_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
         let legal_value = match value {
             Value::Array(values) => values.iter().all(is_header_value),

@@ -25,6 +25,22 @@ pub static MODEL: ServiceModel = ServiceModel {
 
 static OPERATIONS: &[Operation] = &[
     Operation {
+        name: "CreateConnection",
+        action: "events:CreateConnection",
+        input: &SHAPE_CREATE_CONNECTION_INPUT,
+        output: &SHAPE_CREATE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &ERROR_LIMIT_EXCEEDED_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_ACCESS_DENIED_EXCEPTION,
+            &ERROR_THROTTLING_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "CreateEventBus",
         action: "events:CreateEventBus",
         input: &SHAPE_CREATE_EVENT_BUS_INPUT,
@@ -39,6 +55,19 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
             &ERROR_OPERATION_DISABLED_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DeleteConnection",
+        action: "events:DeleteConnection",
+        input: &SHAPE_DELETE_CONNECTION_INPUT,
+        output: &SHAPE_DELETE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
         ],
     },
     Operation {
@@ -63,6 +92,15 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_INTERNAL_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
         ],
+    },
+    Operation {
+        name: "DescribeConnection",
+        action: "events:DescribeConnection",
+        input: &SHAPE_DESCRIBE_CONNECTION_INPUT,
+        output: &SHAPE_DESCRIBE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
         name: "DescribeEventBus",
@@ -109,6 +147,15 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_MANAGED_RULE_EXCEPTION,
             &ERROR_INTERNAL_EXCEPTION,
         ],
+    },
+    Operation {
+        name: "ListConnections",
+        action: "events:ListConnections",
+        input: &SHAPE_LIST_CONNECTIONS_INPUT,
+        output: &SHAPE_LIST_CONNECTIONS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
         name: "ListEventBuses",
@@ -247,6 +294,22 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "UpdateConnection",
+        action: "events:UpdateConnection",
+        input: &SHAPE_UPDATE_CONNECTION_INPUT,
+        output: &SHAPE_UPDATE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_LIMIT_EXCEEDED_EXCEPTION,
+            &ERROR_ACCESS_DENIED_EXCEPTION,
+            &ERROR_THROTTLING_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "UpdateEventBus",
         action: "events:UpdateEventBus",
         input: &SHAPE_UPDATE_EVENT_BUS_INPUT,
@@ -262,11 +325,36 @@ static OPERATIONS: &[Operation] = &[
     },
 ];
 
+static ERROR_ACCESS_DENIED_EXCEPTION: ErrorShape = ErrorShape {
+    name: "AccessDeniedException",
+    code: "AccessDeniedException",
+    status: 400,
+    server_fault: false,
+};
 static SHAPE_APP_SYNC_PARAMETERS: Shape =
     Shape::structure("AppSyncParameters", &[Member::optional("GraphQLOperation", &SHAPE_GRAPH_QL_OPERATION)]);
 static SHAPE_ARN: Shape = Shape::string("Arn", Text::new().sized(Size::between(1, 1600)));
 static SHAPE_ASSIGN_PUBLIC_IP: Shape =
     Shape::string("AssignPublicIp", Text::new().one_of(&["ENABLED", "DISABLED"]));
+static SHAPE_AUTH_HEADER_PARAMETERS: Shape = Shape::string(
+    "AuthHeaderParameters",
+    Text::new().sized(Size::between(1, 512)).matching(Pattern::new(
+        r#"^[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$"#,
+        r#"\A(?:[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$)\z"#,
+        &[],
+    )),
+);
+static SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE: Shape = Shape::string(
+    "AuthHeaderParametersSensitive",
+    Text::new()
+        .sized(Size::between(1, 512))
+        .matching(Pattern::new(
+            r#"^[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$"#,
+            r#"\A(?:[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$)\z"#,
+            &[],
+        ))
+        .sensitive(),
+);
 static SHAPE_AWS_VPC_CONFIGURATION: Shape = Shape::structure(
     "AwsVpcConfiguration",
     &[
@@ -315,6 +403,210 @@ static ERROR_CONCURRENT_MODIFICATION_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_CONNECTION: Shape = Shape::structure(
+    "Connection",
+    &[
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("Name", &SHAPE_CONNECTION_NAME),
+        Member::optional("ConnectionState", &SHAPE_CONNECTION_STATE),
+        Member::optional("StateReason", &SHAPE_CONNECTION_STATE_REASON),
+        Member::optional("AuthorizationType", &SHAPE_CONNECTION_AUTHORIZATION_TYPE),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+        Member::optional("LastAuthorizedTime", &TIMESTAMP),
+    ],
+);
+static SHAPE_CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS: Shape = Shape::structure(
+    "ConnectionApiKeyAuthResponseParameters",
+    &[Member::optional("ApiKeyName", &SHAPE_AUTH_HEADER_PARAMETERS)],
+);
+static SHAPE_CONNECTION_ARN: Shape = Shape::string("ConnectionArn", Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:connection\/[\.\-_A-Za-z0-9]+\/[\-A-Za-z0-9]+$"#, r#"\A(?:arn:aws([a-z]|\-)*:events:([a-z]|[0-9]|\-)*:([0-9]{12})?:connection\/[\.\-_A-Za-z0-9]+\/[\-A-Za-z0-9]+$)\z"#, &[])));
+static SHAPE_CONNECTION_AUTH_RESPONSE_PARAMETERS: Shape = Shape::structure(
+    "ConnectionAuthResponseParameters",
+    &[
+        Member::optional("BasicAuthParameters", &SHAPE_CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS),
+        Member::optional("OAuthParameters", &SHAPE_CONNECTION_O_AUTH_RESPONSE_PARAMETERS),
+        Member::optional("ApiKeyAuthParameters", &SHAPE_CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS),
+        Member::optional("InvocationHttpParameters", &SHAPE_CONNECTION_HTTP_PARAMETERS),
+        Member::optional("ConnectivityParameters", &SHAPE_DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS),
+    ],
+);
+static SHAPE_CONNECTION_AUTHORIZATION_TYPE: Shape = Shape::string(
+    "ConnectionAuthorizationType",
+    Text::new().one_of(&["BASIC", "OAUTH_CLIENT_CREDENTIALS", "API_KEY"]),
+);
+static SHAPE_CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS: Shape = Shape::structure(
+    "ConnectionBasicAuthResponseParameters",
+    &[Member::optional("Username", &SHAPE_AUTH_HEADER_PARAMETERS)],
+);
+static SHAPE_CONNECTION_BODY_PARAMETER: Shape = Shape::structure(
+    "ConnectionBodyParameter",
+    &[
+        Member::optional("Key", &STRING),
+        Member::optional("Value", &SHAPE_SENSITIVE_STRING),
+        Member::optional("IsValueSecret", &BOOLEAN),
+    ],
+);
+static SHAPE_CONNECTION_BODY_PARAMETERS_LIST: Shape = Shape::list(
+    "ConnectionBodyParametersList",
+    &SHAPE_CONNECTION_BODY_PARAMETER,
+    "member",
+    false,
+    Size::at_most(100),
+);
+static SHAPE_CONNECTION_DESCRIPTION: Shape = Shape::string(
+    "ConnectionDescription",
+    Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
+static SHAPE_CONNECTION_HEADER_PARAMETER: Shape = Shape::structure(
+    "ConnectionHeaderParameter",
+    &[
+        Member::optional("Key", &SHAPE_HEADER_KEY),
+        Member::optional("Value", &SHAPE_HEADER_VALUE_SENSITIVE),
+        Member::optional("IsValueSecret", &BOOLEAN),
+    ],
+);
+static SHAPE_CONNECTION_HEADER_PARAMETERS_LIST: Shape = Shape::list(
+    "ConnectionHeaderParametersList",
+    &SHAPE_CONNECTION_HEADER_PARAMETER,
+    "member",
+    false,
+    Size::at_most(100),
+);
+static SHAPE_CONNECTION_HTTP_PARAMETERS: Shape = Shape::structure(
+    "ConnectionHttpParameters",
+    &[
+        Member::optional("HeaderParameters", &SHAPE_CONNECTION_HEADER_PARAMETERS_LIST),
+        Member::optional("QueryStringParameters", &SHAPE_CONNECTION_QUERY_STRING_PARAMETERS_LIST),
+        Member::optional("BodyParameters", &SHAPE_CONNECTION_BODY_PARAMETERS_LIST),
+    ],
+);
+static SHAPE_CONNECTION_NAME: Shape = Shape::string(
+    "ConnectionName",
+    Text::new().sized(Size::between(1, 64)).matching(Pattern::new(
+        r#"[\.\-_A-Za-z0-9]+"#,
+        r#"\A(?:[\.\-_A-Za-z0-9]+)\z"#,
+        &[],
+    )),
+);
+static SHAPE_CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS: Shape = Shape::structure(
+    "ConnectionOAuthClientResponseParameters",
+    &[Member::optional("ClientID", &SHAPE_AUTH_HEADER_PARAMETERS)],
+);
+static SHAPE_CONNECTION_O_AUTH_HTTP_METHOD: Shape =
+    Shape::string("ConnectionOAuthHttpMethod", Text::new().one_of(&["POST", "PUT", "GET"]));
+static SHAPE_CONNECTION_O_AUTH_RESPONSE_PARAMETERS: Shape = Shape::structure(
+    "ConnectionOAuthResponseParameters",
+    &[
+        Member::optional("ClientParameters", &SHAPE_CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS),
+        Member::optional("AuthorizationEndpoint", &SHAPE_HTTPS_ENDPOINT),
+        Member::optional("HttpMethod", &SHAPE_CONNECTION_O_AUTH_HTTP_METHOD),
+        Member::optional("OAuthHttpParameters", &SHAPE_CONNECTION_HTTP_PARAMETERS),
+    ],
+);
+static SHAPE_CONNECTION_QUERY_STRING_PARAMETER: Shape = Shape::structure(
+    "ConnectionQueryStringParameter",
+    &[
+        Member::optional("Key", &SHAPE_QUERY_STRING_KEY),
+        Member::optional("Value", &SHAPE_QUERY_STRING_VALUE_SENSITIVE),
+        Member::optional("IsValueSecret", &BOOLEAN),
+    ],
+);
+static SHAPE_CONNECTION_QUERY_STRING_PARAMETERS_LIST: Shape = Shape::list(
+    "ConnectionQueryStringParametersList",
+    &SHAPE_CONNECTION_QUERY_STRING_PARAMETER,
+    "member",
+    false,
+    Size::at_most(100),
+);
+static SHAPE_CONNECTION_RESPONSE_LIST: Shape =
+    Shape::list("ConnectionResponseList", &SHAPE_CONNECTION, "member", false, Size::NONE);
+static SHAPE_CONNECTION_STATE: Shape = Shape::string(
+    "ConnectionState",
+    Text::new().one_of(&[
+        "DEAUTHORIZING",
+        "ACTIVE",
+        "AUTHORIZING",
+        "UPDATING",
+        "DELETING",
+        "FAILED_CONNECTIVITY",
+        "CREATING",
+        "AUTHORIZED",
+        "DEAUTHORIZED",
+    ]),
+);
+static SHAPE_CONNECTION_STATE_REASON: Shape = Shape::string(
+    "ConnectionStateReason",
+    Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
+static SHAPE_CONNECTIVITY_RESOURCE_CONFIGURATION_ARN: Shape = Shape::structure(
+    "ConnectivityResourceConfigurationArn",
+    &[Member::required("ResourceConfigurationArn", &SHAPE_RESOURCE_CONFIGURATION_ARN)],
+);
+static SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS: Shape = Shape::structure(
+    "ConnectivityResourceParameters",
+    &[Member::required("ResourceParameters", &SHAPE_CONNECTIVITY_RESOURCE_CONFIGURATION_ARN)],
+);
+static SHAPE_CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "CreateConnectionApiKeyAuthRequestParameters",
+    &[
+        Member::required("ApiKeyName", &SHAPE_AUTH_HEADER_PARAMETERS),
+        Member::required("ApiKeyValue", &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ],
+);
+static SHAPE_CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "CreateConnectionAuthRequestParameters",
+    &[
+        Member::optional("BasicAuthParameters", &SHAPE_CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS),
+        Member::optional("OAuthParameters", &SHAPE_CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS),
+        Member::optional("ApiKeyAuthParameters", &SHAPE_CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS),
+        Member::optional("InvocationHttpParameters", &SHAPE_CONNECTION_HTTP_PARAMETERS),
+        Member::optional("ConnectivityParameters", &SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS),
+    ],
+);
+static SHAPE_CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "CreateConnectionBasicAuthRequestParameters",
+    &[
+        Member::required("Username", &SHAPE_AUTH_HEADER_PARAMETERS),
+        Member::required("Password", &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ],
+);
+static SHAPE_CREATE_CONNECTION_INPUT: Shape = Shape::structure(
+    "CreateConnectionInput",
+    &[
+        Member::required("Name", &SHAPE_CONNECTION_NAME),
+        Member::optional("Description", &SHAPE_CONNECTION_DESCRIPTION),
+        Member::required("AuthorizationType", &SHAPE_CONNECTION_AUTHORIZATION_TYPE),
+        Member::required("AuthParameters", &SHAPE_CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS),
+        Member::optional("InvocationConnectivityParameters", &SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS),
+        Member::optional("KmsKeyIdentifier", &SHAPE_KMS_KEY_IDENTIFIER),
+    ],
+);
+static SHAPE_CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "CreateConnectionOAuthClientRequestParameters",
+    &[
+        Member::required("ClientID", &SHAPE_AUTH_HEADER_PARAMETERS),
+        Member::required("ClientSecret", &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ],
+);
+static SHAPE_CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "CreateConnectionOAuthRequestParameters",
+    &[
+        Member::required("ClientParameters", &SHAPE_CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS),
+        Member::required("AuthorizationEndpoint", &SHAPE_HTTPS_ENDPOINT),
+        Member::required("HttpMethod", &SHAPE_CONNECTION_O_AUTH_HTTP_METHOD),
+        Member::optional("OAuthHttpParameters", &SHAPE_CONNECTION_HTTP_PARAMETERS),
+    ],
+);
+static SHAPE_CREATE_CONNECTION_OUTPUT: Shape = Shape::structure(
+    "CreateConnectionOutput",
+    &[
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("ConnectionState", &SHAPE_CONNECTION_STATE),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_CREATE_EVENT_BUS_INPUT: Shape = Shape::structure(
     "CreateEventBusInput",
     &[
@@ -342,6 +634,18 @@ static SHAPE_DATABASE: Shape = Shape::string("Database", Text::new().sized(Size:
 static SHAPE_DB_USER: Shape = Shape::string("DbUser", Text::new().sized(Size::between(1, 128)));
 static SHAPE_DEAD_LETTER_CONFIG: Shape =
     Shape::structure("DeadLetterConfig", &[Member::optional("Arn", &SHAPE_RESOURCE_ARN)]);
+static SHAPE_DELETE_CONNECTION_INPUT: Shape =
+    Shape::structure("DeleteConnectionInput", &[Member::required("Name", &SHAPE_CONNECTION_NAME)]);
+static SHAPE_DELETE_CONNECTION_OUTPUT: Shape = Shape::structure(
+    "DeleteConnectionOutput",
+    &[
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("ConnectionState", &SHAPE_CONNECTION_STATE),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+        Member::optional("LastAuthorizedTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_DELETE_EVENT_BUS_INPUT: Shape =
     Shape::structure("DeleteEventBusInput", &[Member::required("Name", &SHAPE_EVENT_BUS_NAME)]);
 static SHAPE_DELETE_EVENT_BUS_OUTPUT: Shape = Shape::structure("DeleteEventBusOutput", &[]);
@@ -354,6 +658,40 @@ static SHAPE_DELETE_RULE_INPUT: Shape = Shape::structure(
     ],
 );
 static SHAPE_DELETE_RULE_OUTPUT: Shape = Shape::structure("DeleteRuleOutput", &[]);
+static SHAPE_DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS: Shape = Shape::structure(
+    "DescribeConnectionConnectivityParameters",
+    &[Member::required("ResourceParameters", &SHAPE_DESCRIBE_CONNECTION_RESOURCE_PARAMETERS)],
+);
+static SHAPE_DESCRIBE_CONNECTION_INPUT: Shape =
+    Shape::structure("DescribeConnectionInput", &[Member::required("Name", &SHAPE_CONNECTION_NAME)]);
+static SHAPE_DESCRIBE_CONNECTION_OUTPUT: Shape = Shape::structure(
+    "DescribeConnectionOutput",
+    &[
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("Name", &SHAPE_CONNECTION_NAME),
+        Member::optional("Description", &SHAPE_CONNECTION_DESCRIPTION),
+        Member::optional(
+            "InvocationConnectivityParameters",
+            &SHAPE_DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS,
+        ),
+        Member::optional("ConnectionState", &SHAPE_CONNECTION_STATE),
+        Member::optional("StateReason", &SHAPE_CONNECTION_STATE_REASON),
+        Member::optional("AuthorizationType", &SHAPE_CONNECTION_AUTHORIZATION_TYPE),
+        Member::optional("SecretArn", &SHAPE_SECRETS_MANAGER_SECRET_ARN),
+        Member::optional("KmsKeyIdentifier", &SHAPE_KMS_KEY_IDENTIFIER),
+        Member::optional("AuthParameters", &SHAPE_CONNECTION_AUTH_RESPONSE_PARAMETERS),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+        Member::optional("LastAuthorizedTime", &TIMESTAMP),
+    ],
+);
+static SHAPE_DESCRIBE_CONNECTION_RESOURCE_PARAMETERS: Shape = Shape::structure(
+    "DescribeConnectionResourceParameters",
+    &[
+        Member::required("ResourceConfigurationArn", &SHAPE_RESOURCE_CONFIGURATION_ARN),
+        Member::required("ResourceAssociationArn", &SHAPE_RESOURCE_ASSOCIATION_ARN),
+    ],
+);
 static SHAPE_DESCRIBE_EVENT_BUS_INPUT: Shape =
     Shape::structure("DescribeEventBusInput", &[Member::optional("Name", &SHAPE_EVENT_BUS_NAME_OR_ARN)]);
 static SHAPE_DESCRIBE_EVENT_BUS_OUTPUT: Shape = Shape::structure(
@@ -503,6 +841,17 @@ static SHAPE_HEADER_VALUE: Shape = Shape::string(
         &[],
     )),
 );
+static SHAPE_HEADER_VALUE_SENSITIVE: Shape = Shape::string(
+    "HeaderValueSensitive",
+    Text::new()
+        .sized(Size::at_most(512))
+        .matching(Pattern::new(
+            r#"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$"#,
+            r#"\A(?:[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$)\z"#,
+            &[],
+        ))
+        .sensitive(),
+);
 static SHAPE_HTTP_PARAMETERS: Shape = Shape::structure(
     "HttpParameters",
     &[
@@ -510,6 +859,14 @@ static SHAPE_HTTP_PARAMETERS: Shape = Shape::structure(
         Member::optional("HeaderParameters", &SHAPE_HEADER_PARAMETERS_MAP),
         Member::optional("QueryStringParameters", &SHAPE_QUERY_STRING_PARAMETERS_MAP),
     ],
+);
+static SHAPE_HTTPS_ENDPOINT: Shape = Shape::string(
+    "HttpsEndpoint",
+    Text::new().sized(Size::between(1, 2048)).matching(Pattern::new(
+        r#"^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$"#,
+        r#"\A(?:((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$)\z"#,
+        &[],
+    )),
 );
 static SHAPE_INCLUDE_DETAIL: Shape = Shape::string("IncludeDetail", Text::new().one_of(&["FULL", "NONE"]));
 static SHAPE_INPUT_TRANSFORMER: Shape = Shape::structure(
@@ -564,6 +921,22 @@ static ERROR_LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
 };
 static SHAPE_LIMIT_MAX100: Shape = Shape::integer("LimitMax100", Range::between(1, 100));
 static SHAPE_LIMIT_MIN1: Shape = Shape::integer("LimitMin1", Range::at_least(1));
+static SHAPE_LIST_CONNECTIONS_INPUT: Shape = Shape::structure(
+    "ListConnectionsInput",
+    &[
+        Member::optional("NamePrefix", &SHAPE_CONNECTION_NAME),
+        Member::optional("ConnectionState", &SHAPE_CONNECTION_STATE),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+        Member::optional("Limit", &SHAPE_LIMIT_MAX100),
+    ],
+);
+static SHAPE_LIST_CONNECTIONS_OUTPUT: Shape = Shape::structure(
+    "ListConnectionsOutput",
+    &[
+        Member::optional("Connections", &SHAPE_CONNECTION_RESPONSE_LIST),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+    ],
+);
 static SHAPE_LIST_EVENT_BUSES_INPUT: Shape = Shape::structure(
     "ListEventBusesInput",
     &[
@@ -796,6 +1169,17 @@ static SHAPE_QUERY_STRING_VALUE: Shape = Shape::string(
         &[],
     )),
 );
+static SHAPE_QUERY_STRING_VALUE_SENSITIVE: Shape = Shape::string(
+    "QueryStringValueSensitive",
+    Text::new()
+        .sized(Size::at_most(512))
+        .matching(Pattern::new(
+            r#"[^\x00-\x09\x0B\x0C\x0E-\x1F\x7F]+"#,
+            r#"\A(?:[^\x00-\x09\x0B\x0C\x0E-\x1F\x7F]+)\z"#,
+            &[],
+        ))
+        .sensitive(),
+);
 static SHAPE_REDSHIFT_DATA_PARAMETERS: Shape = Shape::structure(
     "RedshiftDataParameters",
     &[
@@ -848,6 +1232,8 @@ static ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
     server_fault: false,
 };
 static SHAPE_RESOURCE_ARN: Shape = Shape::string("ResourceArn", Text::new().sized(Size::between(1, 1600)));
+static SHAPE_RESOURCE_ASSOCIATION_ARN: Shape = Shape::string("ResourceAssociationArn", Text::new().sized(Size::between(17, 2048)).matching(Pattern::new(r#"^arn:[a-z0-9\\-]+:vpc-lattice:[a-zA-Z0-9\\-]+:\\d{12}:servicenetworkresourceassociation/snra-[0-9a-z]{17}$"#, r#"\A(?:arn:[a-z0-9\\-]+:vpc-lattice:[a-zA-Z0-9\\-]+:\\d{12}:servicenetworkresourceassociation/snra-[0-9a-z]{17}$)\z"#, &[])));
+static SHAPE_RESOURCE_CONFIGURATION_ARN: Shape = Shape::string("ResourceConfigurationArn", Text::new().sized(Size::at_most(2048)).matching(Pattern::new(r#"^(?:^arn:[a-z0-9\-]+:vpc-lattice:[a-zA-Z0-9\-]+:\d{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$)"#, r#"\A(?:(?:^arn:[a-z0-9\-]+:vpc-lattice:[a-zA-Z0-9\-]+:[0-9]{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$))\z"#, &[])));
 static ERROR_RESOURCE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
     name: "ResourceNotFoundException",
     code: "ResourceNotFoundException",
@@ -955,6 +1341,8 @@ static SHAPE_SAGE_MAKER_PIPELINE_PARAMETERS: Shape = Shape::structure(
 );
 static SHAPE_SCHEDULE_EXPRESSION: Shape =
     Shape::string("ScheduleExpression", Text::new().sized(Size::at_most(256)));
+static SHAPE_SECRETS_MANAGER_SECRET_ARN: Shape = Shape::string("SecretsManagerSecretArn", Text::new().sized(Size::between(20, 2048)).matching(Pattern::new(r#"^arn:aws([a-z]|\-)*:secretsmanager:([a-z]|\d|\-)*:([0-9]{12})?:secret:[\/_+=\.@\-A-Za-z0-9]+$"#, r#"\A(?:arn:aws([a-z]|\-)*:secretsmanager:([a-z]|[0-9]|\-)*:([0-9]{12})?:secret:[\/_+=\.@\-A-Za-z0-9]+$)\z"#, &[])));
+static SHAPE_SENSITIVE_STRING: Shape = Shape::string("SensitiveString", Text::new().sensitive());
 static SHAPE_SQL: Shape = Shape::string("Sql", Text::new().sized(Size::between(1, 100000)).sensitive());
 static SHAPE_SQLS: Shape = Shape::list("Sqls", &SHAPE_SQL, "member", false, Size::at_most(40));
 static SHAPE_SQS_PARAMETERS: Shape =
@@ -1020,6 +1408,8 @@ static SHAPE_TEST_EVENT_PATTERN_INPUT: Shape = Shape::structure(
 );
 static SHAPE_TEST_EVENT_PATTERN_OUTPUT: Shape =
     Shape::structure("TestEventPatternOutput", &[Member::optional("Result", &BOOLEAN)]);
+static ERROR_THROTTLING_EXCEPTION: ErrorShape =
+    ErrorShape { name: "ThrottlingException", code: "ThrottlingException", status: 400, server_fault: false };
 static SHAPE_TRACE_HEADER: Shape = Shape::string("TraceHeader", Text::new().sized(Size::between(1, 500)));
 static SHAPE_TRANSFORMER_INPUT: Shape =
     Shape::string("TransformerInput", Text::new().sized(Size::between(1, 8192)));
@@ -1039,6 +1429,67 @@ static SHAPE_UNTAG_RESOURCE_INPUT: Shape = Shape::structure(
     &[Member::required("ResourceARN", &SHAPE_ARN), Member::required("TagKeys", &SHAPE_TAG_KEY_LIST)],
 );
 static SHAPE_UNTAG_RESOURCE_OUTPUT: Shape = Shape::structure("UntagResourceOutput", &[]);
+static SHAPE_UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "UpdateConnectionApiKeyAuthRequestParameters",
+    &[
+        Member::optional("ApiKeyName", &SHAPE_AUTH_HEADER_PARAMETERS),
+        Member::optional("ApiKeyValue", &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ],
+);
+static SHAPE_UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "UpdateConnectionAuthRequestParameters",
+    &[
+        Member::optional("BasicAuthParameters", &SHAPE_UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS),
+        Member::optional("OAuthParameters", &SHAPE_UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS),
+        Member::optional("ApiKeyAuthParameters", &SHAPE_UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS),
+        Member::optional("InvocationHttpParameters", &SHAPE_CONNECTION_HTTP_PARAMETERS),
+        Member::optional("ConnectivityParameters", &SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS),
+    ],
+);
+static SHAPE_UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "UpdateConnectionBasicAuthRequestParameters",
+    &[
+        Member::optional("Username", &SHAPE_AUTH_HEADER_PARAMETERS),
+        Member::optional("Password", &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ],
+);
+static SHAPE_UPDATE_CONNECTION_INPUT: Shape = Shape::structure(
+    "UpdateConnectionInput",
+    &[
+        Member::required("Name", &SHAPE_CONNECTION_NAME),
+        Member::optional("Description", &SHAPE_CONNECTION_DESCRIPTION),
+        Member::optional("AuthorizationType", &SHAPE_CONNECTION_AUTHORIZATION_TYPE),
+        Member::optional("AuthParameters", &SHAPE_UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS),
+        Member::optional("InvocationConnectivityParameters", &SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS),
+        Member::optional("KmsKeyIdentifier", &SHAPE_KMS_KEY_IDENTIFIER),
+    ],
+);
+static SHAPE_UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "UpdateConnectionOAuthClientRequestParameters",
+    &[
+        Member::optional("ClientID", &SHAPE_AUTH_HEADER_PARAMETERS),
+        Member::optional("ClientSecret", &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ],
+);
+static SHAPE_UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
+    "UpdateConnectionOAuthRequestParameters",
+    &[
+        Member::optional("ClientParameters", &SHAPE_UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS),
+        Member::optional("AuthorizationEndpoint", &SHAPE_HTTPS_ENDPOINT),
+        Member::optional("HttpMethod", &SHAPE_CONNECTION_O_AUTH_HTTP_METHOD),
+        Member::optional("OAuthHttpParameters", &SHAPE_CONNECTION_HTTP_PARAMETERS),
+    ],
+);
+static SHAPE_UPDATE_CONNECTION_OUTPUT: Shape = Shape::structure(
+    "UpdateConnectionOutput",
+    &[
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("ConnectionState", &SHAPE_CONNECTION_STATE),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+        Member::optional("LastAuthorizedTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_UPDATE_EVENT_BUS_INPUT: Shape = Shape::structure(
     "UpdateEventBusInput",
     &[

@@ -15,12 +15,26 @@ pub trait Api: Send + Sync {
     /// What the service answers when it cannot serve a request.
     type Error: Into<AwsError> + Send;
 
+    /// Creates a connection.
+    fn create_connection(
+        &self,
+        cx: &Context,
+        input: types::CreateConnectionInput,
+    ) -> impl Future<Output = Result<types::CreateConnectionOutput, Self::Error>> + Send;
+
     /// Creates a new event bus within your account.
     fn create_event_bus(
         &self,
         cx: &Context,
         input: types::CreateEventBusInput,
     ) -> impl Future<Output = Result<types::CreateEventBusOutput, Self::Error>> + Send;
+
+    /// Deletes a connection.
+    fn delete_connection(
+        &self,
+        cx: &Context,
+        input: types::DeleteConnectionInput,
+    ) -> impl Future<Output = Result<types::DeleteConnectionOutput, Self::Error>> + Send;
 
     /// Deletes the specified custom event bus or partner event bus.
     fn delete_event_bus(
@@ -35,6 +49,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::DeleteRuleInput,
     ) -> impl Future<Output = Result<types::DeleteRuleOutput, Self::Error>> + Send;
+
+    /// Retrieves details about a connection.
+    fn describe_connection(
+        &self,
+        cx: &Context,
+        input: types::DescribeConnectionInput,
+    ) -> impl Future<Output = Result<types::DescribeConnectionOutput, Self::Error>> + Send;
 
     /// Displays details about an event bus in your account.
     fn describe_event_bus(
@@ -63,6 +84,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::EnableRuleInput,
     ) -> impl Future<Output = Result<types::EnableRuleOutput, Self::Error>> + Send;
+
+    /// Retrieves a list of connections from the account.
+    fn list_connections(
+        &self,
+        cx: &Context,
+        input: types::ListConnectionsInput,
+    ) -> impl Future<Output = Result<types::ListConnectionsOutput, Self::Error>> + Send;
 
     /// Lists all the event buses in your account, including the default event bus, custom event buses, and
     /// partner event buses.
@@ -150,6 +178,13 @@ pub trait Api: Send + Sync {
         input: types::UntagResourceInput,
     ) -> impl Future<Output = Result<types::UntagResourceOutput, Self::Error>> + Send;
 
+    /// Updates settings for a connection.
+    fn update_connection(
+        &self,
+        cx: &Context,
+        input: types::UpdateConnectionInput,
+    ) -> impl Future<Output = Result<types::UpdateConnectionOutput, Self::Error>> + Send;
+
     /// Updates the specified event bus.
     fn update_event_bus(
         &self,
@@ -170,13 +205,17 @@ pub async fn dispatch<A: Api>(
     input: Value,
 ) -> Result<Value, AwsError> {
     match operation {
+        "CreateConnection" => encode(api.create_connection(cx, decode(input)?).await),
         "CreateEventBus" => encode(api.create_event_bus(cx, decode(input)?).await),
+        "DeleteConnection" => encode(api.delete_connection(cx, decode(input)?).await),
         "DeleteEventBus" => encode(api.delete_event_bus(cx, decode(input)?).await),
         "DeleteRule" => encode(api.delete_rule(cx, decode(input)?).await),
+        "DescribeConnection" => encode(api.describe_connection(cx, decode(input)?).await),
         "DescribeEventBus" => encode(api.describe_event_bus(cx, decode(input)?).await),
         "DescribeRule" => encode(api.describe_rule(cx, decode(input)?).await),
         "DisableRule" => encode(api.disable_rule(cx, decode(input)?).await),
         "EnableRule" => encode(api.enable_rule(cx, decode(input)?).await),
+        "ListConnections" => encode(api.list_connections(cx, decode(input)?).await),
         "ListEventBuses" => encode(api.list_event_buses(cx, decode(input)?).await),
         "ListRuleNamesByTarget" => encode(api.list_rule_names_by_target(cx, decode(input)?).await),
         "ListRules" => encode(api.list_rules(cx, decode(input)?).await),
@@ -189,6 +228,7 @@ pub async fn dispatch<A: Api>(
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
         "TestEventPattern" => encode(api.test_event_pattern(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
+        "UpdateConnection" => encode(api.update_connection(cx, decode(input)?).await),
         "UpdateEventBus" => encode(api.update_event_bus(cx, decode(input)?).await),
         _ => Err(unknown_operation(operation)),
     }

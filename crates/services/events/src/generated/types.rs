@@ -85,6 +85,289 @@ pub struct CapacityProviderStrategyItem {
     pub base: Option<i64>,
 }
 
+/// Contains information about a connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Connection {
+    /// The ARN of the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The name of the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The state of the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// The reason that the connection is in the connection state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The authorization type specified for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_type: Option<String>,
+    /// A time stamp for the time that the connection was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last authorized.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<Timestamp>,
+}
+
+/// Contains the authorization parameters for the connection if API Key is specified as the authorization
+/// type.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectionApiKeyAuthResponseParameters {
+    /// The name of the header to use for the APIKeyValue used for authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_name: Option<String>,
+}
+
+/// Tthe authorization parameters to use for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectionAuthResponseParameters {
+    /// The authorization parameters for Basic authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth_parameters: Option<ConnectionBasicAuthResponseParameters>,
+    /// The OAuth parameters to use for authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub o_auth_parameters: Option<ConnectionOAuthResponseParameters>,
+    /// The API Key parameters to use for authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_auth_parameters: Option<ConnectionApiKeyAuthResponseParameters>,
+    /// Additional parameters for the connection that are passed through with every invocation to the HTTP
+    /// endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// For private OAuth authentication endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connectivity_parameters: Option<DescribeConnectionConnectivityParameters>,
+}
+
+/// The authorization parameters for the connection if Basic is specified as the authorization type.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectionBasicAuthResponseParameters {
+    /// The user name to use for Basic authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+}
+
+/// Additional parameter included in the body.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectionBodyParameter {
+    /// The key for the parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The value associated with the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Specifies whether the value is secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_value_secret: Option<bool>,
+}
+
+/// Additional parameter included in the header.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectionHeaderParameter {
+    /// The key for the parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The value associated with the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Specifies whether the value is a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_value_secret: Option<bool>,
+}
+
+/// Any additional parameters for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectionHttpParameters {
+    /// Any additional header parameters for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_parameters: Option<Vec<ConnectionHeaderParameter>>,
+    /// Any additional query string parameters for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query_string_parameters: Option<Vec<ConnectionQueryStringParameter>>,
+    /// Any additional body string parameters for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_parameters: Option<Vec<ConnectionBodyParameter>>,
+}
+
+/// The client response parameters for the connection when OAuth is specified as the authorization type.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionOAuthClientResponseParameters {
+    /// The client ID associated with the response to the connection request.
+    #[serde(rename = "ClientID", skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// The response parameters when OAuth is specified as the authorization type.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectionOAuthResponseParameters {
+    /// Details about the client parameters returned when OAuth is specified as the authorization type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_parameters: Option<ConnectionOAuthClientResponseParameters>,
+    /// The URL to the HTTP endpoint that authorized the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_endpoint: Option<String>,
+    /// The method used to connect to the HTTP endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// The additional HTTP parameters used for the OAuth authorization request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+/// Any additional query string parameter for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectionQueryStringParameter {
+    /// The key for a query string parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The value associated with the key for the query string parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Specifies whether the value is secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_value_secret: Option<bool>,
+}
+
+/// The Amazon Resource Name (ARN) of the Amazon VPC Lattice resource configuration for the resource
+/// endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectivityResourceConfigurationArn {
+    /// The Amazon Resource Name (ARN) of the Amazon VPC Lattice resource configuration for the resource
+    /// endpoint.
+    pub resource_configuration_arn: String,
+}
+
+/// The parameters for EventBridge to use when invoking the resource endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConnectivityResourceParameters {
+    /// The parameters for EventBridge to use when invoking the resource endpoint.
+    pub resource_parameters: ConnectivityResourceConfigurationArn,
+}
+
+/// The API key authorization parameters for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateConnectionApiKeyAuthRequestParameters {
+    /// The name of the API key to use for authorization.
+    pub api_key_name: String,
+    /// The value for the API key to use for authorization.
+    pub api_key_value: String,
+}
+
+/// The authorization parameters for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateConnectionAuthRequestParameters {
+    /// The Basic authorization parameters to use for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth_parameters: Option<CreateConnectionBasicAuthRequestParameters>,
+    /// The OAuth authorization parameters to use for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub o_auth_parameters: Option<CreateConnectionOAuthRequestParameters>,
+    /// The API key authorization parameters to use for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_auth_parameters: Option<CreateConnectionApiKeyAuthRequestParameters>,
+    /// The API key authorization parameters to use for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// If you specify a private OAuth endpoint, the parameters for EventBridge to use when authenticating
+    /// against the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connectivity_parameters: Option<ConnectivityResourceParameters>,
+}
+
+/// Contains the Basic authorization parameters to use for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateConnectionBasicAuthRequestParameters {
+    /// The user name to use for Basic authorization.
+    pub username: String,
+    /// The password associated with the user name to use for Basic authorization.
+    pub password: String,
+}
+
+/// Request of CreateConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateConnectionInput {
+    /// The name for the connection to create.
+    pub name: String,
+    /// A description for the connection to create.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The type of authorization to use for the connection.
+    pub authorization_type: String,
+    /// The authorization parameters to use to authorize with the endpoint.
+    pub auth_parameters: CreateConnectionAuthRequestParameters,
+    /// For connections to private APIs, the parameters to use for invoking the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_connectivity_parameters: Option<ConnectivityResourceParameters>,
+    /// The identifier of the KMS customer managed key for EventBridge to use, if you choose to use a
+    /// customer managed key to encrypt this connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+}
+
+/// The Basic authorization parameters to use for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateConnectionOAuthClientRequestParameters {
+    /// The client ID to use for OAuth authorization for the connection.
+    #[serde(rename = "ClientID")]
+    pub client_id: String,
+    /// The client secret associated with the client ID to use for OAuth authorization for the connection.
+    pub client_secret: String,
+}
+
+/// Contains the OAuth authorization parameters to use for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateConnectionOAuthRequestParameters {
+    /// The client parameters for OAuth authorization.
+    pub client_parameters: CreateConnectionOAuthClientRequestParameters,
+    /// The URL to the authorization endpoint when OAuth is specified as the authorization type.
+    pub authorization_endpoint: String,
+    /// The method to use for the authorization request.
+    pub http_method: String,
+    /// Details about the additional parameters to use for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+/// Answer of CreateConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateConnectionOutput {
+    /// The ARN of the connection that was created by the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The state of the connection that was created by the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// A time stamp for the time that the connection was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+}
+
 /// Request of CreateEventBus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -144,6 +427,35 @@ pub struct DeadLetterConfig {
     pub arn: Option<String>,
 }
 
+/// Request of DeleteConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteConnectionInput {
+    /// The name of the connection to delete.
+    pub name: String,
+}
+
+/// Answer of DeleteConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteConnectionOutput {
+    /// The ARN of the connection that was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The state of the connection before it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// A time stamp for the time that the connection was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last modified before it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last authorized before it wa deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<Timestamp>,
+}
+
 /// Request of DeleteEventBus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -174,6 +486,80 @@ pub struct DeleteRuleInput {
 /// Answer of DeleteRule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeleteRuleOutput {}
+
+/// If the connection uses a private OAuth endpoint, the parameters for EventBridge to use when
+/// authenticating against the endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeConnectionConnectivityParameters {
+    /// The parameters for EventBridge to use when invoking the resource endpoint.
+    pub resource_parameters: DescribeConnectionResourceParameters,
+}
+
+/// Request of DescribeConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeConnectionInput {
+    /// The name of the connection to retrieve.
+    pub name: String,
+}
+
+/// Answer of DescribeConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeConnectionOutput {
+    /// The ARN of the connection retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The name of the connection retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The description for the connection retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// For connections to private APIs The parameters EventBridge uses to invoke the resource endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_connectivity_parameters: Option<DescribeConnectionConnectivityParameters>,
+    /// The state of the connection retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// The reason that the connection is in the current connection state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The type of authorization specified for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_type: Option<String>,
+    /// The ARN of the secret created from the authorization parameters specified for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_arn: Option<String>,
+    /// The identifier of the KMS customer managed key for EventBridge to use to encrypt the connection, if
+    /// one has been specified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+    /// The parameters to use for authorization for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_parameters: Option<ConnectionAuthResponseParameters>,
+    /// A time stamp for the time that the connection was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last authorized.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<Timestamp>,
+}
+
+/// The parameters for EventBridge to use when invoking the resource endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeConnectionResourceParameters {
+    /// The Amazon Resource Name (ARN) of the resource configuration for the private API.
+    pub resource_configuration_arn: String,
+    /// For connections to private APIs, the Amazon Resource Name (ARN) of the resource association
+    /// EventBridge created between the connection and the private API's resource configuration.
+    pub resource_association_arn: String,
+}
 
 /// Request of DescribeEventBus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -416,6 +802,36 @@ pub struct InputTransformer {
 pub struct KinesisParameters {
     /// The JSON path to be extracted from the event and used as the partition key.
     pub partition_key_path: String,
+}
+
+/// Request of ListConnections.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListConnectionsInput {
+    /// A name prefix to filter results returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// The state of the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// The token returned by a previous call, which you can use to retrieve the next set of results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of connections to return.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// Answer of ListConnections.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListConnectionsOutput {
+    /// An array of connections objects that include details about the connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Vec<Connection>>,
+    /// A token indicating there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 /// Request of ListEventBuses.
@@ -1028,6 +1444,127 @@ pub struct UntagResourceInput {
 /// Answer of UntagResource.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UntagResourceOutput {}
+
+/// Contains the API key authorization parameters to use to update the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateConnectionApiKeyAuthRequestParameters {
+    /// The name of the API key to use for authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_name: Option<String>,
+    /// The value associated with the API key to use for authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_value: Option<String>,
+}
+
+/// Contains the additional parameters to use for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateConnectionAuthRequestParameters {
+    /// The authorization parameters for Basic authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth_parameters: Option<UpdateConnectionBasicAuthRequestParameters>,
+    /// The authorization parameters for OAuth authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub o_auth_parameters: Option<UpdateConnectionOAuthRequestParameters>,
+    /// The authorization parameters for API key authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_auth_parameters: Option<UpdateConnectionApiKeyAuthRequestParameters>,
+    /// The additional parameters to use for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// If you specify a private OAuth endpoint, the parameters for EventBridge to use when authenticating
+    /// against the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connectivity_parameters: Option<ConnectivityResourceParameters>,
+}
+
+/// The Basic authorization parameters for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateConnectionBasicAuthRequestParameters {
+    /// The user name to use for Basic authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password associated with the user name to use for Basic authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// Request of UpdateConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateConnectionInput {
+    /// The name of the connection to update.
+    pub name: String,
+    /// A description for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The type of authorization to use for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_type: Option<String>,
+    /// The authorization parameters to use for the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_parameters: Option<UpdateConnectionAuthRequestParameters>,
+    /// For connections to private APIs, the parameters to use for invoking the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_connectivity_parameters: Option<ConnectivityResourceParameters>,
+    /// The identifier of the KMS customer managed key for EventBridge to use, if you choose to use a
+    /// customer managed key to encrypt this connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+}
+
+/// The OAuth authorization parameters to use for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateConnectionOAuthClientRequestParameters {
+    /// The client ID to use for OAuth authorization.
+    #[serde(rename = "ClientID", skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The client secret assciated with the client ID to use for OAuth authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+}
+
+/// The OAuth request parameters to use for the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateConnectionOAuthRequestParameters {
+    /// The client parameters to use for the connection when OAuth is specified as the authorization type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_parameters: Option<UpdateConnectionOAuthClientRequestParameters>,
+    /// The URL to the authorization endpoint when OAuth is specified as the authorization type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_endpoint: Option<String>,
+    /// The method used to connect to the HTTP endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// The additional HTTP parameters used for the OAuth authorization request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+/// Answer of UpdateConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateConnectionOutput {
+    /// The ARN of the connection that was updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The state of the connection that was updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// A time stamp for the time that the connection was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last authorized.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<Timestamp>,
+}
 
 /// Request of UpdateEventBus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::model::{Kind, Operation, Protocol, ServiceModel, Shape};
 use api::{AwsError, Call, Context, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
-use events::Events;
+use events::{Events, SecretKey};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{SqliteStore, Store};
@@ -48,7 +48,8 @@ impl World {
     /// A service on what an earlier one has left.
     pub async fn on(store: Arc<dyn Store>, clock: VirtualClock, targets: Targets) -> Self {
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
-        let events = Events::new(Arc::clone(&store), dispatcher.clone());
+        let events = Events::new(Arc::clone(&store), dispatcher.clone())
+            .with_secret_key(SecretKey::ephemeral().unwrap());
         let fakes = ["states", "ecs", "logs"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
         dispatcher.install(fakes.into_iter().chain([Arc::new(events.clone()) as Arc<dyn Service>]));

@@ -7,6 +7,9 @@ pub(crate) mod aws_sdk;
 pub(crate) mod ecs_run_task;
 mod envelope;
 mod events_put_events;
+mod http_client;
+mod http_invoke;
+mod http_request;
 pub(crate) mod sdk_names;
 mod sdk_shape;
 pub(crate) mod states_start_execution;
@@ -155,6 +158,7 @@ pub(crate) async fn invoke(attempt: &Attempt<'_>) -> Answer {
         ResourceTarget::Integration { service, action, .. } => match (&**service, &**action) {
             ("ecs", "runTask") => ecs_run_task::invoke(attempt).await,
             ("events", "putEvents") => events_put_events::invoke(attempt).await,
+            ("http", "invoke") => http_invoke::invoke(attempt).await,
             ("states", "startExecution") => states_start_execution::invoke(attempt).await,
             _ => not_served(attempt),
         },

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use api::model::{Kind, Shape};
+use api::model::{Kind, Location, Shape};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -113,9 +113,13 @@ pub(super) fn sdk_response(shape: &Shape, value: &Value) -> Value {
             let given = |name: &str| fields.get(name).filter(|value| !value.is_null());
             let converted: BTreeMap<String, Value> = members
                 .iter()
-                .filter_map(|member| {
-                    let value = given(member.name)?;
-                    Some((sdk_names::member(member.name), sdk_response(member.shape, value)))
+                .filter_map(|member| match given(member.name) {
+                    Some(value) => Some((sdk_names::member(member.name), sdk_response(member.shape, value))),
+                    // Recorded: a map that is read out of headers is there also where no header is.
+                    None if member.location == Location::Headers => {
+                        Some((sdk_names::member(member.name), Value::Object(Map::new())))
+                    }
+                    None => None,
                 })
                 .collect();
             Value::Object(converted.into_iter().collect())

@@ -16,7 +16,8 @@ fn task(resource: &str, parameters: &Value) -> Value {
 /// Puts the real EventBridge behind the fake one.
 pub fn with_events(world: &World, process: &Process) {
     let store: Arc<dyn store::Store> = Arc::clone(&process.store) as _;
-    let events = events::Events::new(store, process.dispatcher.clone());
+    let key = events::SecretKey::ephemeral().unwrap();
+    let events = events::Events::new(store, process.dispatcher.clone()).with_secret_key(key);
     assert!(world.events.real.set(Arc::new(events)).is_ok());
 }
 

@@ -7,6 +7,7 @@ mod crashes;
 mod ecs_run_task;
 mod executions;
 mod express;
+mod http_invoke;
 mod integrations;
 mod map_run_crashes;
 mod map_runs;

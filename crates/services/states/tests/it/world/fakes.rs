@@ -195,9 +195,26 @@ pub struct FakeEvents {
     changes: Changes,
     /// Serves those who are no service, once it is there.
     pub real: OnceLock<Arc<dyn Service>>,
+    /// What takes the place of a text in what the real one answers services.
+    redirected: Mutex<Option<(String, String)>>,
 }
 
 impl FakeEvents {
+    /// Puts another text in the place of one, in what services are answered.
+    pub fn redirect(&self, from: &str, to: &str) {
+        *self.redirected.lock().unwrap() = Some((from.to_owned(), to.to_owned()));
+    }
+
+    async fn ask(&self, cx: &Context, operation: &str, input: Value) -> Result<Value, AwsError> {
+        let Some(real) = self.real.get() else {
+            return Err(AwsError::new("UnknownOperationException", operation.to_owned()));
+        };
+        let answer = real.serve(cx, operation, input).await?;
+        let redirected = self.redirected.lock().unwrap().clone();
+        let Some((from, to)) = redirected else { return Ok(answer) };
+        Ok(serde_json::from_str(&answer.to_string().replace(&from, &to)).unwrap())
+    }
+
     /// Entries that roles have put.
     pub fn put_by_roles(&self) -> Vec<Value> {
         let entries = self.entries.lock().unwrap();
@@ -260,7 +277,7 @@ impl Service for FakeEvents {
                     self.rules.lock().unwrap().push(input);
                     Ok(json!({}))
                 }
-                other => Err(AwsError::new("UnknownOperationException", other)),
+                other => self.ask(cx, other, input).await,
             }
         })
     }

@@ -1,0 +1,407 @@
+//! Connections: how to show an HTTPS endpoint who one is.
+//!
+//! Their secrets are sealed before they are stored ([`crate::SecretKey`]) and are in no answer; only services are given
+//! them, by an internal operation. There is no Secrets Manager here: a connection's `SecretArn` is a name. The token of an
+//! OAuth connection is got by whoever uses it, who tells what came of it.
+//!
+//! Source: EventBridge User Guide, "Connections for HTTP endpoint targets"; recorded calls.
+
+use api::Context;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{Batch, Range, Versioned};
+use types::{Arn, Blob, Timestamp};
+
+use crate::bus::refuse_unserved;
+use crate::generated::types as model;
+use crate::limits::CONNECTIONS_MAX;
+use crate::page::Page;
+use crate::{Error, Inner};
+
+/// A connection as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Connection {
+    name: String,
+    arn: String,
+    secret_arn: String,
+    description: Option<String>,
+    authorization_type: String,
+    state: State,
+    state_reason: Option<String>,
+    created: Timestamp,
+    modified: Timestamp,
+    authorized: Timestamp,
+    /// `AuthParameters` of the request as JSON, sealed for the ARN.
+    sealed: Blob,
+}
+
+/// `ConnectionState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum State {
+    Authorizing,
+    Authorized,
+    Deauthorized,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorizing => "AUTHORIZING",
+            Self::Authorized => "AUTHORIZED",
+            Self::Deauthorized => "DEAUTHORIZED",
+        }
+    }
+
+    /// The state of a connection whose parameters are new: only OAuth has somebody to ask.
+    fn of_new(authorization_type: &str) -> Self {
+        if authorization_type == OAUTH { Self::Authorizing } else { Self::Authorized }
+    }
+}
+
+const OAUTH: &str = "OAUTH_CLIENT_CREDENTIALS";
+
+/// A connection whose secrets are asked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RetrieveCredentials {
+    connection_arn: String,
+}
+
+/// What became of the request for a token.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NoteAuthorization {
+    connection_arn: String,
+    /// Why there is no token; absent where there is one.
+    failure: Option<String>,
+}
+
+impl Inner {
+    pub(crate) async fn create_connection(
+        &self,
+        cx: &Context,
+        input: model::CreateConnectionInput,
+    ) -> Result<model::CreateConnectionOutput, Error> {
+        refuse_unserved(&[
+            ("InvocationConnectivityParameters", input.invocation_connectivity_parameters.is_some()),
+            ("ConnectivityParameters", input.auth_parameters.connectivity_parameters.is_some()),
+            ("KmsKeyIdentifier", input.kms_key_identifier.is_some()),
+        ])?;
+        check(&input.authorization_type, &input.auth_parameters)?;
+        let key = key(cx, &input.name);
+        if self.connections.get(&key).await?.is_some() {
+            return Err(Error::ConnectionExists(input.name));
+        }
+        if self.connections.list(Range::prefix(&self::key(cx, ""))).await?.len() >= CONNECTIONS_MAX {
+            return Err(Error::LimitExceeded);
+        }
+        let arn = cx.arn("events", format!("connection/{}/{}", input.name, api::ids::uuid())).to_string();
+        let connection = Connection {
+            secret_arn: secret_arn(cx, &input.name),
+            sealed: self.seal(&arn, &input.auth_parameters)?,
+            arn,
+            description: input.description,
+            state: State::of_new(&input.authorization_type),
+            state_reason: None,
+            authorization_type: input.authorization_type,
+            name: input.name,
+            created: cx.now,
+            modified: cx.now,
+            authorized: cx.now,
+        };
+        let mut batch = Batch::new();
+        self.connections.create(&mut batch, &key, &connection);
+        match self.store.submit(batch).durable().await {
+            Err(store::Error::Conflict { .. }) => return Err(Error::ConnectionExists(connection.name)),
+            answer => answer?,
+        };
+        Ok(model::CreateConnectionOutput {
+            connection_arn: Some(connection.arn),
+            connection_state: Some(connection.state.as_str().to_owned()),
+            creation_time: Some(connection.created),
+            last_modified_time: Some(connection.modified),
+        })
+    }
+
+    pub(crate) async fn describe_connection(
+        &self,
+        cx: &Context,
+        name: &str,
+    ) -> Result<model::DescribeConnectionOutput, Error> {
+        let connection = self.connection(cx, name, "describe").await?.value;
+        let parameters = self.open(&connection)?;
+        Ok(model::DescribeConnectionOutput {
+            connection_arn: Some(connection.arn),
+            name: Some(connection.name),
+            description: connection.description,
+            connection_state: Some(connection.state.as_str().to_owned()),
+            state_reason: connection.state_reason,
+            authorization_type: Some(connection.authorization_type),
+            secret_arn: Some(connection.secret_arn),
+            auth_parameters: Some(without_secrets(parameters)),
+            creation_time: Some(connection.created),
+            last_modified_time: Some(connection.modified),
+            last_authorized_time: Some(connection.authorized),
+            ..Default::default()
+        })
+    }
+
+    pub(crate) async fn list_connections(
+        &self,
+        cx: &Context,
+        input: model::ListConnectionsInput,
+    ) -> Result<model::ListConnectionsOutput, Error> {
+        let page = Page::of(input.next_token.as_deref(), input.limit)?;
+        let prefix = key(cx, input.name_prefix.as_deref().unwrap_or_default());
+        let rows = self.connections.list(Range::prefix(&prefix)).await?;
+        let state = input.connection_state.as_deref();
+        let found: Vec<Connection> = rows
+            .into_iter()
+            .map(|row| row.value)
+            .filter(|connection| state.is_none_or(|state| connection.state.as_str() == state))
+            .collect();
+        let (found, next_token) = page.cut(found, |connection| &connection.name);
+        let listed = found.into_iter().map(|connection| model::Connection {
+            connection_arn: Some(connection.arn),
+            name: Some(connection.name),
+            connection_state: Some(connection.state.as_str().to_owned()),
+            state_reason: connection.state_reason,
+            authorization_type: Some(connection.authorization_type),
+            creation_time: Some(connection.created),
+            last_modified_time: Some(connection.modified),
+            last_authorized_time: Some(connection.authorized),
+        });
+        Ok(model::ListConnectionsOutput { connections: Some(listed.collect()), next_token })
+    }
+
+    /// Changes what is given. Parameters of another type of authorization replace the present ones.
+    pub(crate) async fn update_connection(
+        &self,
+        cx: &Context,
+        input: model::UpdateConnectionInput,
+    ) -> Result<model::UpdateConnectionOutput, Error> {
+        let given = input.auth_parameters;
+        let private = given.as_ref().is_some_and(|given| given.connectivity_parameters.is_some());
+        refuse_unserved(&[
+            ("InvocationConnectivityParameters", input.invocation_connectivity_parameters.is_some()),
+            ("ConnectivityParameters", private),
+            ("KmsKeyIdentifier", input.kms_key_identifier.is_some()),
+        ])?;
+        let seen = self.connection(cx, &input.name, "update").await?;
+        let mut connection = seen.value.clone();
+        if let Some(given) = given {
+            let stays =
+                input.authorization_type.as_ref().is_none_or(|kind| *kind == connection.authorization_type);
+            let mut parameters = if stays { plain(&self.open(&connection)?) } else { json!({}) };
+            merge(&mut parameters, plain(&given));
+            let authorization_type = input.authorization_type.unwrap_or(connection.authorization_type);
+            let parameters: model::CreateConnectionAuthRequestParameters =
+                serde_json::from_value(parameters).map_err(|_| missing(&authorization_type))?;
+            check(&authorization_type, &parameters)?;
+            connection.sealed = self.seal(&connection.arn, &parameters)?;
+            connection.state = State::of_new(&authorization_type);
+            connection.state_reason = None;
+            connection.authorization_type = authorization_type;
+            connection.authorized = cx.now;
+        } else if input.authorization_type.is_some_and(|kind| kind != connection.authorization_type) {
+            return Err(Error::Invalid("Parameter(s) AuthParameters must be specified.".to_owned()));
+        }
+        connection.description = input.description.or(connection.description);
+        connection.modified = cx.now;
+        self.save_connection(&seen, &connection).await?;
+        Ok(model::UpdateConnectionOutput {
+            connection_arn: Some(connection.arn),
+            connection_state: Some(connection.state.as_str().to_owned()),
+            creation_time: Some(connection.created),
+            last_modified_time: Some(connection.modified),
+            last_authorized_time: Some(connection.authorized),
+        })
+    }
+
+    pub(crate) async fn delete_connection(
+        &self,
+        cx: &Context,
+        name: &str,
+    ) -> Result<model::DeleteConnectionOutput, Error> {
+        let connection = self.connection(cx, name, "delete").await?.value;
+        let mut batch = Batch::new();
+        self.connections.delete(&mut batch, &key(cx, name));
+        self.store.submit(batch).durable().await?;
+        Ok(model::DeleteConnectionOutput {
+            connection_arn: Some(connection.arn),
+            connection_state: Some("DELETING".to_owned()),
+            creation_time: Some(connection.created),
+            last_modified_time: Some(connection.modified),
+            last_authorized_time: Some(connection.authorized),
+        })
+    }
+
+    /// What a service needs to show who it is: `AuthorizationType`, and `AuthParameters` with their secrets.
+    pub(crate) async fn retrieve_credentials(
+        &self,
+        cx: &Context,
+        input: RetrieveCredentials,
+    ) -> Result<Value, Error> {
+        let connection = self.connection_with_arn(cx, &input.connection_arn).await?.value;
+        Ok(json!({
+            "AuthorizationType": connection.authorization_type,
+            "ConnectionState": connection.state.as_str(),
+            "AuthParameters": plain(&self.open(&connection)?),
+        }))
+    }
+
+    /// Keeps what became of the request for an OAuth connection's token.
+    pub(crate) async fn note_authorization(
+        &self,
+        cx: &Context,
+        input: NoteAuthorization,
+    ) -> Result<Value, Error> {
+        let seen = self.connection_with_arn(cx, &input.connection_arn).await?;
+        let mut connection = seen.value.clone();
+        let state = if input.failure.is_some() { State::Deauthorized } else { State::Authorized };
+        if connection.state != state {
+            connection.state = state;
+            connection.state_reason = input.failure;
+            connection.authorized = cx.now;
+            self.save_connection(&seen, &connection).await?;
+        }
+        Ok(json!({}))
+    }
+
+    async fn connection(
+        &self,
+        cx: &Context,
+        name: &str,
+        purpose: &'static str,
+    ) -> Result<Versioned<Connection>, Error> {
+        let found = self.connections.get(&key(cx, name)).await?;
+        found.ok_or_else(|| Error::ConnectionNotFound { name: name.to_owned(), purpose })
+    }
+
+    async fn connection_with_arn(&self, cx: &Context, arn: &str) -> Result<Versioned<Connection>, Error> {
+        let parsed: Option<Arn> = arn.parse().ok();
+        let name =
+            parsed.as_ref().and_then(|arn| arn.resource.strip_prefix("connection/")?.split('/').next());
+        let name = name.unwrap_or(arn);
+        // Another connection may have taken the name since.
+        let found = self.connections.get(&key(cx, name)).await?.filter(|found| found.value.arn == arn);
+        found.ok_or_else(|| Error::ConnectionNotFound { name: name.to_owned(), purpose: "describe" })
+    }
+
+    async fn save_connection(
+        &self,
+        seen: &Versioned<Connection>,
+        connection: &Connection,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        self.connections.replace(&mut batch, seen, connection);
+        self.store.submit(batch).durable().await?;
+        Ok(())
+    }
+
+    fn seal(
+        &self,
+        arn: &str,
+        parameters: &model::CreateConnectionAuthRequestParameters,
+    ) -> Result<Blob, Error> {
+        let key = self.secret_key.get().ok_or(Error::NoSecretKey)?;
+        let sealed = key.seal(arn, plain(parameters).to_string().as_bytes());
+        Ok(Blob(sealed.map_err(|_| Error::NoSecretKey)?))
+    }
+
+    fn open(&self, connection: &Connection) -> Result<model::CreateConnectionAuthRequestParameters, Error> {
+        let key = self.secret_key.get().ok_or(Error::NoSecretKey)?;
+        let opened = key.open(&connection.arn, &connection.sealed.0).ok_or(Error::NoSecretKey)?;
+        serde_json::from_slice(&opened).map_err(|_| Error::NoSecretKey)
+    }
+}
+
+fn key(cx: &Context, name: &str) -> String {
+    format!("{}/{}/{name}", cx.account, cx.region)
+}
+
+fn secret_arn(cx: &Context, name: &str) -> String {
+    let suffix = api::ids::alphanumeric(6);
+    let secret = format!("secret:events!connection/{name}/{}-{suffix}", api::ids::uuid());
+    cx.arn("secretsmanager", secret).to_string()
+}
+
+/// The parameters that a type of authorization needs must be there, and no others.
+fn check(
+    authorization_type: &str,
+    parameters: &model::CreateConnectionAuthRequestParameters,
+) -> Result<(), Error> {
+    let given = [
+        ("BASIC", parameters.basic_auth_parameters.is_some()),
+        (OAUTH, parameters.o_auth_parameters.is_some()),
+        ("API_KEY", parameters.api_key_auth_parameters.is_some()),
+    ];
+    let fits = given.iter().all(|(kind, is_given)| *is_given == (*kind == authorization_type));
+    if fits { Ok(()) } else { Err(missing(authorization_type)) }
+}
+
+fn missing(authorization_type: &str) -> Error {
+    let wanted = match authorization_type {
+        "BASIC" => "BasicAuthParameters",
+        "API_KEY" => "ApiKeyAuthParameters",
+        _ => "OAuthParameters",
+    };
+    Error::Invalid(format!("Authorization type {authorization_type} needs {wanted}, and no other."))
+}
+
+/// A request's parameters as JSON. They are plain data: writing them cannot fail.
+fn plain(parameters: &impl Serialize) -> Value {
+    serde_json::to_value(parameters).unwrap_or_default()
+}
+
+/// Members of objects one by one, everything else as a whole.
+fn merge(present: &mut Value, given: Value) {
+    match (present, given) {
+        (Value::Object(present), Value::Object(given)) => {
+            for (name, value) in given {
+                merge(present.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (present, given) => *present = given,
+    }
+}
+
+fn without_secrets(
+    parameters: model::CreateConnectionAuthRequestParameters,
+) -> model::ConnectionAuthResponseParameters {
+    model::ConnectionAuthResponseParameters {
+        basic_auth_parameters: parameters
+            .basic_auth_parameters
+            .map(|basic| model::ConnectionBasicAuthResponseParameters { username: Some(basic.username) }),
+        o_auth_parameters: parameters.o_auth_parameters.map(|oauth| {
+            model::ConnectionOAuthResponseParameters {
+                client_parameters: Some(model::ConnectionOAuthClientResponseParameters {
+                    client_id: Some(oauth.client_parameters.client_id),
+                }),
+                authorization_endpoint: Some(oauth.authorization_endpoint),
+                http_method: Some(oauth.http_method),
+                o_auth_http_parameters: oauth.o_auth_http_parameters.map(without_secret_values),
+            }
+        }),
+        api_key_auth_parameters: parameters.api_key_auth_parameters.map(|key| {
+            model::ConnectionApiKeyAuthResponseParameters { api_key_name: Some(key.api_key_name) }
+        }),
+        invocation_http_parameters: parameters.invocation_http_parameters.map(without_secret_values),
+        connectivity_parameters: None,
+    }
+}
+
+/// Values that are secret are left out.
+fn without_secret_values(mut parameters: model::ConnectionHttpParameters) -> model::ConnectionHttpParameters {
+    for header in parameters.header_parameters.iter_mut().flatten() {
+        header.value = header.value.take().filter(|_| header.is_value_secret != Some(true));
+    }
+    for query in parameters.query_string_parameters.iter_mut().flatten() {
+        query.value = query.value.take().filter(|_| query.is_value_secret != Some(true));
+    }
+    for body in parameters.body_parameters.iter_mut().flatten() {
+        body.value = body.value.take().filter(|_| body.is_value_secret != Some(true));
+    }
+    parameters
+}
