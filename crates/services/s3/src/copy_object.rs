@@ -173,6 +173,7 @@ fn result(copy: &Object) -> CopyObjectResult {
 fn answer(result: CopyObjectResult, source: &Found, made: Made) -> CopyObjectOutput {
     let last_modified = Some(made.version.last_modified);
     CopyObjectOutput {
+        server_side_encryption: Some(crate::version::encryption()),
         copy_object_result: Some(CopyObjectResult { last_modified, ..result }),
         copy_source_version_id: source.version_id(),
         version_id: made.version_id,

@@ -174,6 +174,7 @@ fn answer(input: &GetObjectInput, found: &Found, object: &Object, slice: &Slice)
     let or = |asked: &Option<String>, own: Option<String>| asked.clone().or(own);
     let tags = i64::try_from(object.tags.len()).unwrap_or(i64::MAX);
     GetObjectOutput {
+        server_side_encryption: Some(crate::version::encryption()),
         accept_ranges: Some("bytes".to_owned()),
         last_modified: Some(found.seen.value.last_modified),
         content_length: Some(i64::try_from(slice.range.end - slice.range.start).unwrap_or(i64::MAX)),
@@ -232,6 +233,7 @@ fn as_get(input: HeadObjectInput) -> GetObjectInput {
 
 fn as_head(get: GetObjectOutput) -> HeadObjectOutput {
     HeadObjectOutput {
+        server_side_encryption: get.server_side_encryption,
         accept_ranges: get.accept_ranges,
         last_modified: get.last_modified,
         content_length: get.content_length,

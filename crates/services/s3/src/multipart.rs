@@ -63,6 +63,7 @@ impl S3 {
         self.uploads.create(&mut change.batch, &record_key(&bucket, &input.key, &upload.id), &upload);
         self.commit(change).await?;
         Ok(shapes::CreateMultipartUploadOutput {
+            server_side_encryption: Some(crate::version::encryption()),
             bucket: Some(input.bucket),
             key: Some(input.key),
             checksum_algorithm: upload.requested.then_some(upload.algorithm),

@@ -158,6 +158,7 @@ fn about(input: &PutObjectInput) -> Result<About, Error> {
 fn answer(object: &Object) -> PutObjectOutput {
     let sum = object.sum.members();
     PutObjectOutput {
+        server_side_encryption: Some(crate::version::encryption()),
         e_tag: Some(object.quoted_etag()),
         checksum_crc32: sum.crc32,
         checksum_crc32_c: sum.crc32c,

@@ -271,6 +271,7 @@ fn members(part: &Part, requested: bool) -> sums::Members {
 fn answer(part: &Part, requested: bool) -> shapes::UploadPartOutput {
     let sum = members(part, requested);
     shapes::UploadPartOutput {
+        server_side_encryption: Some(crate::version::encryption()),
         e_tag: Some(format!("\"{}\"", part.etag)),
         checksum_crc32: sum.crc32,
         checksum_crc32_c: sum.crc32c,
@@ -285,6 +286,7 @@ fn answer(part: &Part, requested: bool) -> shapes::UploadPartOutput {
 fn copy_answer(part: &Part, source: &Found, requested: bool) -> shapes::UploadPartCopyOutput {
     let sum = members(part, requested);
     shapes::UploadPartCopyOutput {
+        server_side_encryption: Some(crate::version::encryption()),
         copy_source_version_id: source.version_id(),
         copy_part_result: Some(shapes::CopyPartResult {
             e_tag: Some(format!("\"{}\"", part.etag)),

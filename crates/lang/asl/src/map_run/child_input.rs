@@ -68,6 +68,15 @@ impl ChildInputs {
         self.complete(spec.batcher.as_ref()?)
     }
 
+    /// The inputs that selected items are put into.
+    pub(crate) fn batches(batcher: &ItemBatcher, items: Vec<Payload>) -> impl Iterator<Item = ChildInput> {
+        let mut inputs = Self::default();
+        let mut complete: Vec<ChildInput> =
+            items.into_iter().flat_map(|item| inputs.add(batcher, item)).collect();
+        complete.extend(inputs.complete(batcher));
+        complete.into_iter()
+    }
+
     fn add(&mut self, batcher: &ItemBatcher, item: Payload) -> Vec<ChildInput> {
         let mut complete = Vec::new();
         let bytes = item.text().len();

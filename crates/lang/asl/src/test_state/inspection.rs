@@ -28,6 +28,8 @@ pub struct Inspection {
     pub error_details: Option<ErrorDetails>,
     pub after_items_path: Option<Payload>,
     pub after_item_selector: Option<Payload>,
+    pub after_item_batcher: Option<Payload>,
+    pub after_items_pointer: Option<Payload>,
     pub tolerated_failure_count: Option<u64>,
     pub tolerated_failure_percentage: Option<f64>,
     pub max_concurrency: Option<u64>,

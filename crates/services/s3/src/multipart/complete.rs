@@ -135,6 +135,7 @@ fn object_parts(parts: Vec<Part>) -> Vec<ObjectPart> {
 fn answer(input: &CompleteMultipartUploadInput, object: &Object) -> CompleteMultipartUploadOutput {
     let sum = object.sum.members();
     CompleteMultipartUploadOutput {
+        server_side_encryption: Some(crate::version::encryption()),
         location: Some(format!(
             "http://{}.s3.amazonaws.com/{}",
             input.bucket,

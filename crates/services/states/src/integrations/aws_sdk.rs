@@ -4,6 +4,7 @@
 //!
 //! Source: Step Functions Developer Guide, "Learning to use AWS service SDK integrations"; recorded executions.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -62,11 +63,13 @@ pub(super) async fn invoke(attempt: &Attempt<'_>, service: &str, action: &str) -
     let Some((model, operation)) = find(attempt.dispatcher, service, action) else {
         return not_served(attempt);
     };
-    let mut input = match sdk_shape::sdk_request(operation.input, attempt.parameters) {
+    let parameters = with_text_of_stream(operation, attempt.parameters);
+    let mut input = match sdk_shape::sdk_request(operation.input, &parameters) {
         Ok(input) => input,
         Err(problems) => return attempt.unusable(&problems),
     };
     make_repeatable(attempt, model, operation, &mut input);
+    describe_stream(operation, &mut input);
     let body = take_body(operation, &mut input);
     let (request_id, reply) = attempt.call_streaming(model.signing_name, operation.name, input, body).await;
     let reply = match reply {
@@ -89,6 +92,36 @@ pub(super) async fn invoke(attempt: &Attempt<'_>, service: &str, action: &str) -
 /// The member whose bytes travel beside a message.
 fn stream(shape: &Shape) -> Option<&'static Member> {
     shape.members().iter().find(|member| member.location == Location::Stream)
+}
+
+/// The parameters with JSON text in place of what is to travel as bytes: of a text too, as recorded.
+fn with_text_of_stream<'a>(operation: &Operation, parameters: &'a Value) -> Cow<'a, Value> {
+    let name = stream(operation.input).map(|member| sdk_names::member(member.name));
+    match name.and_then(|name| Some((parameters.get(&name)?.to_string(), name))) {
+        Some((text, name)) => {
+            let mut parameters = parameters.clone();
+            parameters[name] = text.into();
+            Cow::Owned(parameters)
+        }
+        None => Cow::Borrowed(parameters),
+    }
+}
+
+/// Says of bytes what AWS's SDK says of a text for which the caller has not said it: its type, and the checksum wanted.
+fn describe_stream(operation: &Operation, input: &mut Value) {
+    if stream(operation.input).is_none_or(|member| input.get(member.name).is_none()) {
+        return;
+    }
+    let has_checksum =
+        input.as_object().is_some_and(|members| members.keys().any(|name| name.starts_with("Checksum")));
+    for (name, value, is_said) in [
+        ("ChecksumAlgorithm", "CRC32", has_checksum),
+        ("ContentType", "text/plain; charset=UTF-8", input.get("ContentType").is_some()),
+    ] {
+        if !is_said && operation.input.member(name).is_some() {
+            input[name] = value.into();
+        }
+    }
 }
 
 /// Takes the bytes out of a request that travel beside it.

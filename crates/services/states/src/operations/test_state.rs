@@ -205,6 +205,8 @@ fn inspection(told: Inspection) -> InspectionData {
         error_details: told.error_details.map(details),
         after_items_path: text(told.after_items_path),
         after_item_selector: text(told.after_item_selector),
+        after_item_batcher: text(told.after_item_batcher),
+        after_items_pointer: text(told.after_items_pointer),
         tolerated_failure_count: number(told.tolerated_failure_count),
         tolerated_failure_percentage: told.tolerated_failure_percentage,
         max_concurrency: number(told.max_concurrency),

@@ -150,3 +150,22 @@ async fn a_repeated_request_has_the_same_token() {
     assert_eq!(output["Tasks"][0].get("InferenceAccelerators"), None);
     assert_eq!(world.ecs.inputs("RunTask")[0]["clientToken"].as_str().unwrap().len(), 64);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_given_as_a_text_if_a_state_can_have_it() {
+    let world = World::new();
+    let process = world.process().await;
+    world.s3.put("b", "small", "text");
+    world.s3.put("b", "large", "x".repeat(262_145));
+    for (key, error) in [("small", Value::Null), ("large", json!("States.DataLimitExceeded"))] {
+        let definition = task("aws-sdk:s3:getObject", &json!({"Bucket": "b", "Key": key}));
+        let machine = process.create(key, &definition).await;
+        let execution = process.start(&machine, "e", &json!({})).await;
+        let end = world.events.end_of(&execution).await;
+        assert_eq!(end["error"], error, "{end}");
+        if error.is_null() {
+            let output: Value = serde_json::from_str(end["output"].as_str().unwrap()).unwrap();
+            assert_eq!((&output["Body"], &output["Metadata"]), (&json!("text"), &json!({})));
+        }
+    }
+}

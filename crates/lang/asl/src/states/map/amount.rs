@@ -24,14 +24,6 @@ pub(crate) enum Content {
 }
 
 impl Amount {
-    /// The number where it is written in the definition.
-    pub(crate) fn literal(&self) -> Option<&Number> {
-        match &self.content {
-            Content::Literal(number) => Some(number),
-            Content::Absent | Content::Path(_) | Content::Query(_) => None,
-        }
-    }
-
     /// A whole number that is not negative.
     pub(crate) fn count(&self, scope: &Scope<'_>) -> Result<Option<u64>, Fault> {
         self.resolve(scope, "integer", |value| value.as_u64().or_else(|| value.as_str()?.parse().ok()))

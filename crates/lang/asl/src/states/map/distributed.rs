@@ -286,7 +286,7 @@ impl MapState {
 }
 
 impl ReaderFields {
-    fn source(&self, scope: &Scope<'_>) -> Result<ItemSource, Fault> {
+    pub(crate) fn source(&self, scope: &Scope<'_>) -> Result<ItemSource, Fault> {
         let parameters = self.parameters.evaluate(scope)?;
         let mut config = self.config.clone();
         config.max_items = self.max_items.integer(scope)?.unwrap_or(0);
@@ -319,7 +319,7 @@ impl Text {
 }
 
 impl BatcherFields {
-    fn evaluate(&self, scope: &Scope<'_>) -> Result<ItemBatcher, Fault> {
+    pub(crate) fn evaluate(&self, scope: &Scope<'_>) -> Result<ItemBatcher, Fault> {
         let max_items = positive(&self.max_items, scope)?;
         let max_input_bytes = positive(&self.max_input_bytes, scope)?;
         if max_input_bytes.is_some_and(|bytes| bytes > PAYLOAD_BYTES as u64) {
