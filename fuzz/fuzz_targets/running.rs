@@ -16,6 +16,8 @@ pub fn run(machine: StateMachine, input: &str) {
 
 fn spec(input: &str) -> ExecutionSpec {
     ExecutionSpec {
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         arn: "arn:aws:states:us-east-1:000000000000:execution:m:e".to_owned(),
         name: "e".to_owned(),
         state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:m".to_owned(),
@@ -26,7 +28,6 @@ fn spec(input: &str) -> ExecutionSpec {
         input: input.into(),
         start_time: START,
         seed: 5,
-        // Its history has an end.
         kind: MachineKind::Standard,
         redrive_count: 0,
         redrive_time: None,

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import urllib.request
 
 import pytest
@@ -19,7 +20,7 @@ def s3(server):
 @pytest.fixture
 def bucket(s3, request):
     """An empty bucket of the test's own."""
-    name = "acceptance-" + request.node.name.replace("_", "-")[:50].strip("-")
+    name = "acceptance-" + re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
     s3.create_bucket(Bucket=name)
     return name
 
@@ -91,8 +92,10 @@ def test_versions(s3, bucket):
     assert [version["IsLatest"] for version in listed["Versions"]] == [True, False]
 
 
-def test_a_presigned_url(s3, bucket):
-    url = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "key"})
+def test_a_presigned_url(server, s3, bucket):
+    # The older signatures, which boto3 still presigns with, are over the content type, and urllib always sends one.
+    newer = server.client("s3", signature_version="s3v4")
+    url = newer.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "key"})
     urllib.request.urlopen(urllib.request.Request(url, data=b"hello", method="PUT"))
     url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "key"})
     assert urllib.request.urlopen(url).read() == b"hello"

@@ -91,6 +91,8 @@ fn definition(kind: &str) -> Value {
 /// Express, so that the limit of 25,000 events does not end the large ones.
 fn spec(input: Arc<str>) -> ExecutionSpec {
     ExecutionSpec {
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         arn: "arn:aws:states:us-east-1:000000000000:execution:m:e".to_owned(),
         name: "e".to_owned(),
         state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:m".to_owned(),

@@ -85,6 +85,8 @@ fn spec(input: &Arc<str>) -> ExecutionSpec {
         arn: "arn:aws:states:us-east-1:000000000000:execution:m:e".to_owned(),
         name: "e".to_owned(),
         state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:m".to_owned(),
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         state_machine_name: "m".to_owned(),
         role_arn: "arn:aws:iam::000000000000:role/r".into(),
         region: "us-east-1".into(),

@@ -57,7 +57,12 @@ impl fmt::Display for Diagnostic {
     /// `SCHEMA_VALIDATION_FAILED: <message> at <location>`, the form inside `InvalidDefinition`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)?;
-        if self.location.is_empty() { Ok(()) } else { write!(f, " at {}", self.location) }
+        match (self.code, self.location.as_str()) {
+            // Text that is no JSON has no places; a workflow has, but the whole of it is none.
+            ("INVALID_JSON_DESCRIPTION", "") => Ok(()),
+            (_, "") => f.write_str(" at null"),
+            (_, location) => write!(f, " at {location}"),
+        }
     }
 }
 

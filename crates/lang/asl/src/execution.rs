@@ -49,6 +49,12 @@ pub struct ExecutionSpec {
     pub name: String,
     /// ARN of the state machine, without version or alias.
     pub state_machine_arn: String,
+    /// ARN of the version that was started, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_machine_version_arn: Option<String>,
+    /// ARN of the alias by which it was started, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_machine_alias_arn: Option<String>,
     /// Name of the state machine.
     pub state_machine_name: String,
     /// The state machine's role.

@@ -43,6 +43,10 @@ pub enum EventDetails {
         input: Payload,
         /// The state machine's role.
         role_arn: Arc<str>,
+        /// The version that was started, if one was.
+        state_machine_version_arn: Option<String>,
+        /// The alias by which it was started, if it was.
+        state_machine_alias_arn: Option<String>,
     },
     /// The execution ended well.
     ExecutionSucceeded {
@@ -292,9 +296,20 @@ impl EventDetails {
     fn fields(&self, include_execution_data: bool) -> Map<String, Value> {
         let mut fields = Fields { map: Map::new(), include_execution_data };
         match self {
-            Self::ExecutionStarted { input, role_arn } => {
+            Self::ExecutionStarted {
+                input,
+                role_arn,
+                state_machine_version_arn,
+                state_machine_alias_arn,
+            } => {
                 fields.input(input);
                 fields.set("roleArn", role_arn.as_ref());
+                if let Some(alias) = state_machine_alias_arn {
+                    fields.set("stateMachineAliasArn", alias.as_str());
+                }
+                if let Some(version) = state_machine_version_arn {
+                    fields.set("stateMachineVersionArn", version.as_str());
+                }
             }
             Self::ExecutionSucceeded { output } => fields.output(output),
             Self::ExecutionFailed(failure)

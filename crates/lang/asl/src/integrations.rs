@@ -172,10 +172,8 @@ impl Resource {
             ResourceTarget::Integration { pattern, .. } => {
                 self.integration().is_some_and(|row| row.patterns.contains(pattern))
             }
-            ResourceTarget::AwsSdk { .. }
-            | ResourceTarget::Lambda
-            | ResourceTarget::Activity
-            | ResourceTarget::Unknown => false,
+            ResourceTarget::Activity => true,
+            ResourceTarget::AwsSdk { .. } | ResourceTarget::Lambda | ResourceTarget::Unknown => false,
         }
     }
 

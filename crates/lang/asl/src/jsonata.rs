@@ -6,9 +6,12 @@
 mod bounds;
 mod functions;
 mod guards;
+mod names;
+mod references;
 mod result;
 #[cfg(test)]
 mod suite;
+mod syntax;
 mod template;
 
 use std::cell::Cell;
@@ -20,6 +23,8 @@ use jsonata_core::value::JValue;
 use serde_json::{Map, Value};
 use types::Timestamp;
 
+pub(crate) use names::Offered;
+pub(crate) use references::references;
 pub(crate) use template::QueryTemplate;
 
 use crate::error_name::{ErrorName, Failure};
@@ -35,7 +40,21 @@ pub(crate) struct Script {
     text: String,
     /// The field that it is in, such as `Output/result`.
     field: String,
+    /// With its guards.
     ast: AstNode,
+    /// Levels that it may nest while it is evaluated.
+    levels: usize,
+}
+
+/// Why a text is no expression that can be evaluated.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// The field that it is in, such as `Catch[0]/Output/result`.
+    pub(crate) field: String,
+    /// Whether it is JSONata, but refers to what is not there.
+    pub(crate) unsupported: bool,
+    /// What is wrong, in AWS's words.
+    pub(crate) messages: Vec<String>,
 }
 
 /// `$states` beside its input and context: what the state, or the task in it, gave.
@@ -59,11 +78,19 @@ impl Script {
         &self.text
     }
 
-    /// Compiles a text that [`is_expression`]; `None` where it is not JSONata.
-    pub(crate) fn parse(text: &str, field: &str) -> Option<Self> {
-        let inner = text.strip_prefix("{%")?.strip_suffix("%}")?.trim();
-        let ast = guarded(|| jsonata_core::parser::parse(inner).ok().map(bounds::bounded)).flatten()?;
-        Some(Self { text: inner.to_owned(), field: field.to_owned(), ast })
+    /// Compiles a text that [`is_expression`], for a field in which `$states` has what is offered.
+    pub(crate) fn parse(text: &str, field: &str, offered: Offered) -> Result<Self, Refused> {
+        let inner = inner(text);
+        let refused = |unsupported, messages| Refused { field: field.to_owned(), unsupported, messages };
+        let ast = tree(inner).map_err(|message| refused(false, vec![message]))?;
+        let missing = names::missing(&ast, offered);
+        if !missing.is_empty() {
+            return Err(refused(true, missing));
+        }
+        let bounded = bounds::bounded(ast.clone());
+        // The guards nest too.
+        let levels = if bounded == ast { JSONATA_LEVELS } else { 3 * JSONATA_LEVELS };
+        Ok(Self { text: inner.to_owned(), field: field.to_owned(), ast: bounded, levels })
     }
 
     /// The field that the expression is in.
@@ -98,7 +125,7 @@ impl Script {
         let stop = CancelToken::new();
         let options = EvaluatorOptions {
             timeout_ms: Some(milliseconds),
-            max_stack_depth: Some(JSONATA_LEVELS),
+            max_stack_depth: Some(self.levels),
             max_sequence_length: Some(JSONATA_SEQUENCE),
             cancel: Some(stop.clone()),
         };
@@ -108,9 +135,8 @@ impl Script {
             guards::register(&mut evaluator);
             watched(JSONATA_MEMORY_BYTES, &|| stop.cancel(), || evaluator.evaluate(&self.ast, input))
         });
-        let memory = || format!("U1003: More than {JSONATA_MEMORY_BYTES} bytes of memory were needed");
         match evaluated {
-            Some(_) if stop.is_cancelled() => Err(thrown(&memory())),
+            Some(_) if stop.is_cancelled() => Err(thrown(guards::MEMORY)),
             Some(result) => result.map_err(|error| thrown(error.message())),
             None => Err(thrown("")),
         }
@@ -198,6 +224,20 @@ impl Script {
     }
 }
 
+/// What stands between `{%` and `%}`.
+fn inner(text: &str) -> &str {
+    text.strip_prefix("{%").and_then(|text| text.strip_suffix("%}")).unwrap_or(text).trim()
+}
+
+/// The tree of an expression, as it is written; the error is AWS's message.
+fn tree(text: &str) -> Result<AstNode, String> {
+    match guarded(|| jsonata_core::parser::parse(text).map_err(|error| error.to_string())) {
+        Some(Ok(tree)) => Ok(tree),
+        Some(Err(message)) => Err(syntax::in_words(&message, text)),
+        None => Err("The expression cannot be read".to_owned()),
+    }
+}
+
 /// Adds the members of `more` to an object that is there already.
 fn merge(value: &mut Value, more: Value) {
     match (value, more) {
@@ -233,7 +273,17 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// What is said of an expression that failed.
+/// What is said of an expression that failed. Limits have words of AWS's own.
 fn thrown(message: &str) -> String {
-    format!("threw an error during evaluation. {message}").trim_end().to_owned()
+    const STACK: &str = "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as \
+                         tail-recursive";
+    let code = message.split(':').next().unwrap_or_default();
+    let limit = match code {
+        "D1011" | "U1001" => STACK,
+        "D1012" => "Expression evaluation timeout: Check for infinite loop",
+        "D2015" => guards::MEMORY,
+        _ if message == guards::MEMORY => guards::MEMORY,
+        _ => return format!("threw an error during evaluation. {message}").trim_end().to_owned(),
+    };
+    format!("threw an error during evaluation: {limit}")
 }

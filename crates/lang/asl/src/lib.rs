@@ -37,6 +37,7 @@ mod template;
 pub mod test_state;
 mod token;
 mod validate;
+mod variable_references;
 mod variables;
 mod wake;
 
@@ -60,4 +61,5 @@ pub use parse::{parse, parse_calling, parse_for_type, parse_with};
 pub use payload::Payload;
 pub use step::step;
 pub use token::parse_token;
+pub use variable_references::variable_references;
 pub use wake::{FailurePhase, TaskFailure, Wake};

@@ -56,8 +56,8 @@ pub const TRANSITIONS_PER_STEP: usize = 50_000;
 /// Levels of nesting in a payload. Ours: deep enough for every real document, shallow enough for every stack.
 pub const NESTING: usize = 127;
 
-/// Levels that a JSONata expression may nest while it is evaluated: "evaluations nested deeper" is D1011. Ours.
-pub const JSONATA_LEVELS: usize = 10_000;
+/// Levels that a JSONata expression may nest while it is evaluated: AWS gives up between 99 and 101.
+pub const JSONATA_LEVELS: usize = 100;
 
 /// Milliseconds after which a JSONata expression that does not end is given up (D1012). Ours: only here does a result depend
 /// on a clock.
@@ -66,12 +66,13 @@ pub const JSONATA_MILLISECONDS: u64 = 500;
 /// Bytes of memory that a JSONata expression may hold while it is evaluated. Ours.
 pub const JSONATA_MEMORY_BYTES: usize = 256 * 1024 * 1024;
 
-/// Elements in a sequence that a JSONata expression makes (D2015), and values in an argument of its functions. Ours.
-pub const JSONATA_SEQUENCE: usize = 1_000_000;
+/// Elements in a sequence that a JSONata expression makes, and values in an argument of its functions. AWS gives up a range
+/// of one more.
+pub const JSONATA_SEQUENCE: usize = 873_782;
 
-/// Bytes of text in an argument of a JSONata function, and in a text that one makes: eight times what a payload may have.
-/// Ours.
-pub const JSONATA_TEXT: usize = 8 * PAYLOAD_BYTES;
+/// Bytes of text in an argument of a JSONata function, and in a text that one makes. AWS takes a text of 2^22 characters, and
+/// none of 2^23: this is between them, eight bytes for each element of the longest sequence.
+pub const JSONATA_TEXT: usize = 8 * JSONATA_SEQUENCE;
 
 /// Levels of nesting in a value that a JSONata function searches to its depth. Ours.
 pub const JSONATA_DEPTH: usize = 1_000;

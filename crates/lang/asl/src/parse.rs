@@ -1,4 +1,4 @@
-//! From JSON text to a [`StateMachine`]. Nowhere else is a definition's JSON walked.
+//! From JSON text to a [`StateMachine`]. Only `variable_references` walks a definition's JSON besides.
 //!
 //! Reading goes on after a finding, so that all of them are told at once.
 
@@ -100,7 +100,7 @@ fn not_json(error: &serde_json::Error) -> Vec<Diagnostic> {
 /// The fields of a machine. `ProcessorConfig` is an item processor's.
 const MACHINE_FIELDS: [&str; 6] =
     ["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"];
-const SUB_MACHINE_FIELDS: [&str; 5] = ["Comment", "ProcessorConfig", "QueryLanguage", "StartAt", "States"];
+const SUB_MACHINE_FIELDS: [&str; 4] = ["Comment", "ProcessorConfig", "StartAt", "States"];
 
 fn read(definition: &Value) -> Result<StateMachine, Vec<Diagnostic>> {
     let findings = Findings::default();
@@ -190,10 +190,14 @@ impl Reader<'_> {
             self.state(name, definition, &names, format!("{}/{name}", fields.pointer("States")));
         }
         let Some(start_id) = names.get(start) else {
-            fields.refuse_transition("StartAt", &format!("Missing 'StartAt' target: {start}"));
+            fields.refuse_transition("StartAt", &format!("Missing 'Next' target: {start}"));
             return None;
         };
-        self.refuse_unreachable(*start_id, states, &names, &fields.pointer("States"));
+        if states.values().any(is_terminal) {
+            self.refuse_unreachable(*start_id, states, &names, &fields.pointer("States"));
+        } else if self.findings.are_of_transitions() {
+            self.findings.add(Diagnostic::error("MISSING_END_STATE", "Workflow has no terminal state", ""));
+        }
         Some(*start_id)
     }
 
@@ -243,6 +247,12 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a state ends what it is in, as far as its text tells.
+fn is_terminal(state: &Value) -> bool {
+    let kind = state.get("Type").and_then(Value::as_str);
+    matches!(kind, Some("Succeed" | "Fail")) || state.get("End").is_some()
 }
 
 fn successors(state: &State) -> Vec<StateId> {

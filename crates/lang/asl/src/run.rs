@@ -95,8 +95,14 @@ impl<'a> Run<'a> {
             let cause = "Invalid State Machine Execution Input";
             return self.fail_execution(0, Failure::new(ErrorName::Runtime, cause));
         };
-        let role_arn = Arc::clone(&self.execution.spec.role_arn);
-        self.record(0, EventDetails::ExecutionStarted { input: input.clone(), role_arn });
+        let spec = &self.execution.spec;
+        let started = EventDetails::ExecutionStarted {
+            input: input.clone(),
+            role_arn: Arc::clone(&spec.role_arn),
+            state_machine_version_arn: spec.state_machine_version_arn.clone(),
+            state_machine_alias_arn: spec.state_machine_alias_arn.clone(),
+        };
+        self.record(0, started);
         let frame = Frame {
             parent: None,
             variables: Arc::default(),

@@ -77,6 +77,8 @@ fn source(item_reader: &Value) -> ItemSource {
             "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}});
     let machine = parse(&definition.to_string()).unwrap_or_else(|findings| panic!("{findings:?}"));
     let spec = ExecutionSpec {
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         arn: "arn:aws:states:us-east-1:000000000000:execution:m:e".to_owned(),
         name: "e".to_owned(),
         state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:m".to_owned(),

@@ -4,16 +4,16 @@
 //! That batch also puts or deletes the record by which [`Blobs::sweep`] tells, at the next start, which files a crash
 //! left behind. Who owns a blob and when it goes is not decided here.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use api::{Body, FileRange};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use store::{Batch, Store};
+use store::{Batch, Range, Store};
 use tokio::task::spawn_blocking;
 
 use crate::error::Error;
@@ -152,7 +152,7 @@ impl Blobs {
     }
 
     /// The bytes `range` of a blob; `None` where it has been removed meanwhile.
-    pub(crate) async fn body(&self, blob: &Blob, range: Range<u64>) -> Result<Option<Body>, Error> {
+    pub(crate) async fn body(&self, blob: &Blob, range: std::ops::Range<u64>) -> Result<Option<Body>, Error> {
         match blob.place {
             Place::Store => {
                 let Some(record) = self.store.get(BYTES, &blob.id).await? else { return Ok(None) };
@@ -179,22 +179,30 @@ impl Blobs {
     /// Nothing may be written meanwhile.
     pub(crate) async fn sweep(&self) -> Result<usize, Error> {
         let (folder, incoming) = (self.folder.clone(), self.incoming.clone());
-        let ids = blocking(move || {
+        let shelves = blocking(move || {
             if incoming.exists() {
                 fs::remove_dir_all(&incoming)?;
             }
             fs::create_dir_all(&incoming)?;
-            ids_in(&folder)
+            shelves_in(&folder)
         });
-        let mut orphans = Vec::new();
-        for id in ids.await? {
-            if self.store.get(FILES, &id).await?.is_none() {
-                orphans.push(Blob { id, place: Place::File });
-            }
+        let mut count = 0;
+        for shelf in shelves.await? {
+            let orphans = self.orphans(shelf).await?;
+            count += orphans.len();
+            self.remove(orphans).await;
         }
-        let count = orphans.len();
-        self.remove(orphans).await;
         Ok(count)
+    }
+
+    /// The files of one of the folders that belong to nobody.
+    async fn orphans(&self, shelf: String) -> Result<Vec<Blob>, Error> {
+        let records = self.store.list(FILES, Range::prefix(&shelf)).await?;
+        let owned: HashSet<String> = records.into_iter().map(|record| record.key).collect();
+        let folder = self.folder.join(&shelf);
+        let files = blocking(move || names_in(&folder)).await?;
+        let orphans = files.into_iter().filter(|id| !owned.contains(id));
+        Ok(orphans.map(|id| Blob { id, place: Place::File }).collect())
     }
 
     /// A file lies in one of 256 folders, so that none of them gets large.
@@ -261,19 +269,19 @@ fn remove_file(path: &Path) {
     }
 }
 
-/// The names of all files in the folders of `folder` that are called by two digits.
-fn ids_in(folder: &Path) -> io::Result<Vec<String>> {
-    let mut ids = Vec::new();
+/// The folders of `folder` that are called by two digits.
+fn shelves_in(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = names_in(folder)?;
+    names.retain(|name| name.len() == 2 && name.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    Ok(names)
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().len() != 2 || !entry.file_type()?.is_dir() {
-            continue;
-        }
-        for file in fs::read_dir(entry.path())? {
-            ids.extend(file?.file_name().into_string());
-        }
+        names.extend(entry?.file_name().into_string());
     }
-    Ok(ids)
+    Ok(names)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

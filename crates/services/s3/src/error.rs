@@ -183,7 +183,7 @@ impl Error {
             Self::InvalidTagging | Self::InvalidArgument { .. } => ("InvalidArgument", 400),
             Self::TooManyTags(..) => ("BadRequest", 400),
             Self::NotImplemented(_) => ("NotImplemented", 501),
-            Self::Conflict => ("ConditionalRequestConflict", 409),
+            Self::Conflict => ("OperationAborted", 409),
             Self::Store(_) | Self::Files(_) => ("InternalError", 500),
         }
     }

@@ -4,14 +4,17 @@ use asl::{ExecutionSpec, MachineKind};
 use types::Timestamp;
 
 use crate::Error;
-use crate::name;
-use crate::state_machine::Revision;
+use crate::name::{self, StateMachineArn};
+use crate::state_machine::{Revision, Target};
 
 /// A request to start an execution, checked.
 pub(crate) struct Begin {
-    pub(crate) state_machine_arn: String,
+    /// What was asked for: the machine, one of its versions or one of its aliases.
+    pub(crate) state_machine: StateMachineArn,
     /// The machine's type.
     pub(crate) kind: MachineKind,
+    /// What the execution's random numbers are made of, and which of an alias's versions it runs.
+    pub(crate) seed: u64,
     /// A random name where there is none.
     pub(crate) name: Option<String>,
     pub(crate) input: String,
@@ -25,8 +28,8 @@ impl Begin {
     pub(crate) fn identify(&self) -> (String, String) {
         let name = self.name.clone().unwrap_or_else(api::ids::uuid);
         let arn = match self.kind {
-            MachineKind::Standard => name::execution_arn(&self.state_machine_arn, &name),
-            MachineKind::Express => name::express_arn(&self.state_machine_arn, &name, &api::ids::uuid()),
+            MachineKind::Standard => name::execution_arn(&self.state_machine.machine, &name),
+            MachineKind::Express => name::express_arn(&self.state_machine.machine, &name, &api::ids::uuid()),
         };
         (name, arn)
     }
@@ -39,6 +42,7 @@ impl Begin {
         &self,
         arn: &str,
         name: &str,
+        target: &Target,
         revision: &Revision,
         start_time: Timestamp,
     ) -> Result<ExecutionSpec, Error> {
@@ -46,14 +50,16 @@ impl Begin {
         Ok(ExecutionSpec {
             arn: arn.to_owned(),
             name: name.to_owned(),
-            state_machine_arn: self.state_machine_arn.clone(),
+            state_machine_arn: self.state_machine.machine.clone(),
+            state_machine_version_arn: target.version_arn.clone(),
+            state_machine_alias_arn: target.alias_arn.clone(),
             state_machine_name: revision.state_machine_name.clone(),
             role_arn: revision.role_arn.as_str().into(),
             region: region.as_str().into(),
             account: account.to_string(),
             input: self.input.as_str().into(),
             start_time,
-            seed: api::ids::seed(),
+            seed: self.seed,
             kind: revision.kind,
             redrive_count: 0,
             redrive_time: None,

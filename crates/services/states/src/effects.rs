@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::Dispatcher;
-use asl::{Resource, TaskId, Wake};
+use asl::{ErrorName, Failure, FailurePhase, Resource, ResourceTarget, TaskFailure, TaskId, Wake};
 use serde_json::Value;
 use store::{Batch, Collection, Store};
+use types::Timestamp;
 
 use crate::Error;
+use crate::activities::{Activities, Scheduled};
 use crate::execution::Waiting;
 use crate::integrations::{self, Answer, Attempt, ecs_run_task};
 use crate::name;
@@ -28,18 +30,29 @@ pub(crate) struct Effects {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) open: Arc<OpenExecutions>,
     pub(crate) waiting: Collection<Waiting>,
+    activities: Arc<Activities>,
 }
 
 impl Effects {
-    pub(crate) fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, open: Arc<OpenExecutions>) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        dispatcher: Dispatcher,
+        open: Arc<OpenExecutions>,
+        activities: Arc<Activities>,
+    ) -> Self {
         let waiting = Collection::new(Arc::clone(&store), tables::ECS_TASKS);
-        Self { store, dispatcher, open, waiting }
+        Self { store, dispatcher, open, waiting, activities }
     }
 
-    /// Performs a job of the queue `tables::EFFECT`.
-    pub(crate) async fn perform(&self, key: &str, job: &Job) -> Result<(), Error> {
+    /// Performs a job of the queue `tables::EFFECT` that was `due`.
+    pub(crate) async fn perform(&self, key: &str, due: Timestamp, job: &Job) -> Result<(), Error> {
         match &job.work {
-            Work::Invoke => self.invoke(key, &job.execution, job.task).await,
+            Work::Invoke => self.invoke(key, due, &job.execution, job.task).await,
+            Work::Withdraw { activity } => {
+                let mut done = Batch::new();
+                done.clear_timer(tables::EFFECT, key);
+                self.activities.withdraw(activity, &job.execution, job.task, done).await
+            }
             Work::Inspect => {
                 let mut done = Batch::new();
                 done.clear_timer(tables::EFFECT, key);
@@ -49,12 +62,16 @@ impl Effects {
         }
     }
 
-    async fn invoke(&self, key: &str, execution: &str, task: TaskId) -> Result<(), Error> {
+    async fn invoke(&self, key: &str, due: Timestamp, execution: &str, task: TaskId) -> Result<(), Error> {
         let mut always = Batch::new();
         always.clear_timer(tables::EFFECT, key);
         let Some(called) = self.open.call(execution, task).await else {
             return self.submit(always).await;
         };
+        if *called.task.resource.target() == ResourceTarget::Activity {
+            let scheduled = Scheduled { at: due, execution: execution.to_owned(), task };
+            return self.schedule(called.task.resource.arn(), scheduled, always).await;
+        }
         let answer = integrations::invoke(&called.attempt(&self.dispatcher, execution)).await;
         let mut if_open = Batch::new();
         if let Answer::Submitted { output } = &answer
@@ -64,6 +81,18 @@ impl Effects {
         }
         let wake = wake(task, answer);
         self.open.wake_durably(execution, Report { wake, always, if_open }).await
+    }
+
+    /// Lets a task wait for its activity's workers, or tells the execution that there is no such activity.
+    async fn schedule(&self, activity: &str, scheduled: Scheduled, always: Batch) -> Result<(), Error> {
+        if self.activities.get(activity).is_some() {
+            return self.activities.schedule(activity, scheduled, always).await;
+        }
+        let cause = format!("The activity {activity} does not exist.");
+        let failure = Failure::new(ErrorName::Runtime, cause);
+        let failure = TaskFailure { failure, phase: FailurePhase::Schedule };
+        let wake = Wake::TaskFailed { task: scheduled.task, failure };
+        self.open.wake_durably(&scheduled.execution, Report { wake, always, if_open: Batch::new() }).await
     }
 
     /// Adds to `batch` that the end of the submitted job concerns this task, and a look whether that is past already.

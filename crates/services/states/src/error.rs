@@ -64,6 +64,50 @@ pub enum Error {
     ExecutionLimitExceeded,
     #[error("Resource not found: '{0}'")]
     ResourceNotFound(String),
+    #[error("Activity Does Not Exist: '{0}'")]
+    ActivityDoesNotExist(String),
+    #[error(
+        "The maximum number of activities has been reached. Existing activities must be deleted before a new activity \
+         can be created."
+    )]
+    ActivityLimitExceeded,
+    #[error("The maximum number of workers concurrently polling for activity tasks has been reached.")]
+    ActivityWorkerLimitExceeded,
+    #[error(
+        "Failed to publish the State Machine version for revision {wanted}. The current State Machine revision is \
+         {current}."
+    )]
+    OtherRevision { wanted: String, current: String },
+    #[error(
+        "The maximum number of versions of the state machine has been reached. Existing versions must be deleted before \
+         a new version can be published."
+    )]
+    VersionLimitExceeded,
+    #[error(
+        "Version to be deleted must not be referenced by an alias. Current list of aliases referencing this version: \
+         [{}]", .0.join(", ")
+    )]
+    VersionInUse(Vec<String>),
+    #[error(
+        "Failed to create alias because an alias with the same name and a different routing configuration already \
+         exists."
+    )]
+    OtherAlias,
+    #[error(
+        "The maximum number of aliases of the state machine has been reached. Existing aliases must be deleted before a \
+         new alias can be created."
+    )]
+    AliasLimitExceeded,
+    #[error("Routing configuration must contain state machine version ARNs. Received: [{}]", .0.join(", "))]
+    RouteNoVersion(Vec<String>),
+    #[error("Routing configuration must contain distinct state machine version ARNs. Received: [{}]", .0.join(", "))]
+    RouteTwice(Vec<String>),
+    #[error("Routing configuration must contain versions of one state machine. Received: [{}]", .0.join(", "))]
+    RouteMachines(Vec<String>),
+    #[error("Sum of routing configuration weights must equal 100. Received: {0:?}")]
+    RouteWeights(Vec<u64>),
+    #[error("Either the description or the routing configuration must be specified")]
+    NothingToUpdateOfAlias,
     #[error("You've exceeded the number of tags allowed for a resource.")]
     TooManyTags(String),
     #[error("Tag keys that begin with 'aws:' are reserved.")]
@@ -74,8 +118,6 @@ pub enum Error {
     TaskDoesNotExist,
     #[error("Version description can only be set when publish is true")]
     VersionDescription,
-    #[error("Runwright does not publish versions of state machines yet; leave publish false.")]
-    VersionsNotServed,
     #[error("Map Run {0} is not running.")]
     MapRunNotRunning(String),
     #[error("State machine ARN {0} refers to a Distributed Map state.")]
@@ -126,13 +168,22 @@ impl Error {
             Self::ExecutionNotRedrivable { .. } => "ExecutionNotRedrivable",
             Self::ExecutionLimitExceeded => "ExecutionLimitExceeded",
             Self::ResourceNotFound(_) => "ResourceNotFound",
+            Self::ActivityDoesNotExist(_) => "ActivityDoesNotExist",
+            Self::ActivityLimitExceeded => "ActivityLimitExceeded",
+            Self::ActivityWorkerLimitExceeded => "ActivityWorkerLimitExceeded",
+            Self::OtherRevision { .. } | Self::VersionInUse(_) | Self::OtherAlias => "ConflictException",
+            Self::VersionLimitExceeded | Self::AliasLimitExceeded => "ServiceQuotaExceededException",
             Self::TooManyTags(_) => "TooManyTags",
             Self::TaskTimedOut => "TaskTimedOut",
             Self::TaskDoesNotExist => "TaskDoesNotExist",
             Self::ManagedRule(_) => "AccessDeniedException",
             Self::ReservedTag
             | Self::VersionDescription
-            | Self::VersionsNotServed
+            | Self::RouteNoVersion(_)
+            | Self::RouteTwice(_)
+            | Self::RouteMachines(_)
+            | Self::RouteWeights(_)
+            | Self::NothingToUpdateOfAlias
             | Self::MapRunNotRunning(_)
             | Self::DistributedMapState(_)
             | Self::TooMuchToList

@@ -49,6 +49,12 @@ impl ExecutionStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ExecutionRecord {
     pub(crate) state_machine_arn: String,
+    /// The version that was started, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_machine_version_arn: Option<String>,
+    /// The alias by which it was started, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_machine_alias_arn: Option<String>,
     pub(crate) name: String,
     /// Key of the revision that it runs.
     pub(crate) revision: String,
@@ -117,8 +123,9 @@ impl ExecutionRecord {
 
     /// Adds to `batch` that nothing is kept of the execution any more.
     pub(crate) fn forget(&self, batch: &mut Batch, arn: &str) {
-        let listed = tables::by_machine(self.listed_by(), self.status.as_str(), self.order, &self.name);
-        batch.delete(tables::EXECUTIONS_BY_MACHINE, listed);
+        for entry in self.index_keys(self.status) {
+            batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
+        }
         batch.delete(tables::EXECUTIONS, arn);
         batch.delete(tables::REDRIVABLE, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
         batch.trim(tables::history(arn), Timestamp::MAX);
@@ -129,24 +136,43 @@ impl ExecutionRecord {
         Listed {
             start_date: self.start_date,
             stop_date: self.stop_date,
+            state_machine_version_arn: self.state_machine_version_arn.clone(),
+            state_machine_alias_arn: self.state_machine_alias_arn.clone(),
             redrive_count: self.redrives.count,
             redrive_date: self.redrives.date,
             items: self.child.as_ref().map(|child| child.items),
         }
     }
 
-    /// Among whose executions it is listed: its machine's, or its Map Run's.
-    pub(crate) fn listed_by(&self) -> &str {
-        self.child.as_ref().map_or(&self.state_machine_arn, |child| &child.map_run)
+    /// ARNs under which it is listed: that of its Map Run, or those of its machine, and of its version and alias where it
+    /// has them.
+    fn lists(&self) -> impl Iterator<Item = &str> {
+        let version = self.state_machine_version_arn.as_deref();
+        let alias = self.state_machine_alias_arn.as_deref();
+        match &self.child {
+            Some(child) => [Some(child.map_run.as_str()), None, None],
+            None => [Some(self.state_machine_arn.as_str()), version, alias],
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    /// Keys of its entries in the index, where it has that status.
+    pub(crate) fn index_keys(&self, status: ExecutionStatus) -> impl Iterator<Item = String> {
+        self.lists().map(move |list| tables::by_machine(list, status.as_str(), self.order, &self.name))
     }
 }
 
 /// What is kept of an execution in the index of its machine's executions; the rest is in the key.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) start_date: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_date: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_machine_version_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_machine_alias_arn: Option<String>,
     /// Items of a child of a Map Run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) items: Option<u64>,
@@ -174,9 +200,10 @@ impl Listed {
             status: status.as_str().to_owned(),
             start_date: self.start_date,
             stop_date: self.stop_date,
+            state_machine_version_arn: self.state_machine_version_arn,
+            state_machine_alias_arn: self.state_machine_alias_arn,
             redrive_count: i64::try_from(self.redrive_count).ok(),
             redrive_date: self.redrive_date,
-            ..ExecutionListItem::default()
         }
     }
 }

@@ -4,6 +4,7 @@
 //! (`open_executions`, and `synchronous` for those whose caller waits), the queues that keep them going (`runner`) and the services that their tasks call
 //! (`integrations`). A step is kept in one batch with everything that follows from it, and only then done.
 
+mod activities;
 mod awaited;
 mod begin;
 mod delivery;
@@ -40,6 +41,7 @@ use store::{Collection, Store};
 
 pub use error::Error;
 
+use activities::Activities;
 use delivery::Delivery;
 use effects::Effects;
 use map_runs::{Inboxes, MapRuns};
@@ -94,7 +96,13 @@ impl States {
             Arc::clone(&open),
             inboxes,
         ));
-        let effects = Arc::new(Effects::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&open)));
+        let activities = Arc::new(Activities::new(Arc::clone(&store)));
+        let effects = Arc::new(Effects::new(
+            Arc::clone(&store),
+            dispatcher.clone(),
+            Arc::clone(&open),
+            Arc::clone(&activities),
+        ));
         let records = Collection::new(Arc::clone(&store), tables::EXECUTIONS);
         let deletion = Deletion {
             store: Arc::clone(&store),
@@ -113,7 +121,7 @@ impl States {
             delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
             deletion: Arc::new(deletion),
         };
-        let operations = Operations { store, machines, open, synchronous, map_runs, records };
+        let operations = Operations { store, machines, activities, open, synchronous, map_runs, records };
         Self { config, operations, effects, runner, background: Mutex::default() }
     }
 
@@ -123,6 +131,7 @@ impl States {
     /// Where the store cannot be read, or what it holds is not what this program wrote.
     pub async fn start(&self) -> Result<(), Error> {
         self.operations.machines.load().await?;
+        self.operations.activities.load().await?;
         let submitted = self.operations.open.load().await?;
         let tasks = self.runner.clone().start(self.config.workers, submitted).await?;
         *self.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tasks));

@@ -7,6 +7,21 @@ use std::time::Duration;
 /// Registered state machines in one account and region.
 pub const STATE_MACHINES: usize = 100_000;
 
+/// Versions of one state machine.
+pub const VERSIONS: usize = 1_000;
+
+/// Aliases of one state machine.
+pub const ALIASES: usize = 100;
+
+/// Activities in one account and region.
+pub const ACTIVITIES: usize = 100_000;
+
+/// Workers that wait for tasks of one activity at a time.
+pub const ACTIVITY_POLLERS: usize = 1_000;
+
+/// How long `GetActivityTask` waits for a task.
+pub const ACTIVITY_POLL: Duration = Duration::from_secs(60);
+
 /// Open executions in one account and region.
 pub const OPEN_EXECUTIONS: usize = 1_000_000;
 

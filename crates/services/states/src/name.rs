@@ -24,6 +24,86 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// ARN of a state machine, of one of its versions or of one of its aliases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StateMachineArn {
+    /// The state machine's own ARN.
+    pub(crate) machine: String,
+    /// What follows it after a colon.
+    pub(crate) qualifier: Option<Qualifier>,
+}
+
+/// What names a version or an alias behind the ARN of its state machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Qualifier {
+    Version(u64),
+    Alias(String),
+}
+
+impl StateMachineArn {
+    /// Reads an ARN in the region and account of `cx`.
+    ///
+    /// # Errors
+    /// As [`check_state_machine_arn`].
+    pub(crate) fn parse(cx: &Context, text: &str) -> Result<Self, Error> {
+        check_state_machine_arn(cx, text)?;
+        // arn, partition, states, region, account, stateMachine, name, and the qualifier.
+        let Some((at, _)) = text.match_indices(':').nth(6) else {
+            return Ok(Self { machine: text.to_owned(), qualifier: None });
+        };
+        let (machine, qualifier) = text.split_at(at);
+        let qualifier = Qualifier::parse(qualifier.trim_start_matches(':'));
+        Ok(Self { machine: machine.to_owned(), qualifier: Some(qualifier) })
+    }
+}
+
+impl Qualifier {
+    fn parse(text: &str) -> Self {
+        // Numbers are written in one way only; whatever else there is names no version.
+        match text.parse::<u64>() {
+            Ok(number) if number.to_string() == text => Self::Version(number),
+            _ => Self::Alias(text.to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for StateMachineArn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.qualifier {
+            None => write!(f, "{}", self.machine),
+            Some(Qualifier::Version(number)) => write!(f, "{}:{number}", self.machine),
+            Some(Qualifier::Alias(name)) => write!(f, "{}:{name}", self.machine),
+        }
+    }
+}
+
+/// The ARN of the activity `name` where `cx` works.
+pub(crate) fn activity_arn(cx: &Context, name: &str) -> String {
+    cx.arn("states", format!("activity:{name}")).to_string()
+}
+
+/// Checks that `text` is an activity's ARN in the region and account of `cx`.
+///
+/// # Errors
+/// [`Error::ArnPrefix`] and [`Error::ArnResourceType`]; [`Error::ActivityDoesNotExist`] where it belongs elsewhere.
+pub(crate) fn check_activity_arn(cx: &Context, text: &str) -> Result<(), Error> {
+    let arn = parse(text)?;
+    match arn.resource.split_once(':') {
+        Some(("activity", _)) => {}
+        Some((kind, _)) => return Err(Error::ArnResourceType(kind.to_owned())),
+        None => return Err(Error::ArnResourceType(arn.resource)),
+    }
+    if arn.region != cx.region.as_str() || arn.account != cx.account.as_str() {
+        return Err(Error::ActivityDoesNotExist(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether an ARN is one of an activity.
+pub(crate) fn is_activity(text: &str) -> bool {
+    parse(text).is_ok_and(|arn| arn.resource.starts_with("activity:"))
+}
+
 /// The ARN of the state machine `name` where `cx` works.
 pub(crate) fn state_machine_arn(cx: &Context, name: &str) -> String {
     cx.arn("states", format!("stateMachine:{name}")).to_string()

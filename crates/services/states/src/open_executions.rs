@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Dispatcher;
 use asl::{Effect, Execution, MachineKind, OpenTask, TaskId, Wake};
+use clock::Clock;
 use futures_util::lock::Mutex as Lock;
 use store::{Batch, Collection, Range, Store, Ticket};
 use types::Timestamp;
@@ -25,7 +26,7 @@ use crate::map_runs::{BeginChild, Ended, Inboxes, Notice};
 use crate::name::execution_arn;
 use crate::plan::{self, Facts, Fate, Step};
 use crate::redrive::Redrives;
-use crate::state_machine::{Compiled, StateMachines};
+use crate::state_machine::{Compiled, StateMachines, Target};
 use crate::tables;
 
 mod redrive;
@@ -147,7 +148,7 @@ impl OpenExecutions {
     }
 
     async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
-        let record = self.machines.startable(&begin.state_machine_arn, begin.kind)?;
+        let target = self.machines.target(&begin.state_machine, begin.kind, begin.seed)?;
         let is_unique = begin.kind == MachineKind::Express || begin.name.is_none();
         if !is_unique && let Some(present) = self.records.get(arn).await? {
             return match present.value.request_id == Some(begin.request_id) {
@@ -155,8 +156,8 @@ impl OpenExecutions {
                 false => Err(Error::ExecutionAlreadyExists(arn.to_owned())),
             };
         }
-        let compiled = self.machines.compiled(&record.revision).await?;
-        let mut open = self.new_execution(arn, name, begin, compiled)?;
+        let compiled = self.machines.compiled(&target.revision).await?;
+        let mut open = self.new_execution(arn, name, begin, target, compiled)?;
         let Advanced { ticket, is_open, .. } = self.advance(&mut open, arn, Wake::Start, Batch::new());
         match ticket.durable().await {
             Ok(_) => Ok((open.record.start_date, is_open.then_some(open))),
@@ -171,12 +172,15 @@ impl OpenExecutions {
         arn: &str,
         name: String,
         begin: Begin,
+        target: Target,
         compiled: Arc<Compiled>,
     ) -> Result<Open, Error> {
         let start_date = self.now();
-        let spec = begin.spec(arn, &name, &compiled.revision, start_date)?;
+        let spec = begin.spec(arn, &name, &target, &compiled.revision, start_date)?;
         let record = ExecutionRecord {
-            state_machine_arn: begin.state_machine_arn,
+            state_machine_arn: begin.state_machine.machine,
+            state_machine_version_arn: target.version_arn,
+            state_machine_alias_arn: target.alias_arn,
             name,
             revision: compiled.revision.key.clone(),
             status: ExecutionStatus::Running,
@@ -221,6 +225,8 @@ impl OpenExecutions {
         let spec = begin.execution.spec();
         ExecutionRecord {
             state_machine_arn: spec.state_machine_arn.clone(),
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
             name: spec.name.clone(),
             revision: begin.compiled.revision.key.clone(),
             status: ExecutionStatus::Running,
@@ -271,11 +277,14 @@ impl OpenExecutions {
         };
         tracing::error!(execution = commit.arn, %error, "a step could not be kept");
         if let Some(slot) = self.slot(&commit.arn) {
+            // What is there stays until it is replaced: whoever waits here may hang up, and the next one finds out again.
             let mut open = slot.lock().await;
-            *open = None;
             match self.restore(&commit.arn).await {
                 Ok(Some(restored)) => *open = Some(restored),
-                Ok(None) | Err(_) => self.remove(&commit.arn, &slot),
+                Ok(None) | Err(_) => {
+                    *open = None;
+                    self.remove(&commit.arn, &slot);
+                }
             }
         }
         Err(error.into())
@@ -477,6 +486,10 @@ impl OpenExecutions {
         self.last_order
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
             .map_or(floor, next)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.dispatcher.clock()
     }
 
     fn now(&self) -> Timestamp {

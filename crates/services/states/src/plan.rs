@@ -2,13 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use asl::{Changes, Effect, Execution, ExecutionSpec, HistoryEvent, MachineKind, Resource, Status, TaskId};
+use asl::{
+    Changes, Effect, Execution, ExecutionSpec, HistoryEvent, MachineKind, Resource, ResourceTarget, Status,
+    TaskId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Batch;
 use types::Timestamp;
 
-use crate::execution::{ExecutionRecord, Waiting};
+use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
 use crate::integrations::{self, ecs_run_task};
 use crate::limits::{HISTORY_RETENTION, REDRIVABLE_PERIOD};
 use crate::logging::{self, Logging, Message};
@@ -84,6 +87,8 @@ pub(crate) enum Work {
     Invoke,
     /// Look whether the job that was submitted has ended already.
     Inspect,
+    /// Let no worker of the activity take the task any more.
+    Withdraw { activity: String },
     /// Stop the job. The execution knows nothing of the task any more, so everything is here.
     Cancel(Box<Cancellation>),
 }
@@ -156,11 +161,9 @@ pub(crate) fn reopen(
     ended: &ExecutionRecord,
     record: &ExecutionRecord,
 ) {
-    let status = ended.status.as_str();
-    batch.delete(
-        tables::EXECUTIONS_BY_MACHINE,
-        tables::by_machine(ended.listed_by(), status, ended.order, &ended.name),
-    );
+    for entry in ended.index_keys(ended.status) {
+        batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
+    }
     batch.delete(tables::REDRIVABLE, facts.arn());
     batch.clear_timer(tables::RETENTION, facts.arn());
     keep_record(batch, facts, record, &Status::Running);
@@ -182,11 +185,9 @@ pub(crate) fn close(
         keep_child(batch, facts, record, status);
         return;
     }
-    let running = crate::execution::ExecutionStatus::Running.as_str();
-    batch.delete(
-        tables::EXECUTIONS_BY_MACHINE,
-        tables::by_machine(record.listed_by(), running, record.order, &record.name),
-    );
+    for entry in record.index_keys(ExecutionStatus::Running) {
+        batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
+    }
     keep_record(batch, facts, record, status);
     if record.child.is_some() {
         // Children are forgotten with their Map Run.
@@ -214,11 +215,9 @@ fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, s
     if !facts.is_told() {
         return;
     }
-    batch.put(
-        tables::EXECUTIONS_BY_MACHINE,
-        tables::by_machine(record.listed_by(), state, record.order, &record.name),
-        json(&record.listed()),
-    );
+    for entry in record.index_keys(record.status) {
+        batch.put(tables::EXECUTIONS_BY_MACHINE, entry, json(&record.listed()));
+    }
     if record.child.is_some() {
         // A Map Run has up to a hundred million children: their parent's events tell of all of them.
         return;
@@ -281,6 +280,12 @@ fn keep_effect(batch: &mut Batch, facts: &Facts<'_>, effect: Effect) {
             batch.clear_timer(tables::EFFECT, tables::invocation(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::inspection(facts.arn(), task));
             batch.clear_timer(tables::EFFECT, tables::completion(facts.arn(), task));
+            if *resource.target() == ResourceTarget::Activity {
+                let job = job(facts, task, Work::Withdraw { activity: resource.arn().to_owned() });
+                let key = tables::cancellation(facts.arn(), task);
+                batch.set_timer(tables::EFFECT, key, facts.now, json(&job));
+                return;
+            }
             for (ecs_task, _) in submitted.iter().flat_map(|output| ecs_run_task::tasks(output.value())) {
                 batch.delete(tables::ECS_TASKS, ecs_task);
             }

@@ -163,6 +163,8 @@ mod tests {
     fn the_first_reason_that_holds_is_told() {
         let record = |status, events, days: u64| ExecutionRecord {
             state_machine_arn: String::new(),
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
             name: String::new(),
             revision: String::new(),
             status,

@@ -140,7 +140,7 @@ async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<(String, 
         let effects = Arc::clone(&runner.effects);
         tasks.spawn(async move {
             match serde_json::from_slice::<Job>(&timer.payload) {
-                Ok(job) => report(&timer.key, effects.perform(&timer.key, &job).await),
+                Ok(job) => report(&timer.key, effects.perform(&timer.key, timer.due, &job).await),
                 Err(error) => tracing::error!(key = timer.key, %error, "a job cannot be read"),
             }
             drop(permit);

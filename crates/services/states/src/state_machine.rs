@@ -1,7 +1,11 @@
 //! State machines and their revisions: what is kept of them, in the store and in memory.
 //!
 //! A *revision* is everything that an execution needs of its machine; it never changes. An update makes a new one, and
-//! running executions keep theirs. All machines are in memory, definitions are compiled when first needed.
+//! running executions keep theirs. All machines are in memory with their versions and aliases, definitions are compiled
+//! when first needed.
+
+mod alias;
+mod version;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -16,8 +20,14 @@ use types::Timestamp;
 
 use crate::Error;
 use crate::integrations::Kept;
+use crate::limits::REVISION_RETENTION;
 use crate::logging::Logging;
-use crate::tables::{REVISIONS, STATE_MACHINES};
+use crate::name::{Qualifier, StateMachineArn};
+use crate::plan::{self, Forget};
+use crate::tables::{self, ALIASES, REVISIONS, STATE_MACHINES, VERSIONS};
+
+pub(crate) use alias::{AliasRecord, Route, WHOLE};
+pub(crate) use version::{VersionRecord, version_arn};
 
 /// A registered state machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +41,9 @@ pub(crate) struct StateMachineRecord {
     pub(crate) tags: Vec<(String, String)>,
     /// Key of the current revision.
     pub(crate) revision: String,
+    /// Number of the last version that was published; 0 before the first.
+    #[serde(default)]
+    pub(crate) last_version: u64,
 }
 
 /// How a state machine stands.
@@ -68,8 +81,6 @@ pub(crate) struct Revision {
     pub(crate) definition: String,
     pub(crate) role_arn: String,
     pub(crate) logging: Logging,
-    /// Whether the caller named the encryption type, which answers then repeat.
-    pub(crate) encryption_named: bool,
     /// `revisionId`: absent until the first update.
     pub(crate) revision_id: Option<String>,
     pub(crate) update_date: Timestamp,
@@ -86,6 +97,8 @@ pub(crate) struct Compiled {
 pub(crate) struct StateMachines {
     revisions: Collection<Revision>,
     records: Collection<StateMachineRecord>,
+    versions: Collection<VersionRecord>,
+    aliases: Collection<AliasRecord>,
     store: Arc<dyn Store>,
     dispatcher: Dispatcher,
     table: RwLock<Table>,
@@ -95,10 +108,98 @@ pub(crate) struct StateMachines {
 #[derive(Default)]
 struct Table {
     records: BTreeMap<String, StateMachineRecord>,
+    /// By machine and number.
+    versions: BTreeMap<(String, u64), VersionRecord>,
+    /// By machine and name.
+    aliases: BTreeMap<(String, String), AliasRecord>,
     /// Definitions of current revisions.
     current: HashMap<String, Arc<Compiled>>,
     /// Definitions that are in use somewhere.
     used: HashMap<String, Weak<Compiled>>,
+}
+
+/// One of the things that a change does.
+pub(crate) enum Edit {
+    /// Creates or replaces a machine.
+    Machine(StateMachineRecord),
+    /// Adds a revision.
+    Revision(Arc<Compiled>),
+    /// Deletes a machine, and with it its versions and aliases.
+    DeleteMachine(String),
+    /// Adds a version.
+    Version(VersionRecord),
+    DeleteVersion(VersionRecord),
+    /// Creates or replaces an alias.
+    Alias(AliasRecord),
+    DeleteAlias(AliasRecord),
+}
+
+/// Which hold on a revision ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Retired {
+    /// It is not the machine's current one any more.
+    Current,
+    /// The version with this number is deleted.
+    Version(u64),
+}
+
+/// What is started: a machine with the revision that an execution runs.
+pub(crate) struct Target {
+    /// Key of the revision.
+    pub(crate) revision: String,
+    /// The version, where the revision was asked for as one, or by an alias.
+    pub(crate) version_arn: Option<String>,
+    pub(crate) alias_arn: Option<String>,
+}
+
+impl Table {
+    fn versions_of(&self, machine: &str) -> impl DoubleEndedIterator<Item = &VersionRecord> {
+        let of = |number| (machine.to_owned(), number);
+        self.versions.range(of(0)..=of(u64::MAX)).map(|(_, version)| version)
+    }
+
+    fn aliases_of(&self, machine: &str) -> impl Iterator<Item = &AliasRecord> {
+        let from = (machine.to_owned(), String::new());
+        let aliases = self.aliases.range(from..).map(|(_, alias)| alias);
+        aliases.take_while(move |alias| alias.machine == machine)
+    }
+
+    /// Takes over what is durable.
+    fn take(&mut self, edit: Edit) {
+        match edit {
+            Edit::Machine(record) => {
+                let before = self.records.insert(record.arn.clone(), record.clone());
+                if let Some(before) = before.filter(|before| before.revision != record.revision) {
+                    self.current.remove(&before.revision);
+                }
+            }
+            Edit::DeleteMachine(arn) => {
+                if let Some(record) = self.records.remove(&arn) {
+                    self.current.remove(&record.revision);
+                }
+                self.versions.retain(|(machine, _), _| *machine != arn);
+                self.aliases.retain(|(machine, _), _| *machine != arn);
+            }
+            Edit::Version(version) => self.versions.extend([keyed(version)]),
+            Edit::DeleteVersion(version) => {
+                self.versions.remove(&(version.machine, version.number));
+            }
+            Edit::Alias(alias) => self.aliases.extend([named(alias)]),
+            Edit::DeleteAlias(alias) => {
+                self.aliases.remove(&(alias.machine, alias.name));
+            }
+            // Definitions are kept by `StateMachines::keep`.
+            Edit::Revision(_) => {}
+        }
+    }
+}
+
+fn keyed(version: VersionRecord) -> ((String, u64), VersionRecord) {
+    ((version.machine.clone(), version.number), version)
+}
+
+fn named(alias: AliasRecord) -> ((String, String), AliasRecord) {
+    ((alias.machine.clone(), alias.name.clone()), alias)
 }
 
 /// The right to change state machines: held from the look at what is there to the end of the change.
@@ -109,6 +210,8 @@ impl StateMachines {
         Self {
             revisions: Collection::new(Arc::clone(&store), REVISIONS),
             records: Collection::new(Arc::clone(&store), STATE_MACHINES),
+            versions: Collection::new(Arc::clone(&store), VERSIONS),
+            aliases: Collection::new(Arc::clone(&store), ALIASES),
             store,
             dispatcher,
             table: RwLock::default(),
@@ -119,8 +222,12 @@ impl StateMachines {
     /// Reads all state machines from the store.
     pub(crate) async fn load(&self) -> Result<(), Error> {
         let records = self.records.list(Range::prefix("")).await?;
+        let versions = self.versions.list(Range::prefix("")).await?;
+        let aliases = self.aliases.list(Range::prefix("")).await?;
         self.write(|table| {
             table.records = records.into_iter().map(|record| (record.key, record.value)).collect();
+            table.versions = versions.into_iter().map(|record| keyed(record.value)).collect();
+            table.aliases = aliases.into_iter().map(|record| named(record.value)).collect();
         });
         Ok(())
     }
@@ -134,19 +241,52 @@ impl StateMachines {
         self.read(|table| table.records.get(arn).cloned())
     }
 
-    /// The machine, where executions of that type can be started.
+    /// What an execution of that type runs. `seed` decides where an alias has two versions.
     ///
     /// # Errors
     /// [`Error::StateMachineDoesNotExist`]; [`Error::StateMachineDeleting`].
-    pub(crate) fn startable(&self, arn: &str, kind: MachineKind) -> Result<StateMachineRecord, Error> {
+    pub(crate) fn target(
+        &self,
+        arn: &StateMachineArn,
+        kind: MachineKind,
+        seed: u64,
+    ) -> Result<Target, Error> {
+        let missing = || Error::StateMachineDoesNotExist(arn.to_string());
         // A machine of another type has taken the place of the one that was asked for.
-        let record = self.get(arn).filter(|record| record.kind == kind);
-        match record.ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_owned()))? {
-            record if record.status == StateMachineStatus::Deleting => {
-                Err(Error::StateMachineDeleting(record.arn))
-            }
-            record => Ok(record),
+        let record = self.get(&arn.machine).filter(|record| record.kind == kind).ok_or_else(missing)?;
+        if record.status == StateMachineStatus::Deleting {
+            return Err(Error::StateMachineDeleting(record.arn));
         }
+        let (version, alias_arn) = match &arn.qualifier {
+            None => {
+                return Ok(Target { revision: record.revision, version_arn: None, alias_arn: None });
+            }
+            Some(Qualifier::Version(number)) => (Some(*number), None),
+            Some(Qualifier::Alias(name)) => {
+                let alias = self.alias(&arn.machine, name).ok_or_else(missing)?;
+                (alias.route(seed), Some(alias.arn()))
+            }
+        };
+        let version = version.and_then(|number| self.version(&arn.machine, number)).ok_or_else(missing)?;
+        Ok(Target { version_arn: Some(version.arn()), revision: version.revision, alias_arn })
+    }
+
+    pub(crate) fn version(&self, machine: &str, number: u64) -> Option<VersionRecord> {
+        self.read(|table| table.versions.get(&(machine.to_owned(), number)).cloned())
+    }
+
+    /// All versions of a machine, the oldest first.
+    pub(crate) fn versions(&self, machine: &str) -> Vec<VersionRecord> {
+        self.read(|table| table.versions_of(machine).cloned().collect())
+    }
+
+    pub(crate) fn alias(&self, machine: &str, name: &str) -> Option<AliasRecord> {
+        self.read(|table| table.aliases.get(&(machine.to_owned(), name.to_owned())).cloned())
+    }
+
+    /// All aliases of a machine, in the order of their names.
+    pub(crate) fn aliases(&self, machine: &str) -> Vec<AliasRecord> {
+        self.read(|table| table.aliases_of(machine).cloned().collect())
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -184,42 +324,74 @@ impl StateMachines {
         kept.map(|kept| kept.value).ok_or_else(|| Error::Inconsistent(format!("there is no revision {key}")))
     }
 
-    /// Creates or replaces a machine, with a new revision where there is one, and waits until that is durable.
-    pub(crate) async fn put(
+    /// Does all of a change at once, with what is in `batch`, and waits until that is durable.
+    pub(crate) async fn apply(
         &self,
         _: &Change<'_>,
-        record: StateMachineRecord,
-        compiled: Option<Arc<Compiled>>,
+        edits: Vec<Edit>,
         mut batch: Batch,
     ) -> Result<(), Error> {
-        self.records.put(&mut batch, &record.arn, &record);
-        if let Some(compiled) = &compiled {
-            self.revisions.put(&mut batch, &compiled.revision.key, &compiled.revision);
+        for edit in &edits {
+            self.keep_edit(&mut batch, edit);
         }
         self.store.submit(batch).durable().await?;
-        let superseded = self.write(|table| {
-            let before = table.records.insert(record.arn.clone(), record.clone());
-            before.filter(|before| before.revision != record.revision)
-        });
-        if let Some(before) = superseded {
-            self.write(|table| table.current.remove(&before.revision));
-        }
-        if let Some(compiled) = &compiled {
-            self.keep(compiled);
+        for edit in edits {
+            match edit {
+                Edit::Revision(compiled) => self.keep(&compiled),
+                edit => self.write(|table| table.take(edit)),
+            }
         }
         Ok(())
     }
 
-    /// Deletes a machine's record, and waits until that is durable.
-    pub(crate) async fn remove(&self, _: &Change<'_>, arn: &str, mut batch: Batch) -> Result<(), Error> {
-        self.records.delete(&mut batch, arn);
-        self.store.submit(batch).durable().await?;
-        self.write(|table| {
-            if let Some(record) = table.records.remove(arn) {
-                table.current.remove(&record.revision);
+    fn keep_edit(&self, batch: &mut Batch, edit: &Edit) {
+        match edit {
+            Edit::Machine(record) => self.records.put(batch, &record.arn, record),
+            Edit::Revision(compiled) => {
+                self.revisions.put(batch, &compiled.revision.key, &compiled.revision);
+            }
+            Edit::DeleteMachine(arn) => {
+                self.records.delete(batch, arn);
+                batch.delete_prefix(VERSIONS, tables::of_machine(arn));
+                batch.delete_prefix(ALIASES, tables::of_machine(arn));
+            }
+            Edit::Version(version) => {
+                self.versions.put(batch, &tables::version(&version.machine, version.number), version);
+            }
+            Edit::DeleteVersion(version) => {
+                self.versions.delete(batch, &tables::version(&version.machine, version.number));
+            }
+            Edit::Alias(alias) => self.aliases.put(batch, &tables::alias(&alias.machine, &alias.name), alias),
+            Edit::DeleteAlias(alias) => {
+                self.aliases.delete(batch, &tables::alias(&alias.machine, &alias.name));
+            }
+        }
+    }
+
+    /// Adds to `batch` that a revision is forgotten once no execution can need it any more, unless `arn`'s machine or one
+    /// of its versions other than `gone` still has it.
+    pub(crate) fn retire(&self, batch: &mut Batch, arn: &str, revision: &str, gone: Retired, now: Timestamp) {
+        let used = self.read(|table| {
+            let current = table.records.get(arn).is_some_and(|record| record.revision == revision);
+            let mut versions = table.versions_of(arn).filter(|version| version.revision == revision);
+            match gone {
+                Retired::Current => versions.next().is_some(),
+                Retired::Version(number) => current || versions.any(|version| version.number != number),
             }
         });
-        Ok(())
+        if !used {
+            let forget = Forget::Revision(revision.to_owned());
+            batch.set_timer(tables::RETENTION, revision, now + REVISION_RETENTION, plan::json(&forget));
+        }
+    }
+
+    /// Adds to `batch` that all revisions of a machine are forgotten once no execution can need them any more.
+    pub(crate) fn retire_all(&self, batch: &mut Batch, record: &StateMachineRecord, now: Timestamp) {
+        let versions = self.versions(&record.arn).into_iter().map(|version| version.revision);
+        for revision in versions.chain([record.revision.clone()]) {
+            let forget = plan::json(&Forget::Revision(revision.clone()));
+            batch.set_timer(tables::RETENTION, revision, now + REVISION_RETENTION, forget);
+        }
     }
 
     fn keep(&self, compiled: &Arc<Compiled>) {

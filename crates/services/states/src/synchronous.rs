@@ -51,10 +51,10 @@ impl Synchronous {
     /// [`Error::StateMachineDoesNotExist`], [`Error::StateMachineDeleting`]; [`Error::Store`] where its events cannot be
     /// logged; [`Error::Inconsistent`] where the service is stopped meanwhile.
     pub(crate) async fn run(&self, begin: Begin) -> Result<Ended, Error> {
-        let record = self.machines.startable(&begin.state_machine_arn, begin.kind)?;
-        let compiled = self.machines.compiled(&record.revision).await?;
+        let target = self.machines.target(&begin.state_machine, begin.kind, begin.seed)?;
+        let compiled = self.machines.compiled(&target.revision).await?;
         let (name, arn) = begin.identify();
-        let spec = begin.spec(&arn, &name, &compiled.revision, self.dispatcher.clock().now())?;
+        let spec = begin.spec(&arn, &name, &target, &compiled.revision, self.dispatcher.clock().now())?;
         let run = Run {
             execution: Execution::new(Arc::clone(&compiled.machine), spec),
             compiled,

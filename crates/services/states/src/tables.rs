@@ -4,6 +4,10 @@
 //! |---|---|---|---|---|
 //! | table | [`STATE_MACHINES`] | ARN | [`crate::state_machine::StateMachineRecord`] | the state machine operations |
 //! | table | [`REVISIONS`] | UUID | [`crate::state_machine::Revision`] | the same |
+//! | table | [`VERSIONS`] | [`version`] | [`crate::state_machine::VersionRecord`] | the same |
+//! | table | [`ALIASES`] | [`alias`] | [`crate::state_machine::AliasRecord`] | the same |
+//! | table | [`ACTIVITIES`] | ARN | [`crate::activities::ActivityRecord`] | the activity operations |
+//! | table | [`ACTIVITY_TASKS`] | [`activity_task`] | [`crate::activities::Scheduled`] | scheduling, `GetActivityTask`, the task's end |
 //! | table | [`EXECUTIONS`] | ARN | [`crate::execution::ExecutionRecord`] | start, end; of express ones while they are open |
 //! | table | [`EXECUTIONS_BY_MACHINE`] | [`by_machine`] | [`crate::execution::Listed`] | start, end |
 //! | table | [`HEADS`] | execution ARN | head of an open execution | every step |
@@ -29,6 +33,10 @@ use types::Timestamp;
 
 pub(crate) const STATE_MACHINES: &str = "states/state_machine";
 pub(crate) const REVISIONS: &str = "states/revision";
+pub(crate) const VERSIONS: &str = "states/version";
+pub(crate) const ALIASES: &str = "states/alias";
+pub(crate) const ACTIVITIES: &str = "states/activity";
+pub(crate) const ACTIVITY_TASKS: &str = "states/activity_task";
 pub(crate) const EXECUTIONS: &str = "states/execution";
 pub(crate) const EXECUTIONS_BY_MACHINE: &str = "states/execution_by_machine";
 pub(crate) const HEADS: &str = "states/head";
@@ -48,6 +56,26 @@ pub(crate) const STATUS_CHANGE: &str = "states/status_change";
 pub(crate) const MAP_RUN: &str = "states/map_run_order";
 pub(crate) const RETENTION: &str = "states/retention";
 pub(crate) const DELETION: &str = "states/deletion";
+
+/// Prefix of the keys of a state machine's versions and aliases.
+pub(crate) fn of_machine(machine: &str) -> String {
+    format!("{machine}#")
+}
+
+/// Key of a version.
+pub(crate) fn version(machine: &str, number: u64) -> String {
+    format!("{machine}#{number:020}")
+}
+
+/// Key of an alias.
+pub(crate) fn alias(machine: &str, name: &str) -> String {
+    format!("{machine}#{name}")
+}
+
+/// Key of a task that waits for a worker.
+pub(crate) fn activity_task(activity: &str, execution: &str, task: TaskId) -> String {
+    format!("{activity}#{execution}#{task}")
+}
 
 /// Name of the log that holds an execution's history.
 pub(crate) fn history(execution: &str) -> String {
@@ -105,7 +133,7 @@ pub(crate) fn status_change(execution: &str, status: &str, redrive_count: u64) -
     format!("{execution}#{status}/{redrive_count}")
 }
 
-/// Key of an execution among those of its machine: by status, then in the order of their starts.
+/// Key of an execution among those of its machine, its version or its alias: by status, then in the order of their starts.
 pub(crate) fn by_machine(machine: &str, status: &str, order: u64, name: &str) -> String {
     format!("{}{order:020}#{name}", by_status(machine, status))
 }

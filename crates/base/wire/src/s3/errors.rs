@@ -55,6 +55,11 @@ pub fn entity_too_large(proposed: u64, max: u64) -> AwsError {
         .with_member("MaxSizeAllowed", max.to_string())
 }
 
+/// A document longer than any operation takes.
+pub fn message_too_long() -> AwsError {
+    AwsError::new("MaxMessageLengthExceeded", "Your request was too big.")
+}
+
 /// A client that has stopped sending.
 pub fn request_timeout() -> AwsError {
     let text = "Your socket connection to the server was not read from or written to within the timeout period. Idle \

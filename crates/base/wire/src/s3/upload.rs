@@ -54,7 +54,10 @@ impl Upload {
             false => limits::BODY_BYTES_MAX as u64,
         };
         if let Some(length) = length.filter(|length| *length > length_max) {
-            return Err(errors::entity_too_large(length, length_max));
+            return Err(match operation.takes_body() {
+                true => errors::entity_too_large(length, length_max),
+                false => errors::message_too_long(),
+            });
         }
         if length.is_none() && operation.takes_body() {
             let is_stream = headers.contains_key(TRANSFER_ENCODING);
@@ -144,7 +147,8 @@ impl Sink {
         let Some(decoder) = &mut self.decoder else {
             self.taken += bytes.len() as u64;
             if self.taken > self.length_max {
-                return Err(errors::entity_too_large(self.taken, self.length_max));
+                // An object has a length that was checked before; only a document may go on and on.
+                return Err(errors::message_too_long());
             }
             return self.spool.write(bytes).await.map_err(|error| not_spooled(&error));
         };

@@ -132,7 +132,10 @@ fn binary(op: BinaryOp, lhs: AstNode, rhs: AstNode) -> AstNode {
         // What is assigned to is no value.
         BinaryOp::ColonEqual => (lhs, bounded(rhs)),
         BinaryOp::ChainPipe => return chain(lhs, rhs),
-        BinaryOp::Concatenate => (small(bounded(lhs)), small(bounded(rhs))),
+        BinaryOp::Concatenate => {
+            let (lhs, rhs) = (Box::new(small(bounded(lhs))), Box::new(small(bounded(rhs))));
+            return small(AstNode::Binary { op, lhs, rhs });
+        }
         // One plain value is compared at once, whatever the other is.
         BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::In if !is_literal(&lhs) && !is_literal(&rhs) => {
             (small(bounded(lhs)), small(bounded(rhs)))

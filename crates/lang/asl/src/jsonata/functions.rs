@@ -30,7 +30,9 @@ pub(super) fn register(evaluator: &mut Evaluator, random: &Numbers, now: Timesta
         evaluator.register_fn("uuid", move |_: &[JValue]| Ok(JValue::from(draw(&for_uuid, Random::uuid)))),
         evaluator
             .register_fn_override("random", move |arguments: &[JValue]| Ok(seeded(arguments, &for_random))),
-        evaluator.register_fn_override("eval", |_: &[JValue]| Err(error("$eval is not supported"))),
+        evaluator.register_fn_override("eval", |_: &[JValue]| {
+            Err(error("T1006: Attempted to invoke a non-function"))
+        }),
         evaluator.register_fn_override("millis", move |_: &[JValue]| Ok(JValue::from(now.as_millis()))),
         evaluator.register_fn_override("now", move |arguments: &[JValue]| at(now, arguments)),
         evaluator.register_fn_override("shuffle", move |arguments: &[JValue]| {

@@ -6,6 +6,10 @@ use jsonata_core::value::JValue;
 use super::functions::error;
 use crate::limits::{JSONATA_DEPTH, JSONATA_SEQUENCE, JSONATA_TEXT, JSONATA_WORK};
 
+/// What AWS says of an expression that takes too much memory.
+pub(super) const MEMORY: &str =
+    "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+
 // No expression can write these names.
 
 /// Gives its argument, which must be small.
@@ -73,10 +77,7 @@ fn size(value: &JValue) -> Result<Size, EvaluatorError> {
 }
 
 fn too_large() -> EvaluatorError {
-    error(format!(
-        "D2015: A value of more than {JSONATA_SEQUENCE} values, {JSONATA_TEXT} bytes of text or {JSONATA_DEPTH} levels is \
-         too large for a function"
-    ))
+    error(MEMORY)
 }
 
 /// Refuses what would be more than [`JSONATA_TEXT`] bytes.
@@ -92,8 +93,10 @@ fn fits(arguments: &[JValue]) -> Result<(), EvaluatorError> {
         "zip" => zip_fits(arguments),
         "distinct" => distinct_fits(arguments),
         "replace" => replace_fits(context, arguments),
+        // A text of its own for every part.
+        "split" => longest_text(context, arguments).and_then(|bytes| text_fits(bytes.saturating_mul(4))),
         // One record for every match.
-        "match" => longest_text(context, arguments).and_then(|bytes| text_fits(bytes.saturating_mul(8))),
+        "match" => longest_text(context, arguments).and_then(|bytes| text_fits(bytes.saturating_mul(32))),
         "formatInteger" => integer_fits(context, arguments),
         "fromMillis" | "toMillis" | "formatNumber" => {
             longest_text(context, arguments)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Produced, Script, is_expression};
+use super::{Offered, Produced, Refused, Script, is_expression};
 use crate::expression::Scope;
 use crate::run::Fault;
 use crate::variables::Assigned;
@@ -19,23 +19,33 @@ pub(crate) enum QueryTemplate {
 }
 
 impl QueryTemplate {
-    /// Compiles the value of a field; the error is the field whose text is not JSONata.
-    pub(crate) fn parse(value: &Value, field: &str) -> Result<Self, String> {
+    /// Compiles the value of a field; the error is what is wrong with each expression.
+    pub(crate) fn parse(value: &Value, field: &str, offered: Offered) -> Result<Self, Vec<Refused>> {
+        let mut refused = Vec::new();
+        let template = Self::read(value, field.to_owned(), offered, &mut refused);
+        if refused.is_empty() { Ok(template) } else { Err(refused) }
+    }
+
+    fn read(value: &Value, field: String, offered: Offered, refused: &mut Vec<Refused>) -> Self {
         match value {
-            Value::String(text) if is_expression(text) => Script::parse(text, field)
-                .map(|script| Self::Script(Box::new(script)))
-                .ok_or_else(|| field.to_owned()),
+            Value::String(text) if is_expression(text) => match Script::parse(text, &field, offered) {
+                Ok(script) => Self::Script(Box::new(script)),
+                Err(wrong) => {
+                    refused.push(wrong);
+                    Self::Literal(Value::Null)
+                }
+            },
             Value::Array(elements) if has_script(value) => {
-                let element = |(at, value)| Self::parse(value, &format!("{field}[{at}]"));
-                elements.iter().enumerate().map(element).collect::<Result<_, _>>().map(Self::Array)
+                let element = |(at, value)| Self::read(value, format!("{field}[{at}]"), offered, refused);
+                Self::Array(elements.iter().enumerate().map(element).collect())
             }
             Value::Object(members) if has_script(value) => {
                 let member = |(name, value): (&String, &Value)| {
-                    Ok((name.as_str().into(), Self::parse(value, &format!("{field}/{name}"))?))
+                    (name.as_str().into(), Self::read(value, format!("{field}/{name}"), offered, refused))
                 };
-                members.iter().map(member).collect::<Result<_, _>>().map(Self::Object)
+                Self::Object(members.iter().map(member).collect())
             }
-            literal => Ok(Self::Literal(literal.clone())),
+            literal => Self::Literal(literal.clone()),
         }
     }
 

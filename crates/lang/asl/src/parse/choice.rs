@@ -118,7 +118,7 @@ fn test(operator: &str, operand: &Value, fields: &Fields<'_>) -> Option<Test> {
         return or_refuse(test, operator, "Expected value of type Boolean", fields);
     }
     let Some((compared, relation, by_path)) = comparison(operator) else {
-        fields.refuse(operator, "Field is not supported");
+        fields.refuse_all(&format!("Field '{operator}' is not supported"));
         return None;
     };
     let operand = if by_path {

@@ -10,7 +10,7 @@ use crate::data_flow::{PathField, ResultPath};
 use crate::definition::QueryLanguage;
 use crate::diagnostic::Diagnostic;
 use crate::expression::{Expression, QueryPath};
-use crate::jsonata::{QueryTemplate, Script, is_expression};
+use crate::jsonata::{Offered, QueryTemplate, Refused, Script, is_expression};
 use crate::template::{Content, Member, Template};
 
 /// The findings so far.
@@ -20,6 +20,11 @@ pub(super) struct Findings(RefCell<Vec<Diagnostic>>);
 impl Findings {
     pub(super) fn add(&self, diagnostic: Diagnostic) {
         self.0.borrow_mut().push(diagnostic);
+    }
+
+    /// Whether every state can be read, whatever it leads to.
+    pub(super) fn are_of_transitions(&self) -> bool {
+        self.0.borrow().iter().all(|finding| finding.code == "MISSING_TRANSITION_TARGET")
     }
 
     pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
@@ -96,7 +101,23 @@ impl<'a> Fields<'a> {
     pub(super) fn allow(&self, lists: &[&[&str]]) {
         for name in self.object.keys() {
             if !lists.iter().any(|list| list.contains(&name.as_str())) {
-                self.refuse(name, "Field is not supported");
+                self.refuse_all(&format!("Field '{name}' is not supported"));
+            }
+        }
+    }
+
+    /// As [`Self::allow`]; a field in one of the lists of the other language is told to be that.
+    pub(super) fn allow_in_language(&self, lists: &[&[&str]], other: &[&[&str]]) {
+        let (this, that) = if self.is_jsonata() { ("JSONata", "JSONPath") } else { ("JSONPath", "JSONata") };
+        for name in self.object.keys().map(String::as_str) {
+            let is_in = |lists: &[&[&str]]| lists.iter().any(|list| list.contains(&name));
+            if is_in(other) && !is_in(lists) {
+                self.refuse_all(&format!(
+                    "The QueryLanguage is set to '{this}', but field '{name}' is only supported for the '{that}' \
+                     QueryLanguage"
+                ));
+            } else if !is_in(lists) {
+                self.refuse_all(&format!("Field '{name}' is not supported"));
             }
         }
     }
@@ -268,11 +289,28 @@ impl<'a> Fields<'a> {
     /// An expression in JSONata; `None` where the field is absent, or has a plain value.
     pub(super) fn script(&self, name: &str) -> Option<Script> {
         let text = self.object.get(name)?.as_str().filter(|text| self.is_jsonata() && is_expression(text))?;
-        let script = Script::parse(text, &format!("{}{name}", self.prefix));
-        if script.is_none() {
-            self.refuse(name, "The value must be a valid JSONata expression");
+        let script = Script::parse(text, &format!("{}{name}", self.prefix), self.offered(name));
+        script.map_err(|refused| self.refuse_script(&refused)).ok()
+    }
+
+    /// What `$states` has in a field: a result where a state has one to give, an error in a catcher.
+    fn offered(&self, name: &str) -> Offered {
+        let runs =
+            matches!(self.object.get("Type").and_then(Value::as_str), Some("Task" | "Parallel" | "Map"));
+        match name {
+            "Output" | "Assign" if self.prefix.starts_with("Catch[") => Offered::Error,
+            "Output" | "Assign" if self.prefix.is_empty() && runs => Offered::Result,
+            _ => Offered::Nothing,
         }
-        script
+    }
+
+    fn refuse_script(&self, refused: &Refused) {
+        let field = refused.field.strip_prefix(&self.prefix).unwrap_or(&refused.field);
+        let code =
+            if refused.unsupported { "UNSUPPORTED_JSONATA_EXPRESSION" } else { "INVALID_JSONATA_EXPRESSION" };
+        for message in &refused.messages {
+            self.findings.add(Diagnostic::error(code, message, self.pointer(field)));
+        }
     }
 
     /// Whether the field has an expression in JSONata, right or wrong.
@@ -282,14 +320,9 @@ impl<'a> Fields<'a> {
 
     /// A value in which texts may be expressions in JSONata.
     pub(super) fn query(&self, name: &str) -> Option<QueryTemplate> {
-        match QueryTemplate::parse(self.object.get(name)?, &format!("{}{name}", self.prefix)) {
-            Ok(template) => Some(template),
-            Err(field) => {
-                let message = format!("The value for the field '{field}' must be a valid JSONata expression");
-                self.refuse(name, &message);
-                None
-            }
-        }
+        let field = format!("{}{name}", self.prefix);
+        let template = QueryTemplate::parse(self.object.get(name)?, &field, self.offered(name));
+        template.map_err(|refused| refused.iter().for_each(|refused| self.refuse_script(refused))).ok()
     }
 
     /// A payload template that is an object.

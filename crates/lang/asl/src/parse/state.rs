@@ -107,7 +107,8 @@ pub(super) fn read(reader: &mut Reader<'_>, name: &str, fields: Fields<'_>, name
     if kind == StateKind::Map && is_distributed(fields) {
         lists.push(DISTRIBUTED_MAP);
     }
-    fields.allow(&lists);
+    let other = if fields.is_jsonata() { allowed(kind) } else { allowed_in_jsonata(kind) };
+    fields.allow_in_language(&lists, other);
     let body = match kind {
         StateKind::Pass => {
             Body::Pass(PassState { result: fields.value("Result").cloned().map(Payload::new) })
@@ -227,7 +228,8 @@ pub(super) fn target(field: &str, fields: &Fields<'_>, names: &Names) -> Option<
     let name = fields.text(field)?;
     let target = names.get(name).copied();
     if target.is_none() {
-        fields.refuse_transition(field, &format!("Missing '{field}' target: {name}"));
+        // AWS says "Next" of every field.
+        fields.refuse_transition(field, &format!("Missing 'Next' target: {name}"));
     }
     target
 }

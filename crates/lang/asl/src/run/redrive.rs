@@ -13,7 +13,6 @@
 //! Source: Step Functions Developer Guide, "Redrive behavior of individual states", and histories recorded on AWS.
 
 use crate::definition::{Body, State};
-use crate::error_name::{ErrorName, Failure};
 use crate::execution::Status;
 use crate::frame::{Activity, Frame, Phase};
 use crate::history::EventDetails;
@@ -94,7 +93,7 @@ impl Run<'_> {
             _ => return,
         };
         match outcome {
-            Err(Fault::Passed(Failure { error: Some(ErrorName::DataLimitExceeded), .. })) => {
+            Ok(Outcome::Left { ref given, .. }) if given.output.exceeds_limit() => {
                 self.drop_children(frame);
                 self.perform_again(frame, state, redriven);
             }

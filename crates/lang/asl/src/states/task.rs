@@ -16,7 +16,8 @@ use crate::frame::{Calling, Frame, Phase};
 use crate::history::{EventDetails, TaskStage};
 use crate::ids::{FrameId, TaskId, TimerId};
 use crate::integrations::{ParameterForm, Pattern, Resource, ResourceFamily};
-use crate::jsonata::{Produced, Script};
+use crate::jsonata::{Produced, Script, value_fault};
+use crate::limits::SECONDS_MAX;
 use crate::payload::Payload;
 use crate::run::{ContextParts, Fault, Outcome, Run, too_large};
 use crate::states::map::Selector;
@@ -242,6 +243,7 @@ impl TaskState {
         let scope = scope.with_input(input.value());
         let timeout_seconds = self.timeout.resolve("TimeoutSecondsPath", &scope)?;
         let heartbeat_seconds = self.heartbeat.resolve("HeartbeatSecondsPath", &scope)?;
+        check_heartbeat(heartbeat_seconds, timeout_seconds)?;
         let mut parameters = state.flow.parameters(&input, &scope)?;
         if self.resource.completes_parameters() {
             let mut value = parameters.value().clone();
@@ -275,6 +277,19 @@ impl TaskState {
     }
 }
 
+/// Refuses heartbeats that are not more frequent than the timeout, which definitions with literal numbers cannot have.
+fn check_heartbeat(heartbeat: Option<u64>, timeout: Option<u64>) -> Result<(), Failure> {
+    match (heartbeat, timeout) {
+        (Some(heartbeat), Some(timeout)) if heartbeat >= timeout => {
+            let cause = format!(
+                "The value of 'HeartbeatSeconds', {heartbeat}, must be smaller than that of 'TimeoutSeconds', {timeout}."
+            );
+            Err(Failure::new(ErrorName::Runtime, cause))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Seconds {
     fn resolve(&self, field: &str, scope: &Scope<'_>) -> Result<Option<u64>, Fault> {
         match self {
@@ -282,20 +297,29 @@ impl Seconds {
             Self::Literal(seconds) => Ok(Some(*seconds)),
             Self::Path(path) => {
                 let value = path.resolve(scope)?;
-                let seconds =
-                    value.as_u64().or_else(|| value.as_str()?.parse().ok()).filter(|seconds| *seconds > 0);
-                seconds.map(Some).ok_or_else(|| {
-                    let cause = format!(
-                        "The {field} parameter does not reference a positive integer: {} == {value}",
-                        path.text()
-                    );
-                    Failure::new(ErrorName::Runtime, cause).into()
-                })
+                let seconds = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+                let wrong = match seconds {
+                    Some(seconds @ 1..=SECONDS_MAX) => return Ok(Some(seconds)),
+                    Some(seconds) if seconds > SECONDS_MAX => format!("an integer up to {SECONDS_MAX}"),
+                    Some(_) | None => "a positive integer".to_owned(),
+                };
+                let cause =
+                    format!("The {field} parameter does not reference {wrong}: {} == {value}", path.text());
+                Err(Failure::new(ErrorName::Runtime, cause).into())
             }
             Self::Query(script) => {
                 let value = script.evaluate(Produced::Nothing, scope)?;
-                let seconds = value.as_u64().filter(|seconds| *seconds > 0);
-                seconds.map(Some).ok_or_else(|| script.unexpected("number", &value))
+                let seconds = value.as_u64().filter(|seconds| (1..=SECONDS_MAX).contains(seconds));
+                seconds.map(Some).ok_or_else(|| match &value {
+                    Value::Number(_) => {
+                        let field = script.field();
+                        let cause = format!(
+                            "The {field} field must be an integer from 1 to {SECONDS_MAX}, but was: {value}"
+                        );
+                        value_fault(cause, field)
+                    }
+                    _ => script.unexpected("number", &value),
+                })
             }
         }
     }

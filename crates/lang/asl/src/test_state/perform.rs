@@ -208,6 +208,8 @@ fn spec(place: &Place, input: &Payload, now: Timestamp) -> ExecutionSpec {
         arn: format!("arn:{partition}:states:{region}:{account}:express:{machine}:{execution}"),
         name: execution.clone(),
         state_machine_arn: format!("arn:{partition}:states:{region}:{account}:stateMachine:{machine}"),
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         state_machine_name: machine.clone(),
         role_arn: role_arn.as_deref().unwrap_or_default().into(),
         region: region.as_str().into(),

@@ -130,6 +130,8 @@ fn child(
     let machine = format!("{}/{}", parent.spec().state_machine_arn, spec.label);
     let arn = format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1));
     let child_spec = ExecutionSpec {
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         arn: arn.clone(),
         name: name.clone(),
         state_machine_arn: machine.clone(),

@@ -123,6 +123,8 @@ pub fn spec(case: &Value, start_time: Timestamp) -> ExecutionSpec {
         state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:conformance-machine"
             .to_owned(),
         state_machine_name: "conformance-machine".to_owned(),
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         role_arn: "arn:aws:iam::000000000000:role/conformance".into(),
         region: "us-east-1".into(),
         account: "000000000000".to_owned(),

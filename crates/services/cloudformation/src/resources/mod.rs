@@ -12,7 +12,10 @@ mod iam_role;
 mod logs_log_group;
 mod s3_bucket;
 mod schema;
+mod states_activity;
+mod states_alias;
 mod states_state_machine;
+mod states_version;
 mod tags;
 
 use futures_util::future::BoxFuture;
@@ -141,11 +144,14 @@ pub struct Naming {
 
 /// The type of that name.
 pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
-    let types: [&'static dyn ResourceType; 8] = [
+    let types: [&'static dyn ResourceType; 11] = [
         &iam_role::Role,
         &logs_log_group::LogGroup,
         &s3_bucket::Bucket,
         &states_state_machine::StateMachine,
+        &states_activity::Activity,
+        &states_version::StateMachineVersion,
+        &states_alias::StateMachineAlias,
         &events_rule::Rule,
         &ecs_cluster::Cluster,
         &ecs_task_definition::TaskDefinition,

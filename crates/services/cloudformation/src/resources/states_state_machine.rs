@@ -142,7 +142,9 @@ impl ResourceType for StateMachine {
                 call(door, "UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
             }
             let name = current.attributes.get("Name").and_then(Value::as_str).unwrap_or_default();
-            Ok(made(arn.clone(), name, text(&answer, &["revisionId"])))
+            // A machine that nothing has changed yet has its first revision.
+            let revision = answer.get("revisionId").and_then(Value::as_str).unwrap_or("INITIAL");
+            Ok(made(arn.clone(), name, revision))
         })
     }
 

@@ -20,6 +20,8 @@ pub struct World {
     pub role_policies: BTreeMap<String, BTreeSet<String>>,
     pub log_groups: BTreeMap<String, Value>,
     pub machines: BTreeMap<String, Value>,
+    /// Activities, versions and aliases.
+    pub parts: BTreeMap<String, Value>,
     pub rules: BTreeMap<String, Value>,
     pub targets: BTreeMap<String, Vec<Value>>,
     pub clusters: BTreeMap<String, Value>,
@@ -109,12 +111,21 @@ static LOGS: ServiceModel = model(
 static STATES: ServiceModel = model(
     "states",
     &[
+        operation("CreateActivity"),
         operation("CreateStateMachine"),
+        operation("CreateStateMachineAlias"),
+        operation("DeleteActivity"),
         operation("DeleteStateMachine"),
+        operation("DeleteStateMachineAlias"),
+        operation("DeleteStateMachineVersion"),
+        operation("DescribeActivity"),
         operation("DescribeStateMachine"),
+        operation("DescribeStateMachineAlias"),
+        operation("PublishStateMachineVersion"),
         operation("TagResource"),
         operation("UntagResource"),
         operation("UpdateStateMachine"),
+        operation("UpdateStateMachineAlias"),
     ],
 );
 static EVENTS: ServiceModel = model(
@@ -183,7 +194,12 @@ impl Account {
             let roles = world.roles.keys().map(|role| {
                 format!("{role} {:?}", world.role_policies.get(role).cloned().unwrap_or_default())
             });
-            let others = world.log_groups.keys().chain(world.machines.keys()).chain(world.clusters.keys());
+            let others = world
+                .log_groups
+                .keys()
+                .chain(world.machines.keys())
+                .chain(world.parts.keys())
+                .chain(world.clusters.keys());
             let others = others.chain(world.buckets.keys());
             others.chain(revisions).cloned().chain(rules).chain(roles).collect()
         })
@@ -348,7 +364,49 @@ impl World {
         Ok(json!({}))
     }
 
+    /// Activities, versions and aliases, by ARN.
+    fn parts(&mut self, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        let given = |name: &str| text(input, name).to_owned();
+        let unknown = |arn: &str| AwsError::new("ResourceNotFound", format!("Resource not found: '{arn}'"));
+        let version = input.pointer("/routingConfiguration/0/stateMachineVersionArn");
+        let version = version.and_then(Value::as_str).unwrap_or_default();
+        match operation {
+            "CreateActivity" => {
+                let arn = format!("arn:aws:states:us-east-1:111111111111:activity:{}", given("name"));
+                self.parts.insert(arn.clone(), input.clone());
+                Ok(json!({"activityArn": arn}))
+            }
+            "PublishStateMachineVersion" => {
+                let arn = format!("{}:1", given("stateMachineArn"));
+                self.parts.insert(arn.clone(), input.clone());
+                Ok(json!({"stateMachineVersionArn": arn}))
+            }
+            "CreateStateMachineAlias" => {
+                let machine = version.rsplit_once(':').map_or(version, |(machine, _)| machine);
+                let arn = format!("{machine}:{}", given("name"));
+                self.parts.insert(arn.clone(), input.clone());
+                Ok(json!({"stateMachineAliasArn": arn}))
+            }
+            "UpdateStateMachineAlias" => {
+                self.parts.insert(given("stateMachineAliasArn"), input.clone());
+                Ok(json!({}))
+            }
+            "DescribeActivity" | "DescribeStateMachineAlias" => {
+                let arn = given("activityArn") + &given("stateMachineAliasArn");
+                self.parts.get(&arn).cloned().ok_or_else(|| unknown(&arn))
+            }
+            _ => {
+                let arn =
+                    given("activityArn") + &given("stateMachineAliasArn") + &given("stateMachineVersionArn");
+                self.parts.remove(&arn).map(|_| json!({})).ok_or_else(|| unknown(&arn))
+            }
+        }
+    }
+
     fn states(&mut self, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        if ["Activity", "Alias", "Version"].iter().any(|part| operation.ends_with(part)) {
+            return self.parts(operation, input);
+        }
         let arn = match text(input, "name") {
             "" => text(input, "stateMachineArn").to_owned(),
             name => format!("arn:aws:states:us-east-1:111111111111:stateMachine:{name}"),

@@ -72,34 +72,24 @@ impl S3 {
         rest: Option<&(String, String)>,
     ) -> Result<(), Error> {
         let record_prefix = page.bucket.record_key(terminated(prefix).trim_end_matches('\0'));
-        let mut last_offered: Option<(String, bool)> = None;
         for seen in self.uploads.list(Range::prefix(&record_prefix)).await? {
             let key = until_end(page.bucket.object_key(&seen.key));
-            if rest.is_some_and(|(marker, id)| *marker == key && seen.value.id > *id) {
-                if !listing.is_grouped(&key) {
-                    if !listing.one_more() {
-                        return Ok(());
-                    }
-                    page.push(&key, &seen);
-                }
-                continue;
-            }
-            let is_again = last_offered.as_ref().is_some_and(|(last, shown)| *last == key && *shown);
-            if is_again {
+            let follows_marker = rest.is_some_and(|(marker, id)| *marker == key && seen.value.id > *id);
+            let follows_shown = page.last.as_ref().is_some_and(|(last, _)| *last == key);
+            let is_shown = if (follows_marker || follows_shown) && !listing.is_grouped(&key) {
                 if !listing.one_more() {
                     return Ok(());
                 }
-                page.push(&key, &seen);
-                continue;
-            }
-            let shown = match listing.offer(&key) {
-                ControlFlow::Break(()) => return Ok(()),
-                ControlFlow::Continue(shown) => shown == Shown::Itself,
+                true
+            } else {
+                match listing.offer(&key) {
+                    ControlFlow::Break(()) => return Ok(()),
+                    ControlFlow::Continue(shown) => shown == Shown::Itself,
+                }
             };
-            if shown {
+            if is_shown {
                 page.push(&key, &seen);
             }
-            last_offered = Some((key, shown));
         }
         Ok(())
     }

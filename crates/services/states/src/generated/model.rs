@@ -5,8 +5,8 @@
 //! The model of the API: what `wire` converts and `api::validation` checks with.
 
 use api::model::{
-    BOOLEAN, ErrorShape, INTEGER, Map, Member, Operation, Pattern, Protocol, Range, STRING, ServiceModel,
-    Shape, Size, TIMESTAMP, Text,
+    BOOLEAN, ErrorShape, INTEGER, Lookahead, Map, Member, Operation, Pattern, Protocol, Range, STRING,
+    ServiceModel, Shape, Size, TIMESTAMP, Text,
 };
 
 /// The service.
@@ -24,6 +24,23 @@ pub static MODEL: ServiceModel = ServiceModel {
 };
 
 static OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "CreateActivity",
+        action: "states:CreateActivity",
+        input: &SHAPE_CREATE_ACTIVITY_INPUT,
+        output: &SHAPE_CREATE_ACTIVITY_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_ACTIVITY_LIMIT_EXCEEDED,
+            &ERROR_ACTIVITY_ALREADY_EXISTS,
+            &ERROR_INVALID_NAME,
+            &ERROR_TOO_MANY_TAGS,
+            &ERROR_INVALID_ENCRYPTION_CONFIGURATION,
+            &ERROR_KMS_ACCESS_DENIED_EXCEPTION,
+            &ERROR_KMS_THROTTLING_EXCEPTION,
+        ],
+    },
     Operation {
         name: "CreateStateMachine",
         action: "states:CreateStateMachine",
@@ -50,6 +67,32 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "CreateStateMachineAlias",
+        action: "states:CreateStateMachineAlias",
+        input: &SHAPE_CREATE_STATE_MACHINE_ALIAS_INPUT,
+        output: &SHAPE_CREATE_STATE_MACHINE_ALIAS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_INVALID_ARN,
+            &ERROR_INVALID_NAME,
+            &ERROR_VALIDATION_EXCEPTION,
+            &ERROR_STATE_MACHINE_DELETING,
+            &ERROR_RESOURCE_NOT_FOUND,
+            &ERROR_CONFLICT_EXCEPTION,
+            &ERROR_SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DeleteActivity",
+        action: "states:DeleteActivity",
+        input: &SHAPE_DELETE_ACTIVITY_INPUT,
+        output: &SHAPE_DELETE_ACTIVITY_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_INVALID_ARN],
+    },
+    Operation {
         name: "DeleteStateMachine",
         action: "states:DeleteStateMachine",
         input: &SHAPE_DELETE_STATE_MACHINE_INPUT,
@@ -57,6 +100,38 @@ static OPERATIONS: &[Operation] = &[
         result_wrapper: None,
         validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_ARN, &ERROR_VALIDATION_EXCEPTION],
+    },
+    Operation {
+        name: "DeleteStateMachineAlias",
+        action: "states:DeleteStateMachineAlias",
+        input: &SHAPE_DELETE_STATE_MACHINE_ALIAS_INPUT,
+        output: &SHAPE_DELETE_STATE_MACHINE_ALIAS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_VALIDATION_EXCEPTION,
+            &ERROR_INVALID_ARN,
+            &ERROR_RESOURCE_NOT_FOUND,
+            &ERROR_CONFLICT_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DeleteStateMachineVersion",
+        action: "states:DeleteStateMachineVersion",
+        input: &SHAPE_DELETE_STATE_MACHINE_VERSION_INPUT,
+        output: &SHAPE_DELETE_STATE_MACHINE_VERSION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_VALIDATION_EXCEPTION, &ERROR_INVALID_ARN, &ERROR_CONFLICT_EXCEPTION],
+    },
+    Operation {
+        name: "DescribeActivity",
+        action: "states:DescribeActivity",
+        input: &SHAPE_DESCRIBE_ACTIVITY_INPUT,
+        output: &SHAPE_DESCRIBE_ACTIVITY_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_ACTIVITY_DOES_NOT_EXIST, &ERROR_INVALID_ARN],
     },
     Operation {
         name: "DescribeExecution",
@@ -98,6 +173,15 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "DescribeStateMachineAlias",
+        action: "states:DescribeStateMachineAlias",
+        input: &SHAPE_DESCRIBE_STATE_MACHINE_ALIAS_INPUT,
+        output: &SHAPE_DESCRIBE_STATE_MACHINE_ALIAS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_VALIDATION_EXCEPTION, &ERROR_INVALID_ARN, &ERROR_RESOURCE_NOT_FOUND],
+    },
+    Operation {
         name: "DescribeStateMachineForExecution",
         action: "states:DescribeStateMachineForExecution",
         input: &SHAPE_DESCRIBE_STATE_MACHINE_FOR_EXECUTION_INPUT,
@@ -106,6 +190,22 @@ static OPERATIONS: &[Operation] = &[
         validation_code: "ValidationException",
         errors: &[
             &ERROR_EXECUTION_DOES_NOT_EXIST,
+            &ERROR_INVALID_ARN,
+            &ERROR_KMS_ACCESS_DENIED_EXCEPTION,
+            &ERROR_KMS_INVALID_STATE_EXCEPTION,
+            &ERROR_KMS_THROTTLING_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "GetActivityTask",
+        action: "states:GetActivityTask",
+        input: &SHAPE_GET_ACTIVITY_TASK_INPUT,
+        output: &SHAPE_GET_ACTIVITY_TASK_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_ACTIVITY_DOES_NOT_EXIST,
+            &ERROR_ACTIVITY_WORKER_LIMIT_EXCEEDED,
             &ERROR_INVALID_ARN,
             &ERROR_KMS_ACCESS_DENIED_EXCEPTION,
             &ERROR_KMS_INVALID_STATE_EXCEPTION,
@@ -127,6 +227,15 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_KMS_INVALID_STATE_EXCEPTION,
             &ERROR_KMS_THROTTLING_EXCEPTION,
         ],
+    },
+    Operation {
+        name: "ListActivities",
+        action: "states:ListActivities",
+        input: &SHAPE_LIST_ACTIVITIES_INPUT,
+        output: &SHAPE_LIST_ACTIVITIES_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_INVALID_TOKEN],
     },
     Operation {
         name: "ListExecutions",
@@ -154,6 +263,30 @@ static OPERATIONS: &[Operation] = &[
         errors: &[&ERROR_EXECUTION_DOES_NOT_EXIST, &ERROR_INVALID_ARN, &ERROR_INVALID_TOKEN],
     },
     Operation {
+        name: "ListStateMachineAliases",
+        action: "states:ListStateMachineAliases",
+        input: &SHAPE_LIST_STATE_MACHINE_ALIASES_INPUT,
+        output: &SHAPE_LIST_STATE_MACHINE_ALIASES_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_INVALID_ARN,
+            &ERROR_INVALID_TOKEN,
+            &ERROR_RESOURCE_NOT_FOUND,
+            &ERROR_STATE_MACHINE_DOES_NOT_EXIST,
+            &ERROR_STATE_MACHINE_DELETING,
+        ],
+    },
+    Operation {
+        name: "ListStateMachineVersions",
+        action: "states:ListStateMachineVersions",
+        input: &SHAPE_LIST_STATE_MACHINE_VERSIONS_INPUT,
+        output: &SHAPE_LIST_STATE_MACHINE_VERSIONS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_VALIDATION_EXCEPTION, &ERROR_INVALID_ARN, &ERROR_INVALID_TOKEN],
+    },
+    Operation {
         name: "ListStateMachines",
         action: "states:ListStateMachines",
         input: &SHAPE_LIST_STATE_MACHINES_INPUT,
@@ -170,6 +303,22 @@ static OPERATIONS: &[Operation] = &[
         result_wrapper: None,
         validation_code: "ValidationException",
         errors: &[&ERROR_INVALID_ARN, &ERROR_RESOURCE_NOT_FOUND],
+    },
+    Operation {
+        name: "PublishStateMachineVersion",
+        action: "states:PublishStateMachineVersion",
+        input: &SHAPE_PUBLISH_STATE_MACHINE_VERSION_INPUT,
+        output: &SHAPE_PUBLISH_STATE_MACHINE_VERSION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_VALIDATION_EXCEPTION,
+            &ERROR_STATE_MACHINE_DELETING,
+            &ERROR_STATE_MACHINE_DOES_NOT_EXIST,
+            &ERROR_SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            &ERROR_CONFLICT_EXCEPTION,
+            &ERROR_INVALID_ARN,
+        ],
     },
     Operation {
         name: "RedriveExecution",
@@ -349,6 +498,21 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "UpdateStateMachineAlias",
+        action: "states:UpdateStateMachineAlias",
+        input: &SHAPE_UPDATE_STATE_MACHINE_ALIAS_INPUT,
+        output: &SHAPE_UPDATE_STATE_MACHINE_ALIAS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_VALIDATION_EXCEPTION,
+            &ERROR_INVALID_ARN,
+            &ERROR_RESOURCE_NOT_FOUND,
+            &ERROR_CONFLICT_EXCEPTION,
+            &ERROR_STATE_MACHINE_DELETING,
+        ],
+    },
+    Operation {
         name: "ValidateStateMachineDefinition",
         action: "states:ValidateStateMachineDefinition",
         input: &SHAPE_VALIDATE_STATE_MACHINE_DEFINITION_INPUT,
@@ -359,9 +523,37 @@ static OPERATIONS: &[Operation] = &[
     },
 ];
 
+static ERROR_ACTIVITY_ALREADY_EXISTS: ErrorShape = ErrorShape {
+    name: "ActivityAlreadyExists",
+    code: "ActivityAlreadyExists",
+    status: 400,
+    server_fault: false,
+};
+static ERROR_ACTIVITY_DOES_NOT_EXIST: ErrorShape = ErrorShape {
+    name: "ActivityDoesNotExist",
+    code: "ActivityDoesNotExist",
+    status: 400,
+    server_fault: false,
+};
 static SHAPE_ACTIVITY_FAILED_EVENT_DETAILS: Shape = Shape::structure(
     "ActivityFailedEventDetails",
     &[Member::optional("error", &SHAPE_SENSITIVE_ERROR), Member::optional("cause", &SHAPE_SENSITIVE_CAUSE)],
+);
+static ERROR_ACTIVITY_LIMIT_EXCEEDED: ErrorShape = ErrorShape {
+    name: "ActivityLimitExceeded",
+    code: "ActivityLimitExceeded",
+    status: 400,
+    server_fault: false,
+};
+static SHAPE_ACTIVITY_LIST: Shape =
+    Shape::list("ActivityList", &SHAPE_ACTIVITY_LIST_ITEM, "member", false, Size::NONE);
+static SHAPE_ACTIVITY_LIST_ITEM: Shape = Shape::structure(
+    "ActivityListItem",
+    &[
+        Member::required("activityArn", &SHAPE_ARN),
+        Member::required("name", &SHAPE_NAME),
+        Member::required("creationDate", &TIMESTAMP),
+    ],
 );
 static SHAPE_ACTIVITY_SCHEDULE_FAILED_EVENT_DETAILS: Shape = Shape::structure(
     "ActivityScheduleFailedEventDetails",
@@ -390,6 +582,14 @@ static SHAPE_ACTIVITY_TIMED_OUT_EVENT_DETAILS: Shape = Shape::structure(
     "ActivityTimedOutEventDetails",
     &[Member::optional("error", &SHAPE_SENSITIVE_ERROR), Member::optional("cause", &SHAPE_SENSITIVE_CAUSE)],
 );
+static ERROR_ACTIVITY_WORKER_LIMIT_EXCEEDED: ErrorShape = ErrorShape {
+    name: "ActivityWorkerLimitExceeded",
+    code: "ActivityWorkerLimitExceeded",
+    status: 400,
+    server_fault: false,
+};
+static SHAPE_ALIAS_DESCRIPTION: Shape =
+    Shape::string("AliasDescription", Text::new().sized(Size::at_most(256)).sensitive());
 static SHAPE_ARN: Shape = Shape::string("Arn", Text::new().sized(Size::between(1, 256)));
 static SHAPE_ASSIGNED_VARIABLES: Shape = Shape::map(
     "AssignedVariables",
@@ -413,6 +613,14 @@ static SHAPE_BILLING_DETAILS: Shape = Shape::structure(
         Member::optional("billedDurationInMilliseconds", &SHAPE_BILLED_DURATION),
     ],
 );
+static SHAPE_CHARACTER_RESTRICTED_NAME: Shape = Shape::string(
+    "CharacterRestrictedName",
+    Text::new().sized(Size::between(1, 80)).matching(Pattern::new(
+        r#"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$"#,
+        r#"\A(?:[a-zA-Z0-9_\-\.]+$)\z"#,
+        &[Lookahead::Positive(r#"\A(?:.*[a-zA-Z_\-\.])"#)],
+    )),
+);
 static SHAPE_CLIENT_TOKEN: Shape = Shape::string(
     "ClientToken",
     Text::new().sized(Size::between(1, 64)).matching(Pattern::new("[!-~]+", r#"\A(?:[!-~]+)\z"#, &[])),
@@ -425,6 +633,30 @@ static ERROR_CONFLICT_EXCEPTION: ErrorShape =
     ErrorShape { name: "ConflictException", code: "ConflictException", status: 400, server_fault: false };
 static SHAPE_CONNECTOR_PARAMETERS: Shape =
     Shape::string("ConnectorParameters", Text::new().sized(Size::at_most(262144)).sensitive());
+static SHAPE_CREATE_ACTIVITY_INPUT: Shape = Shape::structure(
+    "CreateActivityInput",
+    &[
+        Member::required("name", &SHAPE_NAME),
+        Member::optional("tags", &SHAPE_TAG_LIST),
+        Member::optional("encryptionConfiguration", &SHAPE_ENCRYPTION_CONFIGURATION),
+    ],
+);
+static SHAPE_CREATE_ACTIVITY_OUTPUT: Shape = Shape::structure(
+    "CreateActivityOutput",
+    &[Member::required("activityArn", &SHAPE_ARN), Member::required("creationDate", &TIMESTAMP)],
+);
+static SHAPE_CREATE_STATE_MACHINE_ALIAS_INPUT: Shape = Shape::structure(
+    "CreateStateMachineAliasInput",
+    &[
+        Member::optional("description", &SHAPE_ALIAS_DESCRIPTION),
+        Member::required("name", &SHAPE_CHARACTER_RESTRICTED_NAME),
+        Member::required("routingConfiguration", &SHAPE_ROUTING_CONFIGURATION_LIST),
+    ],
+);
+static SHAPE_CREATE_STATE_MACHINE_ALIAS_OUTPUT: Shape = Shape::structure(
+    "CreateStateMachineAliasOutput",
+    &[Member::required("stateMachineAliasArn", &SHAPE_ARN), Member::required("creationDate", &TIMESTAMP)],
+);
 static SHAPE_CREATE_STATE_MACHINE_INPUT: Shape = Shape::structure(
     "CreateStateMachineInput",
     &[
@@ -450,9 +682,33 @@ static SHAPE_CREATE_STATE_MACHINE_OUTPUT: Shape = Shape::structure(
 );
 static SHAPE_DEFINITION: Shape =
     Shape::string("Definition", Text::new().sized(Size::between(1, 1048576)).sensitive());
+static SHAPE_DELETE_ACTIVITY_INPUT: Shape =
+    Shape::structure("DeleteActivityInput", &[Member::required("activityArn", &SHAPE_ARN)]);
+static SHAPE_DELETE_ACTIVITY_OUTPUT: Shape = Shape::structure("DeleteActivityOutput", &[]);
+static SHAPE_DELETE_STATE_MACHINE_ALIAS_INPUT: Shape =
+    Shape::structure("DeleteStateMachineAliasInput", &[Member::required("stateMachineAliasArn", &SHAPE_ARN)]);
+static SHAPE_DELETE_STATE_MACHINE_ALIAS_OUTPUT: Shape =
+    Shape::structure("DeleteStateMachineAliasOutput", &[]);
 static SHAPE_DELETE_STATE_MACHINE_INPUT: Shape =
     Shape::structure("DeleteStateMachineInput", &[Member::required("stateMachineArn", &SHAPE_ARN)]);
 static SHAPE_DELETE_STATE_MACHINE_OUTPUT: Shape = Shape::structure("DeleteStateMachineOutput", &[]);
+static SHAPE_DELETE_STATE_MACHINE_VERSION_INPUT: Shape = Shape::structure(
+    "DeleteStateMachineVersionInput",
+    &[Member::required("stateMachineVersionArn", &SHAPE_LONG_ARN)],
+);
+static SHAPE_DELETE_STATE_MACHINE_VERSION_OUTPUT: Shape =
+    Shape::structure("DeleteStateMachineVersionOutput", &[]);
+static SHAPE_DESCRIBE_ACTIVITY_INPUT: Shape =
+    Shape::structure("DescribeActivityInput", &[Member::required("activityArn", &SHAPE_ARN)]);
+static SHAPE_DESCRIBE_ACTIVITY_OUTPUT: Shape = Shape::structure(
+    "DescribeActivityOutput",
+    &[
+        Member::required("activityArn", &SHAPE_ARN),
+        Member::required("name", &SHAPE_NAME),
+        Member::required("creationDate", &TIMESTAMP),
+        Member::optional("encryptionConfiguration", &SHAPE_ENCRYPTION_CONFIGURATION),
+    ],
+);
 static SHAPE_DESCRIBE_EXECUTION_INPUT: Shape = Shape::structure(
     "DescribeExecutionInput",
     &[Member::required("executionArn", &SHAPE_ARN), Member::optional("includedData", &SHAPE_INCLUDED_DATA)],
@@ -499,6 +755,21 @@ static SHAPE_DESCRIBE_MAP_RUN_OUTPUT: Shape = Shape::structure(
         Member::required("executionCounts", &SHAPE_MAP_RUN_EXECUTION_COUNTS),
         Member::optional("redriveCount", &INTEGER),
         Member::optional("redriveDate", &TIMESTAMP),
+    ],
+);
+static SHAPE_DESCRIBE_STATE_MACHINE_ALIAS_INPUT: Shape = Shape::structure(
+    "DescribeStateMachineAliasInput",
+    &[Member::required("stateMachineAliasArn", &SHAPE_ARN)],
+);
+static SHAPE_DESCRIBE_STATE_MACHINE_ALIAS_OUTPUT: Shape = Shape::structure(
+    "DescribeStateMachineAliasOutput",
+    &[
+        Member::optional("stateMachineAliasArn", &SHAPE_ARN),
+        Member::optional("name", &SHAPE_NAME),
+        Member::optional("description", &SHAPE_ALIAS_DESCRIPTION),
+        Member::optional("routingConfiguration", &SHAPE_ROUTING_CONFIGURATION_LIST),
+        Member::optional("creationDate", &TIMESTAMP),
+        Member::optional("updateDate", &TIMESTAMP),
     ],
 );
 static SHAPE_DESCRIBE_STATE_MACHINE_FOR_EXECUTION_INPUT: Shape = Shape::structure(
@@ -653,6 +924,17 @@ static SHAPE_EXECUTION_SUCCEEDED_EVENT_DETAILS: Shape = Shape::structure(
 static SHAPE_EXECUTION_TIMED_OUT_EVENT_DETAILS: Shape = Shape::structure(
     "ExecutionTimedOutEventDetails",
     &[Member::optional("error", &SHAPE_SENSITIVE_ERROR), Member::optional("cause", &SHAPE_SENSITIVE_CAUSE)],
+);
+static SHAPE_GET_ACTIVITY_TASK_INPUT: Shape = Shape::structure(
+    "GetActivityTaskInput",
+    &[Member::required("activityArn", &SHAPE_ARN), Member::optional("workerName", &SHAPE_NAME)],
+);
+static SHAPE_GET_ACTIVITY_TASK_OUTPUT: Shape = Shape::structure(
+    "GetActivityTaskOutput",
+    &[
+        Member::optional("taskToken", &SHAPE_TASK_TOKEN),
+        Member::optional("input", &SHAPE_SENSITIVE_DATA_JOB_INPUT),
+    ],
 );
 static SHAPE_GET_EXECUTION_HISTORY_INPUT: Shape = Shape::structure(
     "GetExecutionHistoryInput",
@@ -953,6 +1235,14 @@ static SHAPE_LAMBDA_FUNCTION_TIMED_OUT_EVENT_DETAILS: Shape = Shape::structure(
     "LambdaFunctionTimedOutEventDetails",
     &[Member::optional("error", &SHAPE_SENSITIVE_ERROR), Member::optional("cause", &SHAPE_SENSITIVE_CAUSE)],
 );
+static SHAPE_LIST_ACTIVITIES_INPUT: Shape = Shape::structure(
+    "ListActivitiesInput",
+    &[Member::optional("maxResults", &SHAPE_PAGE_SIZE), Member::optional("nextToken", &SHAPE_PAGE_TOKEN)],
+);
+static SHAPE_LIST_ACTIVITIES_OUTPUT: Shape = Shape::structure(
+    "ListActivitiesOutput",
+    &[Member::required("activities", &SHAPE_ACTIVITY_LIST), Member::optional("nextToken", &SHAPE_PAGE_TOKEN)],
+);
 static SHAPE_LIST_EXECUTIONS_INPUT: Shape = Shape::structure(
     "ListExecutionsInput",
     &[
@@ -984,6 +1274,36 @@ static SHAPE_LIST_MAP_RUNS_INPUT: Shape = Shape::structure(
 static SHAPE_LIST_MAP_RUNS_OUTPUT: Shape = Shape::structure(
     "ListMapRunsOutput",
     &[Member::required("mapRuns", &SHAPE_MAP_RUN_LIST), Member::optional("nextToken", &SHAPE_PAGE_TOKEN)],
+);
+static SHAPE_LIST_STATE_MACHINE_ALIASES_INPUT: Shape = Shape::structure(
+    "ListStateMachineAliasesInput",
+    &[
+        Member::required("stateMachineArn", &SHAPE_ARN),
+        Member::optional("nextToken", &SHAPE_PAGE_TOKEN),
+        Member::optional("maxResults", &SHAPE_PAGE_SIZE),
+    ],
+);
+static SHAPE_LIST_STATE_MACHINE_ALIASES_OUTPUT: Shape = Shape::structure(
+    "ListStateMachineAliasesOutput",
+    &[
+        Member::required("stateMachineAliases", &SHAPE_STATE_MACHINE_ALIAS_LIST),
+        Member::optional("nextToken", &SHAPE_PAGE_TOKEN),
+    ],
+);
+static SHAPE_LIST_STATE_MACHINE_VERSIONS_INPUT: Shape = Shape::structure(
+    "ListStateMachineVersionsInput",
+    &[
+        Member::required("stateMachineArn", &SHAPE_ARN),
+        Member::optional("nextToken", &SHAPE_PAGE_TOKEN),
+        Member::optional("maxResults", &SHAPE_PAGE_SIZE),
+    ],
+);
+static SHAPE_LIST_STATE_MACHINE_VERSIONS_OUTPUT: Shape = Shape::structure(
+    "ListStateMachineVersionsOutput",
+    &[
+        Member::required("stateMachineVersions", &SHAPE_STATE_MACHINE_VERSION_LIST),
+        Member::optional("nextToken", &SHAPE_PAGE_TOKEN),
+    ],
 );
 static SHAPE_LIST_STATE_MACHINES_INPUT: Shape = Shape::structure(
     "ListStateMachinesInput",
@@ -1103,6 +1423,18 @@ static SHAPE_MOCK_RESPONSE_VALIDATION_MODE: Shape =
 static SHAPE_NAME: Shape = Shape::string("Name", Text::new().sized(Size::between(1, 80)));
 static SHAPE_PAGE_SIZE: Shape = Shape::integer("PageSize", Range::between(0, 1000));
 static SHAPE_PAGE_TOKEN: Shape = Shape::string("PageToken", Text::new().sized(Size::between(1, 1024)));
+static SHAPE_PUBLISH_STATE_MACHINE_VERSION_INPUT: Shape = Shape::structure(
+    "PublishStateMachineVersionInput",
+    &[
+        Member::required("stateMachineArn", &SHAPE_ARN),
+        Member::optional("revisionId", &STRING),
+        Member::optional("description", &SHAPE_VERSION_DESCRIPTION),
+    ],
+);
+static SHAPE_PUBLISH_STATE_MACHINE_VERSION_OUTPUT: Shape = Shape::structure(
+    "PublishStateMachineVersionOutput",
+    &[Member::required("creationDate", &TIMESTAMP), Member::required("stateMachineVersionArn", &SHAPE_ARN)],
+);
 static SHAPE_REDRIVE_EXECUTION_INPUT: Shape = Shape::structure(
     "RedriveExecutionInput",
     &[Member::required("executionArn", &SHAPE_ARN), Member::optional("clientToken", &SHAPE_CLIENT_TOKEN)],
@@ -1114,6 +1446,20 @@ static ERROR_RESOURCE_NOT_FOUND: ErrorShape =
 static SHAPE_RETRIER_RETRY_COUNT: Shape = Shape::integer("RetrierRetryCount", Range::at_least(0));
 static SHAPE_RETRY_BACKOFF_INTERVAL_SECONDS: Shape =
     Shape::integer("RetryBackoffIntervalSeconds", Range::at_least(0));
+static SHAPE_ROUTING_CONFIGURATION_LIST: Shape = Shape::list(
+    "RoutingConfigurationList",
+    &SHAPE_ROUTING_CONFIGURATION_LIST_ITEM,
+    "member",
+    false,
+    Size::between(1, 2),
+);
+static SHAPE_ROUTING_CONFIGURATION_LIST_ITEM: Shape = Shape::structure(
+    "RoutingConfigurationListItem",
+    &[
+        Member::required("stateMachineVersionArn", &SHAPE_ARN),
+        Member::required("weight", &SHAPE_VERSION_WEIGHT),
+    ],
+);
 static SHAPE_SEND_TASK_FAILURE_INPUT: Shape = Shape::structure(
     "SendTaskFailureInput",
     &[
@@ -1135,6 +1481,8 @@ static SHAPE_SENSITIVE_CAUSE: Shape =
     Shape::string("SensitiveCause", Text::new().sized(Size::at_most(32768)).sensitive());
 static SHAPE_SENSITIVE_DATA: Shape =
     Shape::string("SensitiveData", Text::new().sized(Size::at_most(262144)).sensitive());
+static SHAPE_SENSITIVE_DATA_JOB_INPUT: Shape =
+    Shape::string("SensitiveDataJobInput", Text::new().sized(Size::at_most(1048576)).sensitive());
 static SHAPE_SENSITIVE_ERROR: Shape =
     Shape::string("SensitiveError", Text::new().sized(Size::at_most(256)).sensitive());
 static ERROR_SERVICE_QUOTA_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
@@ -1203,6 +1551,15 @@ static SHAPE_STATE_EXITED_EVENT_DETAILS: Shape = Shape::structure(
         Member::optional("assignedVariablesDetails", &SHAPE_ASSIGNED_VARIABLES_DETAILS),
     ],
 );
+static SHAPE_STATE_MACHINE_ALIAS_LIST: Shape =
+    Shape::list("StateMachineAliasList", &SHAPE_STATE_MACHINE_ALIAS_LIST_ITEM, "member", false, Size::NONE);
+static SHAPE_STATE_MACHINE_ALIAS_LIST_ITEM: Shape = Shape::structure(
+    "StateMachineAliasListItem",
+    &[
+        Member::required("stateMachineAliasArn", &SHAPE_LONG_ARN),
+        Member::required("creationDate", &TIMESTAMP),
+    ],
+);
 static ERROR_STATE_MACHINE_ALREADY_EXISTS: ErrorShape = ErrorShape {
     name: "StateMachineAlreadyExists",
     code: "StateMachineAlreadyExists",
@@ -1248,6 +1605,20 @@ static ERROR_STATE_MACHINE_TYPE_NOT_SUPPORTED: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_STATE_MACHINE_VERSION_LIST: Shape = Shape::list(
+    "StateMachineVersionList",
+    &SHAPE_STATE_MACHINE_VERSION_LIST_ITEM,
+    "member",
+    false,
+    Size::NONE,
+);
+static SHAPE_STATE_MACHINE_VERSION_LIST_ITEM: Shape = Shape::structure(
+    "StateMachineVersionListItem",
+    &[
+        Member::required("stateMachineVersionArn", &SHAPE_LONG_ARN),
+        Member::required("creationDate", &TIMESTAMP),
+    ],
+);
 static SHAPE_STATE_NAME: Shape = Shape::string("StateName", Text::new().sized(Size::between(1, 80)));
 static SHAPE_STOP_EXECUTION_INPUT: Shape = Shape::structure(
     "StopExecutionInput",
@@ -1425,6 +1796,16 @@ static SHAPE_UPDATE_MAP_RUN_INPUT: Shape = Shape::structure(
     ],
 );
 static SHAPE_UPDATE_MAP_RUN_OUTPUT: Shape = Shape::structure("UpdateMapRunOutput", &[]);
+static SHAPE_UPDATE_STATE_MACHINE_ALIAS_INPUT: Shape = Shape::structure(
+    "UpdateStateMachineAliasInput",
+    &[
+        Member::required("stateMachineAliasArn", &SHAPE_ARN),
+        Member::optional("description", &SHAPE_ALIAS_DESCRIPTION),
+        Member::optional("routingConfiguration", &SHAPE_ROUTING_CONFIGURATION_LIST),
+    ],
+);
+static SHAPE_UPDATE_STATE_MACHINE_ALIAS_OUTPUT: Shape =
+    Shape::structure("UpdateStateMachineAliasOutput", &[Member::required("updateDate", &TIMESTAMP)]);
 static SHAPE_UPDATE_STATE_MACHINE_INPUT: Shape = Shape::structure(
     "UpdateStateMachineInput",
     &[
@@ -1510,3 +1891,4 @@ static SHAPE_VARIABLE_REFERENCES: Shape = Shape::map(
 static SHAPE_VARIABLE_VALUE: Shape = Shape::string("VariableValue", Text::new().sensitive());
 static SHAPE_VERSION_DESCRIPTION: Shape =
     Shape::string("VersionDescription", Text::new().sized(Size::at_most(256)).sensitive());
+static SHAPE_VERSION_WEIGHT: Shape = Shape::integer("VersionWeight", Range::between(0, 100));

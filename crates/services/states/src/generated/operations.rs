@@ -15,6 +15,13 @@ pub trait Api: Send + Sync {
     /// What the service answers when it cannot serve a request.
     type Error: Into<AwsError> + Send;
 
+    /// Creates an activity.
+    fn create_activity(
+        &self,
+        cx: &Context,
+        input: types::CreateActivityInput,
+    ) -> impl Future<Output = Result<types::CreateActivityOutput, Self::Error>> + Send;
+
     /// Creates a state machine.
     fn create_state_machine(
         &self,
@@ -22,12 +29,47 @@ pub trait Api: Send + Sync {
         input: types::CreateStateMachineInput,
     ) -> impl Future<Output = Result<types::CreateStateMachineOutput, Self::Error>> + Send;
 
+    /// Creates an alias for a state machine that points to one or two versions of the same state machine.
+    fn create_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: types::CreateStateMachineAliasInput,
+    ) -> impl Future<Output = Result<types::CreateStateMachineAliasOutput, Self::Error>> + Send;
+
+    /// Deletes an activity.
+    fn delete_activity(
+        &self,
+        cx: &Context,
+        input: types::DeleteActivityInput,
+    ) -> impl Future<Output = Result<types::DeleteActivityOutput, Self::Error>> + Send;
+
     /// Deletes a state machine.
     fn delete_state_machine(
         &self,
         cx: &Context,
         input: types::DeleteStateMachineInput,
     ) -> impl Future<Output = Result<types::DeleteStateMachineOutput, Self::Error>> + Send;
+
+    /// Deletes a state machine alias.
+    fn delete_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: types::DeleteStateMachineAliasInput,
+    ) -> impl Future<Output = Result<types::DeleteStateMachineAliasOutput, Self::Error>> + Send;
+
+    /// Deletes a state machine version.
+    fn delete_state_machine_version(
+        &self,
+        cx: &Context,
+        input: types::DeleteStateMachineVersionInput,
+    ) -> impl Future<Output = Result<types::DeleteStateMachineVersionOutput, Self::Error>> + Send;
+
+    /// Describes an activity.
+    fn describe_activity(
+        &self,
+        cx: &Context,
+        input: types::DescribeActivityInput,
+    ) -> impl Future<Output = Result<types::DescribeActivityOutput, Self::Error>> + Send;
 
     /// Provides information about a state machine execution, such as the state machine associated with the
     /// execution, the execution input and output, and relevant execution metadata.
@@ -52,6 +94,13 @@ pub trait Api: Send + Sync {
         input: types::DescribeStateMachineInput,
     ) -> impl Future<Output = Result<types::DescribeStateMachineOutput, Self::Error>> + Send;
 
+    /// Returns details about a state machine alias.
+    fn describe_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: types::DescribeStateMachineAliasInput,
+    ) -> impl Future<Output = Result<types::DescribeStateMachineAliasOutput, Self::Error>> + Send;
+
     /// Provides information about a state machine's definition, its execution role ARN, and configuration.
     fn describe_state_machine_for_execution(
         &self,
@@ -59,12 +108,27 @@ pub trait Api: Send + Sync {
         input: types::DescribeStateMachineForExecutionInput,
     ) -> impl Future<Output = Result<types::DescribeStateMachineForExecutionOutput, Self::Error>> + Send;
 
+    /// Used by workers to retrieve a task (with the specified activity ARN) which has been scheduled for
+    /// execution by a running state machine.
+    fn get_activity_task(
+        &self,
+        cx: &Context,
+        input: types::GetActivityTaskInput,
+    ) -> impl Future<Output = Result<types::GetActivityTaskOutput, Self::Error>> + Send;
+
     /// Returns the history of the specified execution as a list of events.
     fn get_execution_history(
         &self,
         cx: &Context,
         input: types::GetExecutionHistoryInput,
     ) -> impl Future<Output = Result<types::GetExecutionHistoryOutput, Self::Error>> + Send;
+
+    /// Lists the existing activities.
+    fn list_activities(
+        &self,
+        cx: &Context,
+        input: types::ListActivitiesInput,
+    ) -> impl Future<Output = Result<types::ListActivitiesOutput, Self::Error>> + Send;
 
     /// Lists all executions of a state machine or a Map Run.
     fn list_executions(
@@ -80,6 +144,20 @@ pub trait Api: Send + Sync {
         input: types::ListMapRunsInput,
     ) -> impl Future<Output = Result<types::ListMapRunsOutput, Self::Error>> + Send;
 
+    /// Lists aliases for a specified state machine ARN.
+    fn list_state_machine_aliases(
+        &self,
+        cx: &Context,
+        input: types::ListStateMachineAliasesInput,
+    ) -> impl Future<Output = Result<types::ListStateMachineAliasesOutput, Self::Error>> + Send;
+
+    /// Lists versions for the specified state machine Amazon Resource Name (ARN).
+    fn list_state_machine_versions(
+        &self,
+        cx: &Context,
+        input: types::ListStateMachineVersionsInput,
+    ) -> impl Future<Output = Result<types::ListStateMachineVersionsOutput, Self::Error>> + Send;
+
     /// Lists the existing state machines.
     fn list_state_machines(
         &self,
@@ -93,6 +171,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::ListTagsForResourceInput,
     ) -> impl Future<Output = Result<types::ListTagsForResourceOutput, Self::Error>> + Send;
+
+    /// Creates a version from the current revision of a state machine.
+    fn publish_state_machine_version(
+        &self,
+        cx: &Context,
+        input: types::PublishStateMachineVersionInput,
+    ) -> impl Future<Output = Result<types::PublishStateMachineVersionOutput, Self::Error>> + Send;
 
     /// Restarts unsuccessful executions of Standard workflows that didn't complete successfully in the last
     /// 14 days.
@@ -185,6 +270,14 @@ pub trait Api: Send + Sync {
         input: types::UpdateStateMachineInput,
     ) -> impl Future<Output = Result<types::UpdateStateMachineOutput, Self::Error>> + Send;
 
+    /// Updates the configuration of an existing state machine alias by modifying its description or
+    /// routingConfiguration.
+    fn update_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: types::UpdateStateMachineAliasInput,
+    ) -> impl Future<Output = Result<types::UpdateStateMachineAliasOutput, Self::Error>> + Send;
+
     /// Validates the syntax of a state machine definition specified in Amazon States Language (ASL), a
     /// JSON-based, structured language.
     fn validate_state_machine_definition(
@@ -206,19 +299,31 @@ pub async fn dispatch<A: Api>(
     input: Value,
 ) -> Result<Value, AwsError> {
     match operation {
+        "CreateActivity" => encode(api.create_activity(cx, decode(input)?).await),
         "CreateStateMachine" => encode(api.create_state_machine(cx, decode(input)?).await),
+        "CreateStateMachineAlias" => encode(api.create_state_machine_alias(cx, decode(input)?).await),
+        "DeleteActivity" => encode(api.delete_activity(cx, decode(input)?).await),
         "DeleteStateMachine" => encode(api.delete_state_machine(cx, decode(input)?).await),
+        "DeleteStateMachineAlias" => encode(api.delete_state_machine_alias(cx, decode(input)?).await),
+        "DeleteStateMachineVersion" => encode(api.delete_state_machine_version(cx, decode(input)?).await),
+        "DescribeActivity" => encode(api.describe_activity(cx, decode(input)?).await),
         "DescribeExecution" => encode(api.describe_execution(cx, decode(input)?).await),
         "DescribeMapRun" => encode(api.describe_map_run(cx, decode(input)?).await),
         "DescribeStateMachine" => encode(api.describe_state_machine(cx, decode(input)?).await),
+        "DescribeStateMachineAlias" => encode(api.describe_state_machine_alias(cx, decode(input)?).await),
         "DescribeStateMachineForExecution" => {
             encode(api.describe_state_machine_for_execution(cx, decode(input)?).await)
         }
+        "GetActivityTask" => encode(api.get_activity_task(cx, decode(input)?).await),
         "GetExecutionHistory" => encode(api.get_execution_history(cx, decode(input)?).await),
+        "ListActivities" => encode(api.list_activities(cx, decode(input)?).await),
         "ListExecutions" => encode(api.list_executions(cx, decode(input)?).await),
         "ListMapRuns" => encode(api.list_map_runs(cx, decode(input)?).await),
+        "ListStateMachineAliases" => encode(api.list_state_machine_aliases(cx, decode(input)?).await),
+        "ListStateMachineVersions" => encode(api.list_state_machine_versions(cx, decode(input)?).await),
         "ListStateMachines" => encode(api.list_state_machines(cx, decode(input)?).await),
         "ListTagsForResource" => encode(api.list_tags_for_resource(cx, decode(input)?).await),
+        "PublishStateMachineVersion" => encode(api.publish_state_machine_version(cx, decode(input)?).await),
         "RedriveExecution" => encode(api.redrive_execution(cx, decode(input)?).await),
         "SendTaskFailure" => encode(api.send_task_failure(cx, decode(input)?).await),
         "SendTaskHeartbeat" => encode(api.send_task_heartbeat(cx, decode(input)?).await),
@@ -231,6 +336,7 @@ pub async fn dispatch<A: Api>(
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
         "UpdateMapRun" => encode(api.update_map_run(cx, decode(input)?).await),
         "UpdateStateMachine" => encode(api.update_state_machine(cx, decode(input)?).await),
+        "UpdateStateMachineAlias" => encode(api.update_state_machine_alias(cx, decode(input)?).await),
         "ValidateStateMachineDefinition" => {
             encode(api.validate_state_machine_definition(cx, decode(input)?).await)
         }

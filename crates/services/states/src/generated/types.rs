@@ -24,6 +24,18 @@ pub struct ActivityFailedEventDetails {
     pub cause: Option<String>,
 }
 
+/// Contains details about an activity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityListItem {
+    /// The Amazon Resource Name (ARN) that identifies the activity.
+    pub activity_arn: String,
+    /// The name of the activity.
+    pub name: String,
+    /// The date the activity is created.
+    pub creation_date: Timestamp,
+}
+
 /// Contains details about an activity schedule failure that occurred during an execution.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -128,6 +140,53 @@ pub struct CloudWatchLogsLogGroup {
     pub log_group_arn: Option<String>,
 }
 
+/// Request of CreateActivity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateActivityInput {
+    /// The name of the activity to create.
+    pub name: String,
+    /// The list of tags to add to a resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// Settings to configure server-side encryption.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption_configuration: Option<EncryptionConfiguration>,
+}
+
+/// Answer of CreateActivity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateActivityOutput {
+    /// The Amazon Resource Name (ARN) that identifies the created activity.
+    pub activity_arn: String,
+    /// The date the activity is created.
+    pub creation_date: Timestamp,
+}
+
+/// Request of CreateStateMachineAlias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateStateMachineAliasInput {
+    /// A description for the state machine alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The name of the state machine alias.
+    pub name: String,
+    /// The routing configuration of a state machine alias.
+    pub routing_configuration: Vec<RoutingConfigurationListItem>,
+}
+
+/// Answer of CreateStateMachineAlias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateStateMachineAliasOutput {
+    /// The Amazon Resource Name (ARN) that identifies the created state machine alias.
+    pub state_machine_alias_arn: String,
+    /// The date the state machine alias was created.
+    pub creation_date: Timestamp,
+}
+
 /// Request of CreateStateMachine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -174,6 +233,30 @@ pub struct CreateStateMachineOutput {
     pub state_machine_version_arn: Option<String>,
 }
 
+/// Request of DeleteActivity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteActivityInput {
+    /// The Amazon Resource Name (ARN) of the activity to delete.
+    pub activity_arn: String,
+}
+
+/// Answer of DeleteActivity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteActivityOutput {}
+
+/// Request of DeleteStateMachineAlias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteStateMachineAliasInput {
+    /// The Amazon Resource Name (ARN) of the state machine alias to delete.
+    pub state_machine_alias_arn: String,
+}
+
+/// Answer of DeleteStateMachineAlias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteStateMachineAliasOutput {}
+
 /// Request of DeleteStateMachine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -185,6 +268,41 @@ pub struct DeleteStateMachineInput {
 /// Answer of DeleteStateMachine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeleteStateMachineOutput {}
+
+/// Request of DeleteStateMachineVersion.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteStateMachineVersionInput {
+    /// The Amazon Resource Name (ARN) of the state machine version to delete.
+    pub state_machine_version_arn: String,
+}
+
+/// Answer of DeleteStateMachineVersion.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteStateMachineVersionOutput {}
+
+/// Request of DescribeActivity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeActivityInput {
+    /// The Amazon Resource Name (ARN) of the activity to describe.
+    pub activity_arn: String,
+}
+
+/// Answer of DescribeActivity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeActivityOutput {
+    /// The Amazon Resource Name (ARN) that identifies the activity.
+    pub activity_arn: String,
+    /// The name of the activity.
+    pub name: String,
+    /// The date the activity is created.
+    pub creation_date: Timestamp,
+    /// Settings for configured server-side encryption.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption_configuration: Option<EncryptionConfiguration>,
+}
 
 /// Request of DescribeExecution.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -303,6 +421,38 @@ pub struct DescribeMapRunOutput {
     /// The date a Map Run was last redriven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redrive_date: Option<Timestamp>,
+}
+
+/// Request of DescribeStateMachineAlias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeStateMachineAliasInput {
+    /// The Amazon Resource Name (ARN) of the state machine alias.
+    pub state_machine_alias_arn: String,
+}
+
+/// Answer of DescribeStateMachineAlias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeStateMachineAliasOutput {
+    /// The Amazon Resource Name (ARN) of the state machine alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_machine_alias_arn: Option<String>,
+    /// The name of the state machine alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A description of the alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The routing configuration of the alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing_configuration: Option<Vec<RoutingConfigurationListItem>>,
+    /// The date the state machine alias was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_date: Option<Timestamp>,
+    /// The date the state machine alias was last updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_date: Option<Timestamp>,
 }
 
 /// Request of DescribeStateMachineForExecution.
@@ -555,6 +705,30 @@ pub struct ExecutionTimedOutEventDetails {
     /// A more detailed explanation of the cause of the timeout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+}
+
+/// Request of GetActivityTask.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetActivityTaskInput {
+    /// The Amazon Resource Name (ARN) of the activity to retrieve tasks from (assigned when you create the
+    /// task using CreateActivity.)
+    pub activity_arn: String,
+    /// You can provide an arbitrary name in order to identify the worker that the task is assigned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_name: Option<String>,
+}
+
+/// Answer of GetActivityTask.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetActivityTaskOutput {
+    /// A token that identifies the scheduled task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_token: Option<String>,
+    /// The string that contains the JSON input data for the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
 }
 
 /// Request of GetExecutionHistory.
@@ -926,6 +1100,29 @@ pub struct LambdaFunctionTimedOutEventDetails {
     pub cause: Option<String>,
 }
 
+/// Request of ListActivities.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListActivitiesInput {
+    /// The maximum number of results that are returned per call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i64>,
+    /// If nextToken is returned, there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Answer of ListActivities.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListActivitiesOutput {
+    /// The list of activities.
+    pub activities: Vec<ActivityListItem>,
+    /// If nextToken is returned, there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
 /// Request of ListExecutions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -982,6 +1179,56 @@ pub struct ListMapRunsOutput {
     /// An array that lists information related to a Map Run, such as the Amazon Resource Name (ARN) of the
     /// Map Run and the ARN of the state machine that started the Map Run.
     pub map_runs: Vec<MapRunListItem>,
+    /// If nextToken is returned, there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Request of ListStateMachineAliases.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListStateMachineAliasesInput {
+    /// The Amazon Resource Name (ARN) of the state machine for which you want to list aliases.
+    pub state_machine_arn: String,
+    /// If nextToken is returned, there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of results that are returned per call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i64>,
+}
+
+/// Answer of ListStateMachineAliases.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListStateMachineAliasesOutput {
+    /// Aliases for the state machine.
+    pub state_machine_aliases: Vec<StateMachineAliasListItem>,
+    /// If nextToken is returned, there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Request of ListStateMachineVersions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListStateMachineVersionsInput {
+    /// The Amazon Resource Name (ARN) of the state machine.
+    pub state_machine_arn: String,
+    /// If nextToken is returned, there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of results that are returned per call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i64>,
+}
+
+/// Answer of ListStateMachineVersions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListStateMachineVersionsOutput {
+    /// Versions for the state machine.
+    pub state_machine_versions: Vec<StateMachineVersionListItem>,
     /// If nextToken is returned, there are more results available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
@@ -1216,6 +1463,31 @@ pub struct MockInput {
     pub field_validation_mode: Option<String>,
 }
 
+/// Request of PublishStateMachineVersion.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishStateMachineVersionInput {
+    /// The Amazon Resource Name (ARN) of the state machine.
+    pub state_machine_arn: String,
+    /// Only publish the state machine version if the current state machine's revision ID matches the
+    /// specified ID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+    /// An optional description of the state machine version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// Answer of PublishStateMachineVersion.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishStateMachineVersionOutput {
+    /// The date the version was created.
+    pub creation_date: Timestamp,
+    /// The Amazon Resource Name (ARN) (ARN) that identifies the state machine version.
+    pub state_machine_version_arn: String,
+}
+
 /// Request of RedriveExecution.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1233,6 +1505,17 @@ pub struct RedriveExecutionInput {
 pub struct RedriveExecutionOutput {
     /// The date the execution was last redriven.
     pub redrive_date: Timestamp,
+}
+
+/// Contains details about the routing configuration of a state machine alias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoutingConfigurationListItem {
+    /// The Amazon Resource Name (ARN) that identifies one or two state machine versions defined in the
+    /// routing configuration.
+    pub state_machine_version_arn: String,
+    /// The percentage of traffic you want to route to a state machine version.
+    pub weight: i64,
 }
 
 /// Request of SendTaskFailure.
@@ -1405,6 +1688,16 @@ pub struct StateExitedEventDetails {
     pub assigned_variables_details: Option<AssignedVariablesDetails>,
 }
 
+/// Contains details about a specific state machine alias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateMachineAliasListItem {
+    /// The Amazon Resource Name (ARN) that identifies a state machine alias.
+    pub state_machine_alias_arn: String,
+    /// The creation date of a state machine alias.
+    pub creation_date: Timestamp,
+}
+
 /// Contains details about the state machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1416,6 +1709,16 @@ pub struct StateMachineListItem {
     /// type.
     pub r#type: String,
     /// The date the state machine is created.
+    pub creation_date: Timestamp,
+}
+
+/// Contains details about a specific state machine version.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateMachineVersionListItem {
+    /// The Amazon Resource Name (ARN) that identifies a state machine version.
+    pub state_machine_version_arn: String,
+    /// The creation date of a state machine version.
     pub creation_date: Timestamp,
 }
 
@@ -1729,6 +2032,28 @@ pub struct UpdateMapRunInput {
 /// Answer of UpdateMapRun.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpdateMapRunOutput {}
+
+/// Request of UpdateStateMachineAlias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateStateMachineAliasInput {
+    /// The Amazon Resource Name (ARN) of the state machine alias.
+    pub state_machine_alias_arn: String,
+    /// A description of the state machine alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The routing configuration of the state machine alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing_configuration: Option<Vec<RoutingConfigurationListItem>>,
+}
+
+/// Answer of UpdateStateMachineAlias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateStateMachineAliasOutput {
+    /// The date and time the state machine alias was updated.
+    pub update_date: Timestamp,
+}
 
 /// Request of UpdateStateMachine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -67,6 +67,8 @@ pub(super) fn begin(
         arn: names.execution_arn(place.index, place.redrive_count),
         name: names.name(place.index),
         state_machine_arn: names.arn.state_machine_arn.clone(),
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         state_machine_name: names.arn.machine_name.clone(),
         role_arn: compiled.revision.role_arn.as_str().into(),
         region: region.as_str().into(),

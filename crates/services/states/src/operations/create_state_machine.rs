@@ -8,12 +8,13 @@ use store::Batch;
 use super::Operations;
 use super::creation::{check_log_group, check_served, compile, kind, put_managed_rules};
 use super::tags::{self, Tags};
+use super::versions::Publication;
 use crate::Error;
 use crate::generated::types::{CreateStateMachineInput, CreateStateMachineOutput};
 use crate::limits::STATE_MACHINES;
 use crate::logging::Logging;
 use crate::name;
-use crate::state_machine::{Compiled, Revision, StateMachineRecord, StateMachineStatus};
+use crate::state_machine::{Compiled, Edit, Revision, StateMachineRecord, StateMachineStatus};
 
 /// Creates a state machine, or finds that the same one is there already.
 pub(super) async fn create(
@@ -23,11 +24,10 @@ pub(super) async fn create(
 ) -> Result<CreateStateMachineOutput, Error> {
     name::check_name(&input.name)?;
     name::check_role_arn(&input.role_arn)?;
-    check_versions(input.publish, input.version_description.as_deref())?;
+    let publication = Publication::parse(input.publish, input.version_description)?;
     let kind = kind(input.r#type.as_deref());
     let machine = compile(cx, &input.definition, kind)?;
-    let encryption_named =
-        check_served(input.tracing_configuration.as_ref(), input.encryption_configuration.as_ref())?;
+    check_served(input.tracing_configuration.as_ref(), input.encryption_configuration.as_ref())?;
     let arn = name::state_machine_arn(cx, &input.name);
     let revision = Revision {
         key: api::ids::uuid(),
@@ -37,7 +37,6 @@ pub(super) async fn create(
         definition: input.definition,
         role_arn: input.role_arn,
         logging: Logging::parse(input.logging_configuration)?,
-        encryption_named,
         revision_id: None,
         update_date: cx.now,
     };
@@ -47,7 +46,16 @@ pub(super) async fn create(
     let machines = &operations.machines;
     let change = machines.change().await;
     if let Some(record) = machines.get(&arn) {
-        return existing(operations, &record, &revision).await;
+        check_same(operations, &record, &revision).await?;
+        let creation_date = record.creation_date;
+        let mut edits = Vec::new();
+        let version = publication.publish(operations, record, cx.now, &mut edits)?;
+        machines.apply(&change, edits, Batch::new()).await?;
+        return Ok(CreateStateMachineOutput {
+            state_machine_arn: arn,
+            creation_date,
+            state_machine_version_arn: version,
+        });
     }
     if machines.count() >= STATE_MACHINES {
         return Err(Error::StateMachineLimitExceeded);
@@ -62,22 +70,25 @@ pub(super) async fn create(
         creation_date: cx.now,
         tags,
         revision: revision.key.clone(),
+        last_version: 0,
     };
-    let compiled = Compiled { revision, machine: Arc::new(machine) };
-    machines.put(&change, record, Some(Arc::new(compiled)), Batch::new()).await?;
+    let mut edits = Vec::new();
+    let version = publication.publish(operations, record, cx.now, &mut edits)?;
+    edits.push(Edit::Revision(Arc::new(Compiled { revision, machine: Arc::new(machine) })));
+    machines.apply(&change, edits, Batch::new()).await?;
     Ok(CreateStateMachineOutput {
         state_machine_arn: arn,
         creation_date: cx.now,
-        state_machine_version_arn: None,
+        state_machine_version_arn: version,
     })
 }
 
 /// Creating the same machine again changes nothing. Role and tags do not count.
-async fn existing(
+async fn check_same(
     operations: &Operations,
     record: &StateMachineRecord,
     wanted: &Revision,
-) -> Result<CreateStateMachineOutput, Error> {
+) -> Result<(), Error> {
     if record.status == StateMachineStatus::Deleting {
         return Err(Error::StateMachineDeleting(record.arn.clone()));
     }
@@ -85,23 +96,6 @@ async fn existing(
     let present = &present.revision;
     let same = present.definition == wanted.definition
         && present.kind == wanted.kind
-        && present.logging == wanted.logging
-        && present.encryption_named == wanted.encryption_named;
-    if !same {
-        return Err(Error::StateMachineAlreadyExists(record.arn.clone()));
-    }
-    Ok(CreateStateMachineOutput {
-        state_machine_arn: record.arn.clone(),
-        creation_date: record.creation_date,
-        state_machine_version_arn: None,
-    })
-}
-
-/// Refuses what needs versions.
-pub(super) fn check_versions(publish: Option<bool>, description: Option<&str>) -> Result<(), Error> {
-    match (publish, description) {
-        (Some(true), _) => Err(Error::VersionsNotServed),
-        (_, Some(_)) => Err(Error::VersionDescription),
-        (_, None) => Ok(()),
-    }
+        && present.logging == wanted.logging;
+    if same { Ok(()) } else { Err(Error::StateMachineAlreadyExists(record.arn.clone())) }
 }

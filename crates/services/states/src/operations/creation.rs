@@ -15,6 +15,9 @@ use crate::logging::Logging;
 /// The rule that tells Step Functions of stopped ECS tasks.
 const ECS_RULE: &str = "StepFunctionsGetEventsForECSTaskRule";
 
+/// The only type of encryption that is served.
+const OWNED_KEY: &str = "AWS_OWNED_KEY";
+
 /// The stream that shows that a log group can be written to.
 const VALIDATION_STREAM: &str = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions";
 
@@ -38,19 +41,28 @@ pub(crate) fn kind(text: Option<&str>) -> MachineKind {
     }
 }
 
-/// Refuses what is not served of tracing and encryption. Says whether encryption was named at all.
+/// Refuses what is not served of tracing and encryption.
 pub(crate) fn check_served(
     tracing: Option<&TracingConfiguration>,
     encryption: Option<&EncryptionConfiguration>,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     if tracing.is_some_and(|tracing| tracing.enabled == Some(true)) {
         return Err(Error::TracingNotServed);
     }
+    check_encryption(encryption)
+}
+
+/// Refuses encryption with a key of the customer's own.
+pub(crate) fn check_encryption(encryption: Option<&EncryptionConfiguration>) -> Result<(), Error> {
     match encryption {
-        None => Ok(false),
-        Some(encryption) if encryption.r#type == "AWS_OWNED_KEY" => Ok(true),
-        Some(_) => Err(Error::EncryptionNotServed),
+        Some(encryption) if encryption.r#type != OWNED_KEY => Err(Error::EncryptionNotServed),
+        Some(_) | None => Ok(()),
     }
+}
+
+/// `encryptionConfiguration` of every answer.
+pub(crate) fn encryption() -> EncryptionConfiguration {
+    EncryptionConfiguration { r#type: OWNED_KEY.to_owned(), ..EncryptionConfiguration::default() }
 }
 
 /// Puts the managed rule on the default bus, where the machine waits for ECS tasks.

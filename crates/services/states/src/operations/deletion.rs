@@ -12,7 +12,7 @@ use crate::limits::HISTORY_RETENTION;
 use crate::map_runs;
 use crate::open_executions::{OpenExecutions, Report};
 use crate::plan::{self, Forget};
-use crate::state_machine::{StateMachineStatus, StateMachines};
+use crate::state_machine::{Edit, StateMachineStatus, StateMachines};
 use crate::tables;
 
 /// Deletes.
@@ -40,7 +40,7 @@ impl Deletion {
             let stop = Wake::Stop { error: None, cause: None };
             self.open.wake_durably(&execution, Report::new(stop)).await?;
         }
-        self.machines.remove(&change, machine, batch).await
+        self.machines.apply(&change, vec![Edit::DeleteMachine(machine.to_owned())], batch).await
     }
 
     /// Forgets an entry of the queue `tables::RETENTION`.

@@ -11,7 +11,7 @@ use crate::execution::{ExecutionStatus, Listed};
 use crate::generated::types as shapes;
 use crate::json_text;
 use crate::limits::PAYLOAD_BYTES;
-use crate::name;
+use crate::name::{self, StateMachineArn};
 use crate::open_executions::Report;
 use crate::page;
 use crate::tables;
@@ -21,14 +21,15 @@ pub(super) async fn start(
     cx: &Context,
     input: shapes::StartExecutionInput,
 ) -> Result<shapes::StartExecutionOutput, Error> {
-    name::check_state_machine_arn(cx, &input.state_machine_arn)?;
+    let state_machine = StateMachineArn::parse(cx, &input.state_machine_arn)?;
     if let Some(name) = &input.name {
         name::check_name(name)?;
     }
-    let machine = operations.machine(cx, &input.state_machine_arn)?;
+    let kind = operations.named(&state_machine)?.kind;
     let begin = Begin {
-        state_machine_arn: input.state_machine_arn,
-        kind: machine.kind,
+        state_machine,
+        kind,
+        seed: api::ids::seed(),
         name: input.name,
         input: check_input(input.input)?,
         trace_header: input.trace_header,
@@ -68,6 +69,8 @@ pub(super) async fn describe(
     Ok(shapes::DescribeExecutionOutput {
         execution_arn: arn,
         state_machine_arn: record.state_machine_arn,
+        state_machine_version_arn: record.state_machine_version_arn,
+        state_machine_alias_arn: record.state_machine_alias_arn,
         name: Some(record.name),
         status: record.status.as_str().to_owned(),
         start_date: record.start_date,
@@ -84,7 +87,6 @@ pub(super) async fn describe(
         redrive_date: record.redrives.date,
         redrive_status: Some(redrive_status.as_str().to_owned()),
         redrive_status_reason: redrive_status.reason(),
-        ..shapes::DescribeExecutionOutput::default()
     })
 }
 
@@ -139,23 +141,24 @@ struct Found {
 
 /// Whose executions are listed.
 enum Listing {
-    /// A state machine's, but for children of Map Runs.
-    Machine(String),
+    /// A state machine's, or those of one of its versions or aliases, but for children of Map Runs.
+    Machine(StateMachineArn),
     /// A Map Run's.
     MapRun { arn: String, state_machine_arn: String },
 }
 
 impl Listing {
     /// How the keys of the executions begin.
-    fn prefix(&self) -> &str {
+    fn prefix(&self) -> String {
         match self {
-            Self::Machine(arn) | Self::MapRun { arn, .. } => arn,
+            Self::Machine(arn) => arn.to_string(),
+            Self::MapRun { arn, .. } => arn.clone(),
         }
     }
 
-    fn item(&self, found: &Found) -> shapes::ExecutionListItem {
+    fn item(&self, found: Found) -> shapes::ExecutionListItem {
         match self {
-            Self::Machine(arn) => found.listed.item(arn, None, &found.name, found.status),
+            Self::Machine(arn) => found.listed.item(&arn.machine, None, &found.name, found.status),
             Self::MapRun { arn, state_machine_arn } => {
                 found.listed.item(state_machine_arn, Some(arn), &found.name, found.status)
             }
@@ -169,21 +172,23 @@ async fn listing(
     machine: Option<String>,
     map_run: Option<String>,
 ) -> Result<Listing, Error> {
-    let kind = match (&machine, &map_run) {
+    let (listing, kind) = match (machine, map_run) {
         (Some(_), Some(_)) => return Err(Error::TooMuchToList),
         (None, None) => return Err(Error::NothingToList),
-        (Some(machine), None) => operations.machine(cx, machine)?.kind,
-        (None, Some(map_run)) => super::map_runs::find(operations, cx, map_run).await?.kind,
-    };
-    if kind == MachineKind::Express {
-        return Err(Error::StateMachineTypeNotSupported);
-    }
-    match (machine, map_run) {
-        (_, Some(arn)) => {
-            let state_machine_arn = name::MapRunArn::parse(&arn)?.state_machine_arn;
-            Ok(Listing::MapRun { arn, state_machine_arn })
+        (Some(machine), None) => {
+            let arn = StateMachineArn::parse(cx, &machine)?;
+            let kind = operations.named(&arn)?.kind;
+            (Listing::Machine(arn), kind)
         }
-        (machine, None) => Ok(Listing::Machine(machine.unwrap_or_default())),
+        (None, Some(arn)) => {
+            let kind = super::map_runs::find(operations, cx, &arn).await?.kind;
+            let state_machine_arn = name::MapRunArn::parse(&arn)?.state_machine_arn;
+            (Listing::MapRun { arn, state_machine_arn }, kind)
+        }
+    };
+    match kind {
+        MachineKind::Standard => Ok(listing),
+        MachineKind::Express => Err(Error::StateMachineTypeNotSupported),
     }
 }
 
@@ -199,7 +204,8 @@ pub(super) async fn list(
         (Listing::MapRun { .. }, Some(filter)) => Some(filter == "REDRIVEN"),
     };
     let filter = input.status_filter.as_deref();
-    let scope = format!("ListExecutions {} {}", listing.prefix(), filter.unwrap_or_default());
+    let prefix = listing.prefix();
+    let scope = format!("ListExecutions {prefix} {}", filter.unwrap_or_default());
     let after = page::after(&scope, input.next_token.as_deref())?;
     let size = page::size(input.max_results);
     let statuses = ExecutionStatus::ALL
@@ -207,9 +213,7 @@ pub(super) async fn list(
         .filter(|status| filter.is_none_or(|filter| filter == status.as_str()));
     let mut found = Vec::new();
     for status in statuses {
-        found.extend(
-            with_status(operations, (listing.prefix(), status), redriven, after.as_deref(), size + 1).await?,
-        );
+        found.extend(with_status(operations, (&prefix, status), redriven, after.as_deref(), size + 1).await?);
     }
     found.sort_by(|a, b| (&b.order, &b.name).cmp(&(&a.order, &a.name)));
     let has_more = found.len() > size;
@@ -218,7 +222,7 @@ pub(super) async fn list(
         .last()
         .filter(|_| has_more)
         .map(|last| page::token(&scope, &format!("{}#{}", last.order, last.name)));
-    let executions = found.into_iter().map(|found| listing.item(&found)).collect();
+    let executions = found.into_iter().map(|found| listing.item(found)).collect();
     Ok(shapes::ListExecutionsOutput { executions, next_token })
 }
 

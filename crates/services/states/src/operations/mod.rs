@@ -1,9 +1,12 @@
 //! The operations of the API: typed input, one domain call, typed output.
 
+mod activities;
+mod aliases;
 pub(crate) mod create_state_machine;
 pub(crate) mod creation;
 pub(crate) mod deletion;
 mod executions;
+mod get_activity_task;
 mod history;
 mod map_runs;
 mod redrive_execution;
@@ -14,6 +17,7 @@ mod task_tokens;
 mod test_state;
 mod update_state_machine;
 mod validate;
+mod versions;
 
 use std::sync::Arc;
 
@@ -21,11 +25,12 @@ use api::Context;
 use store::{Collection, Store};
 
 use crate::Error;
+use crate::activities::{Activities, ActivityRecord};
 use crate::execution::ExecutionRecord;
 use crate::generated::operations::Api;
 use crate::generated::types as shapes;
 use crate::map_runs::MapRuns;
-use crate::name;
+use crate::name::{self, Qualifier, StateMachineArn};
 use crate::open_executions::OpenExecutions;
 use crate::state_machine::{StateMachineRecord, StateMachines};
 use crate::synchronous::Synchronous;
@@ -34,6 +39,7 @@ use crate::synchronous::Synchronous;
 pub(crate) struct Operations {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) machines: Arc<StateMachines>,
+    pub(crate) activities: Arc<Activities>,
     pub(crate) open: Arc<OpenExecutions>,
     pub(crate) synchronous: Arc<Synchronous>,
     pub(crate) map_runs: Arc<MapRuns>,
@@ -47,6 +53,23 @@ impl Operations {
         self.machines.get(arn).ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_owned()))
     }
 
+    /// The state machine of an ARN whose version or alias, if it names one, is there.
+    fn named(&self, arn: &StateMachineArn) -> Result<StateMachineRecord, Error> {
+        let is_there = match &arn.qualifier {
+            None => true,
+            Some(Qualifier::Version(number)) => self.machines.version(&arn.machine, *number).is_some(),
+            Some(Qualifier::Alias(name)) => self.machines.alias(&arn.machine, name).is_some(),
+        };
+        let record = self.machines.get(&arn.machine).filter(|_| is_there);
+        record.ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_string()))
+    }
+
+    /// The activity with that ARN.
+    fn activity(&self, cx: &Context, arn: &str) -> Result<ActivityRecord, Error> {
+        name::check_activity_arn(cx, arn)?;
+        self.activities.get(arn).ok_or_else(|| Error::ActivityDoesNotExist(arn.to_owned()))
+    }
+
     /// The execution with that ARN.
     async fn execution(&self, cx: &Context, arn: &str) -> Result<ExecutionRecord, Error> {
         name::check_execution_arn(cx, arn)?;
@@ -58,6 +81,14 @@ impl Operations {
 impl Api for Operations {
     type Error = Error;
 
+    async fn create_activity(
+        &self,
+        cx: &Context,
+        input: shapes::CreateActivityInput,
+    ) -> Result<shapes::CreateActivityOutput, Error> {
+        activities::create(self, cx, input).await
+    }
+
     async fn create_state_machine(
         &self,
         cx: &Context,
@@ -66,12 +97,52 @@ impl Api for Operations {
         create_state_machine::create(self, cx, input).await
     }
 
+    async fn create_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: shapes::CreateStateMachineAliasInput,
+    ) -> Result<shapes::CreateStateMachineAliasOutput, Error> {
+        aliases::create(self, cx, input).await
+    }
+
+    async fn delete_activity(
+        &self,
+        cx: &Context,
+        input: shapes::DeleteActivityInput,
+    ) -> Result<shapes::DeleteActivityOutput, Error> {
+        activities::delete(self, cx, input).await
+    }
+
     async fn delete_state_machine(
         &self,
         cx: &Context,
         input: shapes::DeleteStateMachineInput,
     ) -> Result<shapes::DeleteStateMachineOutput, Error> {
         state_machines::delete(self, cx, input).await
+    }
+
+    async fn delete_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: shapes::DeleteStateMachineAliasInput,
+    ) -> Result<shapes::DeleteStateMachineAliasOutput, Error> {
+        aliases::delete(self, cx, input).await
+    }
+
+    async fn delete_state_machine_version(
+        &self,
+        cx: &Context,
+        input: shapes::DeleteStateMachineVersionInput,
+    ) -> Result<shapes::DeleteStateMachineVersionOutput, Error> {
+        versions::delete(self, cx, input).await
+    }
+
+    async fn describe_activity(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeActivityInput,
+    ) -> Result<shapes::DescribeActivityOutput, Error> {
+        activities::describe(self, cx, input).await
     }
 
     async fn describe_execution(
@@ -98,6 +169,14 @@ impl Api for Operations {
         state_machines::describe(self, cx, input).await
     }
 
+    async fn describe_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeStateMachineAliasInput,
+    ) -> Result<shapes::DescribeStateMachineAliasOutput, Error> {
+        aliases::describe(self, cx, input).await
+    }
+
     async fn describe_state_machine_for_execution(
         &self,
         cx: &Context,
@@ -106,12 +185,28 @@ impl Api for Operations {
         state_machines::describe_for_execution(self, cx, input).await
     }
 
+    async fn get_activity_task(
+        &self,
+        cx: &Context,
+        input: shapes::GetActivityTaskInput,
+    ) -> Result<shapes::GetActivityTaskOutput, Error> {
+        get_activity_task::get(self, cx, input).await
+    }
+
     async fn get_execution_history(
         &self,
         cx: &Context,
         input: shapes::GetExecutionHistoryInput,
     ) -> Result<shapes::GetExecutionHistoryOutput, Error> {
         history::get(self, cx, input).await
+    }
+
+    async fn list_activities(
+        &self,
+        cx: &Context,
+        input: shapes::ListActivitiesInput,
+    ) -> Result<shapes::ListActivitiesOutput, Error> {
+        activities::list(self, cx, input).await
     }
 
     async fn list_executions(
@@ -130,6 +225,22 @@ impl Api for Operations {
         map_runs::list(self, cx, input).await
     }
 
+    async fn list_state_machine_aliases(
+        &self,
+        cx: &Context,
+        input: shapes::ListStateMachineAliasesInput,
+    ) -> Result<shapes::ListStateMachineAliasesOutput, Error> {
+        aliases::list(self, cx, input).await
+    }
+
+    async fn list_state_machine_versions(
+        &self,
+        cx: &Context,
+        input: shapes::ListStateMachineVersionsInput,
+    ) -> Result<shapes::ListStateMachineVersionsOutput, Error> {
+        versions::list(self, cx, input).await
+    }
+
     async fn list_state_machines(
         &self,
         cx: &Context,
@@ -144,6 +255,14 @@ impl Api for Operations {
         input: shapes::ListTagsForResourceInput,
     ) -> Result<shapes::ListTagsForResourceOutput, Error> {
         tags::list(self, cx, input).await
+    }
+
+    async fn publish_state_machine_version(
+        &self,
+        cx: &Context,
+        input: shapes::PublishStateMachineVersionInput,
+    ) -> Result<shapes::PublishStateMachineVersionOutput, Error> {
+        versions::publish(self, cx, input).await
     }
 
     async fn redrive_execution(
@@ -240,6 +359,14 @@ impl Api for Operations {
         input: shapes::UpdateStateMachineInput,
     ) -> Result<shapes::UpdateStateMachineOutput, Error> {
         update_state_machine::update(self, cx, input).await
+    }
+
+    async fn update_state_machine_alias(
+        &self,
+        cx: &Context,
+        input: shapes::UpdateStateMachineAliasInput,
+    ) -> Result<shapes::UpdateStateMachineAliasOutput, Error> {
+        aliases::update(self, cx, input).await
     }
 
     async fn validate_state_machine_definition(

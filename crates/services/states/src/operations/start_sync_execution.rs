@@ -13,7 +13,7 @@ use crate::begin::Begin;
 use crate::generated::types::{
     BillingDetails, CloudWatchEventsExecutionDataDetails, StartSyncExecutionInput, StartSyncExecutionOutput,
 };
-use crate::name;
+use crate::name::{self, StateMachineArn};
 use crate::synchronous::Ended;
 
 /// Milliseconds that are billed as one.
@@ -28,17 +28,18 @@ pub(super) async fn start(
     cx: &Context,
     input: StartSyncExecutionInput,
 ) -> Result<StartSyncExecutionOutput, Error> {
-    name::check_state_machine_arn(cx, &input.state_machine_arn)?;
+    let state_machine = StateMachineArn::parse(cx, &input.state_machine_arn)?;
     if let Some(name) = &input.name {
         name::check_name(name)?;
     }
-    let machine = operations.machine(cx, &input.state_machine_arn)?;
-    if machine.kind != MachineKind::Express {
+    let kind = operations.named(&state_machine)?.kind;
+    if kind != MachineKind::Express {
         return Err(Error::StateMachineTypeNotSupported);
     }
     let begin = Begin {
-        state_machine_arn: input.state_machine_arn,
-        kind: machine.kind,
+        state_machine,
+        kind,
+        seed: api::ids::seed(),
         name: input.name,
         input: check_input(input.input)?,
         trace_header: input.trace_header.clone(),

@@ -1,15 +1,17 @@
 //! `DescribeStateMachine`, `DescribeStateMachineForExecution`, `ListStateMachines`, `DeleteStateMachine`.
 
+use std::collections::BTreeMap;
+
 use api::Context;
 use store::Batch;
 
 use super::Operations;
-use super::update_state_machine::retire;
+use super::creation::encryption;
 use crate::Error;
 use crate::generated::types as shapes;
-use crate::name::{self, MapRunArn};
+use crate::name::{self, MapRunArn, Qualifier, StateMachineArn};
 use crate::page;
-use crate::state_machine::{Revision, StateMachineRecord, StateMachineStatus, type_name};
+use crate::state_machine::{Edit, Revision, StateMachineRecord, StateMachineStatus, type_name};
 use crate::tables;
 
 pub(super) async fn describe(
@@ -17,22 +19,32 @@ pub(super) async fn describe(
     cx: &Context,
     input: shapes::DescribeStateMachineInput,
 ) -> Result<shapes::DescribeStateMachineOutput, Error> {
-    let record = operations.machine(cx, &input.state_machine_arn)?;
-    let compiled = operations.machines.compiled(&record.revision).await?;
-    let revision = &compiled.revision;
+    let arn = StateMachineArn::parse(cx, &input.state_machine_arn)?;
+    let record = operations.named(&arn)?;
+    // A version stands for the machine as it was; an alias cannot be described here.
+    let version = match &arn.qualifier {
+        None => None,
+        Some(Qualifier::Version(number)) => operations.machines.version(&arn.machine, *number),
+        Some(Qualifier::Alias(_)) => return Err(Error::StateMachineDoesNotExist(arn.to_string())),
+    };
+    let key = version.as_ref().map_or(&record.revision, |version| &version.revision);
+    let revision = operations.machines.revision(key).await?;
+    let data = Data::of(&revision, input.included_data.as_deref());
     Ok(shapes::DescribeStateMachineOutput {
-        state_machine_arn: record.arn,
+        state_machine_arn: arn.to_string(),
         name: record.name,
         status: Some(record.status.as_str().to_owned()),
-        definition: definition(revision, input.included_data.as_deref()),
-        role_arn: revision.role_arn.clone(),
+        definition: data.definition,
+        role_arn: revision.role_arn,
         r#type: type_name(revision.kind).to_owned(),
-        creation_date: record.creation_date,
+        creation_date: version.as_ref().map_or(record.creation_date, |version| version.creation_date),
         logging_configuration: Some(revision.logging.describe()),
         tracing_configuration: Some(shapes::TracingConfiguration { enabled: Some(false) }),
-        revision_id: revision.revision_id.clone(),
-        encryption_configuration: encryption(revision),
-        ..shapes::DescribeStateMachineOutput::default()
+        revision_id: revision.revision_id,
+        description: version.and_then(|version| version.description),
+        encryption_configuration: Some(encryption()),
+        variable_references: data.variable_references,
+        label: None,
     })
 }
 
@@ -43,19 +55,20 @@ pub(super) async fn describe_for_execution(
 ) -> Result<shapes::DescribeStateMachineForExecutionOutput, Error> {
     let record = operations.execution(cx, &input.execution_arn).await?;
     let revision = operations.machines.revision(&record.revision).await?;
+    let data = Data::of(&revision, input.included_data.as_deref());
     Ok(shapes::DescribeStateMachineForExecutionOutput {
-        definition: definition(&revision, input.included_data.as_deref()),
+        definition: data.definition,
+        variable_references: data.variable_references,
         update_date: revision.update_date,
         logging_configuration: Some(revision.logging.describe()),
         tracing_configuration: Some(shapes::TracingConfiguration { enabled: Some(false) }),
-        encryption_configuration: encryption(&revision),
+        encryption_configuration: Some(encryption()),
         state_machine_arn: record.state_machine_arn,
         label: record.child.as_ref().and_then(|child| Some(MapRunArn::parse(&child.map_run).ok()?.label)),
         map_run_arn: record.child.map(|child| child.map_run),
         name: revision.state_machine_name,
         role_arn: revision.role_arn,
         revision_id: revision.revision_id,
-        ..shapes::DescribeStateMachineForExecutionOutput::default()
     })
 }
 
@@ -84,8 +97,8 @@ pub(super) async fn list(
     Ok(shapes::ListStateMachinesOutput { state_machines, next_token })
 }
 
-/// Deletes a state machine at once where nothing runs; else marks it, and aborts what runs first. Deleting what is not
-/// there succeeds.
+/// Deletes a state machine with its versions and aliases: at once where nothing runs; else it is marked, and what runs is
+/// aborted first. Deleting what is not there succeeds.
 pub(super) async fn delete(
     operations: &Operations,
     cx: &Context,
@@ -100,28 +113,32 @@ pub(super) async fn delete(
     let arn = record.arn.clone();
     let mut batch = Batch::new();
     batch.set_timer(tables::DELETION, arn.as_str(), cx.now, Vec::new());
-    retire(&mut batch, &record.revision, cx);
+    operations.machines.retire_all(&mut batch, &record, cx.now);
     let marked = StateMachineRecord { status: StateMachineStatus::Deleting, ..record };
-    operations.machines.put(&change, marked, None, batch).await?;
+    operations.machines.apply(&change, vec![Edit::Machine(marked)], batch).await?;
     if operations.open.of_machine(&arn).is_empty() {
         let mut batch = Batch::new();
         batch.clear_timer(tables::DELETION, arn.as_str());
-        operations.machines.remove(&change, &arn, batch).await?;
+        operations.machines.apply(&change, vec![Edit::DeleteMachine(arn)], batch).await?;
     }
     Ok(shapes::DeleteStateMachineOutput {})
 }
 
-/// The definition, unless only metadata is wanted.
-fn definition(revision: &Revision, included_data: Option<&str>) -> String {
-    match included_data {
-        Some("METADATA_ONLY") => "{}".to_owned(),
-        _ => revision.definition.clone(),
-    }
+/// What of a revision is left out where only metadata is wanted.
+struct Data {
+    definition: String,
+    variable_references: Option<BTreeMap<String, Vec<String>>>,
 }
 
-fn encryption(revision: &Revision) -> Option<shapes::EncryptionConfiguration> {
-    revision.encryption_named.then(|| shapes::EncryptionConfiguration {
-        r#type: "AWS_OWNED_KEY".to_owned(),
-        ..shapes::EncryptionConfiguration::default()
-    })
+impl Data {
+    fn of(revision: &Revision, included_data: Option<&str>) -> Self {
+        if included_data == Some("METADATA_ONLY") {
+            return Self { definition: "{}".to_owned(), variable_references: None };
+        }
+        let references = asl::variable_references(&revision.definition);
+        Self {
+            definition: revision.definition.clone(),
+            variable_references: Some(references).filter(|references| !references.is_empty()),
+        }
+    }
 }

@@ -5,11 +5,12 @@ use store::Batch;
 
 use super::Operations;
 use crate::Error;
+use crate::activities::ActivityRecord;
 use crate::generated::types as shapes;
 use crate::generated::types::Tag;
 use crate::limits::TAGS;
 use crate::name;
-use crate::state_machine::{Change, StateMachineRecord};
+use crate::state_machine::{Edit, StateMachineRecord};
 
 /// Keys with their values, in the order in which keys were first set.
 pub(super) type Tags = Vec<(String, String)>;
@@ -19,10 +20,8 @@ pub(super) async fn tag(
     cx: &Context,
     input: shapes::TagResourceInput,
 ) -> Result<shapes::TagResourceOutput, Error> {
-    let change = operations.machines.change().await;
-    let mut record = resource(operations, cx, &input.resource_arn)?;
-    merge(&cx.principal, &input.resource_arn, &mut record.tags, input.tags)?;
-    put(operations, &change, record).await?;
+    let arn = &input.resource_arn;
+    change(operations, cx, arn, |tags| merge(&cx.principal, arn, tags, input.tags)).await?;
     Ok(shapes::TagResourceOutput {})
 }
 
@@ -31,13 +30,15 @@ pub(super) async fn untag(
     cx: &Context,
     input: shapes::UntagResourceInput,
 ) -> Result<shapes::UntagResourceOutput, Error> {
-    let change = operations.machines.change().await;
-    let mut record = resource(operations, cx, &input.resource_arn)?;
-    if !cx.principal.may_change_reserved_tags() && input.tag_keys.iter().any(|key| is_reserved(key)) {
-        return Err(Error::ReservedTag);
-    }
-    record.tags.retain(|(key, _)| !input.tag_keys.contains(key));
-    put(operations, &change, record).await?;
+    let keys = &input.tag_keys;
+    change(operations, cx, &input.resource_arn, |tags| {
+        if !cx.principal.may_change_reserved_tags() && keys.iter().any(|key| is_reserved(key)) {
+            return Err(Error::ReservedTag);
+        }
+        tags.retain(|(key, _)| !keys.contains(key));
+        Ok(())
+    })
+    .await?;
     Ok(shapes::UntagResourceOutput {})
 }
 
@@ -46,9 +47,13 @@ pub(super) async fn list(
     cx: &Context,
     input: shapes::ListTagsForResourceInput,
 ) -> Result<shapes::ListTagsForResourceOutput, Error> {
-    let record = resource(operations, cx, &input.resource_arn)?;
+    let arn = &input.resource_arn;
+    let tags = match name::is_activity(arn) {
+        true => activity(operations, cx, arn)?.tags,
+        false => state_machine(operations, cx, arn)?.tags,
+    };
     let tag = |(key, value)| Tag { key: Some(key), value: Some(value) };
-    Ok(shapes::ListTagsForResourceOutput { tags: Some(record.tags.into_iter().map(tag).collect()) })
+    Ok(shapes::ListTagsForResourceOutput { tags: Some(tags.into_iter().map(tag).collect()) })
 }
 
 /// Sets tags: a key that is there gets the new value.
@@ -72,18 +77,38 @@ fn is_reserved(key: &str) -> bool {
     key.to_ascii_lowercase().starts_with("aws:")
 }
 
-fn resource(operations: &Operations, cx: &Context, arn: &str) -> Result<StateMachineRecord, Error> {
-    name::check_state_machine_arn(cx, arn).map_err(|error| not_found(arn, error))?;
+/// Changes the tags of a state machine or an activity.
+async fn change(
+    operations: &Operations,
+    cx: &Context,
+    arn: &str,
+    change: impl FnOnce(&mut Tags) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if name::is_activity(arn) {
+        let right = operations.activities.change().await;
+        let mut record = activity(operations, cx, arn)?;
+        change(&mut record.tags)?;
+        return operations.activities.put(&right, record).await;
+    }
+    let right = operations.machines.change().await;
+    let mut record = state_machine(operations, cx, arn)?;
+    change(&mut record.tags)?;
+    operations.machines.apply(&right, vec![Edit::Machine(record)], Batch::new()).await
+}
+
+fn state_machine(operations: &Operations, cx: &Context, arn: &str) -> Result<StateMachineRecord, Error> {
     operations.machine(cx, arn).map_err(|error| not_found(arn, error))
+}
+
+fn activity(operations: &Operations, cx: &Context, arn: &str) -> Result<ActivityRecord, Error> {
+    operations.activity(cx, arn).map_err(|error| not_found(arn, error))
 }
 
 fn not_found(arn: &str, error: Error) -> Error {
     match error {
-        Error::StateMachineDoesNotExist(_) => Error::ResourceNotFound(arn.to_owned()),
+        Error::StateMachineDoesNotExist(_) | Error::ActivityDoesNotExist(_) => {
+            Error::ResourceNotFound(arn.to_owned())
+        }
         error => error,
     }
-}
-
-async fn put(operations: &Operations, change: &Change<'_>, record: StateMachineRecord) -> Result<(), Error> {
-    operations.machines.put(change, record, None, Batch::new()).await
 }

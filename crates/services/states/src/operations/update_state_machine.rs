@@ -6,16 +6,13 @@ use api::Context;
 use store::Batch;
 
 use super::Operations;
-use super::create_state_machine::check_versions;
 use super::creation::{check_log_group, check_served, compile, put_managed_rules};
+use super::versions::Publication;
 use crate::Error;
 use crate::generated::types::{UpdateStateMachineInput, UpdateStateMachineOutput};
-use crate::limits::REVISION_RETENTION;
 use crate::logging::Logging;
 use crate::name;
-use crate::plan::{self, Forget};
-use crate::state_machine::{Compiled, Revision, StateMachineRecord, StateMachineStatus};
-use crate::tables;
+use crate::state_machine::{Compiled, Edit, Retired, Revision, StateMachineRecord, StateMachineStatus};
 
 /// Gives a state machine a new revision, unless nothing would be new. Running executions keep theirs.
 pub(super) async fn update(
@@ -24,7 +21,7 @@ pub(super) async fn update(
     input: UpdateStateMachineInput,
 ) -> Result<UpdateStateMachineOutput, Error> {
     name::check_state_machine_arn(cx, &input.state_machine_arn)?;
-    check_versions(input.publish, input.version_description.as_deref())?;
+    let publication = Publication::parse(input.publish, input.version_description.clone())?;
     let nothing = input.definition.is_none()
         && input.role_arn.is_none()
         && input.logging_configuration.is_none()
@@ -45,18 +42,23 @@ pub(super) async fn update(
     }
     let present = operations.machines.compiled(&record.revision).await?;
     let revision = updated(&present.revision, input, cx)?;
-    if let Some(revision_id) = unchanged(&present.revision, &revision) {
-        return Ok(answer(cx, revision_id));
+    if is_unchanged(&present.revision, &revision) {
+        let mut edits = Vec::new();
+        let version = publication.publish(operations, record, cx.now, &mut edits)?;
+        operations.machines.apply(&change, edits, Batch::new()).await?;
+        return Ok(answer(cx, present.revision.revision_id.clone(), version));
     }
     let compiled = compiled(cx, &present, revision)?;
     put_managed_rules(cx, &compiled.machine, &compiled.revision.role_arn).await?;
     check_log_group(cx, &compiled.revision.logging).await?;
-    let revision_id = compiled.revision.revision_id.clone().unwrap_or_default();
+    let revision_id = compiled.revision.revision_id.clone();
     let updated = StateMachineRecord { revision: compiled.revision.key.clone(), ..record.clone() };
-    let mut batch = Batch::new();
-    retire(&mut batch, &record.revision, cx);
-    operations.machines.put(&change, updated, Some(Arc::new(compiled)), batch).await?;
-    Ok(answer(cx, revision_id))
+    let (mut batch, mut edits) = (Batch::new(), Vec::new());
+    let version = publication.publish(operations, updated, cx.now, &mut edits)?;
+    edits.push(Edit::Revision(Arc::new(compiled)));
+    operations.machines.retire(&mut batch, &record.arn, &record.revision, Retired::Current, cx.now);
+    operations.machines.apply(&change, edits, batch).await?;
+    Ok(answer(cx, revision_id, version))
 }
 
 /// The revision as the request wants it.
@@ -69,20 +71,17 @@ fn updated(present: &Revision, input: UpdateStateMachineInput, cx: &Context) -> 
             Some(configuration) => Logging::parse(Some(configuration))?,
             None => present.logging.clone(),
         },
-        encryption_named: present.encryption_named || input.encryption_configuration.is_some(),
         revision_id: Some(api::ids::uuid()),
         update_date: cx.now,
         ..present.clone()
     })
 }
 
-/// The present revision's id, where the wanted one does not differ from it.
-fn unchanged(present: &Revision, wanted: &Revision) -> Option<String> {
-    let same = present.definition == wanted.definition
+/// Whether the wanted revision does not differ from the present one, which may have no id.
+fn is_unchanged(present: &Revision, wanted: &Revision) -> bool {
+    present.definition == wanted.definition
         && present.role_arn == wanted.role_arn
         && present.logging == wanted.logging
-        && present.encryption_named == wanted.encryption_named;
-    present.revision_id.clone().filter(|_| same)
 }
 
 fn compiled(cx: &Context, present: &Compiled, revision: Revision) -> Result<Compiled, Error> {
@@ -94,16 +93,6 @@ fn compiled(cx: &Context, present: &Compiled, revision: Revision) -> Result<Comp
     Ok(Compiled { revision, machine })
 }
 
-/// Lets a superseded revision go once no execution can need it any more.
-pub(super) fn retire(batch: &mut Batch, revision: &str, cx: &Context) {
-    let forget = Forget::Revision(revision.to_owned());
-    batch.set_timer(tables::RETENTION, revision, cx.now + REVISION_RETENTION, plan::json(&forget));
-}
-
-fn answer(cx: &Context, revision_id: String) -> UpdateStateMachineOutput {
-    UpdateStateMachineOutput {
-        update_date: cx.now,
-        revision_id: Some(revision_id),
-        state_machine_version_arn: None,
-    }
+fn answer(cx: &Context, revision_id: Option<String>, version: Option<String>) -> UpdateStateMachineOutput {
+    UpdateStateMachineOutput { update_date: cx.now, revision_id, state_machine_version_arn: version }
 }

@@ -10,8 +10,21 @@ use serde_json::{Value, json};
 use crate::world::{Process, ROLE, World};
 
 /// Cases whose calls are all served, and how many there are: none may be lost unnoticed.
-const FILES: [(&str, usize); 5] =
-    [("api", 15), ("api_logs", 8), ("api_tagging", 6), ("api_express", 1), ("express", 2)];
+const FILES: [(&str, usize); 10] = [
+    ("api", 18),
+    ("api_activities", 37),
+    ("api_aliasing", 11),
+    ("api_express", 2),
+    ("api_logs", 8),
+    ("api_map_run", 1),
+    ("api_tagging", 6),
+    ("api_variable_references", 20),
+    ("api_versioning", 11),
+    ("express", 2),
+];
+
+/// Since when answers tell of the encryption: earlier recordings lack it.
+const ENCRYPTION: &str = "aws-validated:2024-08";
 
 fn folder() -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -29,7 +42,7 @@ async fn answers_as_recorded() {
         let mut run = 0;
         for case in &cases {
             match play(case).await {
-                None => {}
+                None => println!("left out: {}", case["name"]),
                 Some(Ok(())) => run += 1,
                 Some(Err(complaint)) => {
                     run += 1;
@@ -52,16 +65,16 @@ async fn play(case: &Value) -> Option<Result<(), String>> {
     let model = &states::generated::model::MODEL;
     let is_served = |step: &Value| match step["service"].as_str() {
         Some("stepfunctions") => model.operation(step["op"].as_str().unwrap_or_default()).is_some(),
-        Some("iam") => true,
+        Some("iam" | "s3") => true,
         Some("logs") => matches!(step["op"].as_str(), Some("CreateLogGroup" | "DescribeLogGroups")),
         _ => false,
     };
-    let publishes = case["steps"].to_string().contains("\"publish\":true");
-    if publishes || !steps.iter().all(is_served) {
+    if !steps.iter().all(is_served) {
         return None;
     }
     let tokens: Vec<&str> =
         case["tokens"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let is_old = case["evidence"].as_str().is_some_and(|evidence| evidence < ENCRYPTION);
     let mut answers = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let answer = match perform(&world, &process, step, &answers).await {
@@ -69,6 +82,10 @@ async fn play(case: &Value) -> Option<Result<(), String>> {
             Err(complaint) => return Some(Err(format!("step {number}: {complaint}"))),
         };
         for expected in step["expect"].as_array().into_iter().flatten().map(|expected| &expected["aws"]) {
+            let mut answer = answer.clone();
+            if let (Ok(Value::Object(answer)), true) = (&mut answer, is_old) {
+                answer.remove("encryptionConfiguration");
+            }
             if let Err(complaint) = check(expected, &answer, &tokens) {
                 return Some(Err(format!("step {number} {}: {complaint}", step["op"])));
             }
@@ -89,12 +106,31 @@ async fn perform(
     let input = fill(&step["params"], answers)?;
     let operation = step["op"].as_str().unwrap();
     Ok(match step["service"].as_str() {
-        Some("iam") => Ok(json!({"Role": {"Arn": ROLE}, "Policy": {"Arn": "policy"}})),
+        Some("iam") => {
+            let role = input["RoleName"].as_str().unwrap_or_default();
+            let role = format!("arn:aws:iam::000000000000:role/{role}");
+            Ok(json!({"Role": {"Arn": role}, "Policy": {"Arn": "policy"}}))
+        }
         Some("logs") => Ok(logs(world, &input)),
+        Some("s3") => Ok(s3(world, operation, &input)),
         // The SDK refuses these itself.
         _ if step["raises"] == "ParamValidationError" || has_null(&input) => Err(AwsError::new("SDK", "")),
+        // Only what runs by itself comes to an end.
+        _ if step["poll"] == true && step["op"] == "GetExecutionHistory" && world.s3.has_objects() => {
+            world.events.until_ended(input["executionArn"].as_str().unwrap_or_default()).await;
+            process.call(operation, input).await
+        }
         _ => process.call(operation, input).await,
     })
+}
+
+/// Buckets are there once something is in them.
+pub fn s3(world: &World, operation: &str, input: &Value) -> Value {
+    let text = |name: &str| input[name].as_str().unwrap_or_default();
+    if operation == "PutObject" {
+        world.s3.put(text("Bucket"), text("Key"), text("Body"));
+    }
+    json!({})
 }
 
 fn has_null(input: &Value) -> bool {
@@ -188,11 +224,13 @@ pub fn compare(at: &str, expected: &Value, found: &Value, tokens: &[&str]) -> Re
                 compare(&format!("{at}/{index}"), expected, found, tokens)
             })
         }
-        (Value::String(text), Value::Number(_)) if matches!(text.as_str(), "datetime" | "timestamp") => {
+        (Value::String(text), Value::Number(_))
+            if matches!(text.as_str(), "datetime" | "timestamp") || tokens.contains(&text.as_str()) =>
+        {
             Ok(())
         }
         // Times, as they are after AWS's own were taken out.
-        (Value::String(text), Value::String(_)) if text == "date" => Ok(()),
+        (Value::String(text), Value::String(_)) if matches!(text.as_str(), "date" | "timestamp") => Ok(()),
         (Value::String(text), Value::String(found)) if is_container(text) && is_container(found) => {
             let parsed = |text| serde_json::from_str::<Value>(text).map_err(|error| error.to_string());
             compare(at, &parsed(text)?, &parsed(found)?, tokens)
@@ -219,6 +257,9 @@ fn matches(expected: &str, found: &str, tokens: &[&str]) -> bool {
     let is_free = |token: &&&str| !expected.contains(&format!("<{token}"));
     for token in tokens.iter().filter(is_free).chain(&["111111111111"]) {
         pattern = pattern.replace(token, "<any>");
+    }
+    if pattern == found {
+        return true;
     }
     let mut parts = pattern.split('<').map(|part| part.split_once('>').map_or(part, |(_, rest)| rest));
     let Some(mut rest) = found.strip_prefix(parts.next().unwrap_or_default()) else { return false };

@@ -4,18 +4,25 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::conformance::{compare, fill};
+use crate::conformance::{compare, fill, s3};
 use crate::integrations::with_events;
 use crate::world::{Process, ROLE, World};
 
 /// Files of recordings, and how many of their cases are played: none may be lost unnoticed.
-const FILES: [(&str, usize); 3] = [("services", 7), ("callback", 0), ("credentials", 5)];
+const FILES: [(&str, usize); 4] = [("services", 7), ("callback", 0), ("credentials", 5), ("scenarios", 12)];
 
 /// Recorded in 2023 without the fields about redriving that later recordings of the same task have.
 const SUPERSEDED: [&str; 1] = ["stepfunctions/callback/callback.start_execution_sync"];
 
 /// What those services make that are behind the door here.
-const PLAYED: [&str; 3] = ["states:startExecution", "events:putEvents", "aws-sdk:sfn:"];
+const PLAYED: [&str; 6] = [
+    "states:startExecution",
+    "events:putEvents",
+    "aws-sdk:sfn:",
+    "s3:getObject",
+    "s3:listObjectsV2",
+    "s3:putObject",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn executions_go_as_recorded() {
@@ -64,6 +71,10 @@ async fn play(case: &Value) -> Option<Result<(), String>> {
                 let input = fill(&step["params"], &answers).ok()?;
                 process.call(step["op"].as_str().unwrap(), input).await.ok()?
             }
+            Some("s3") => {
+                let input = fill(&step["params"], &answers).ok()?;
+                s3(&world, step["op"].as_str().unwrap(), &input)
+            }
             Some("iam") => json!({"Role": {"Arn": ROLE}, "Policy": {"Arn": "policy"}}),
             // They only watch.
             _ => Value::Null,
@@ -81,7 +92,7 @@ async fn play(case: &Value) -> Option<Result<(), String>> {
 async fn check(case: &Value, process: &Process, execution: &str) -> Result<(), String> {
     let tokens: Vec<&str> =
         case["tokens"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let made_up = ["timestamp", "date", "<start-date>", "<stop-date>"];
+    let made_up = ["timestamp", "date", "<date>", "<start-date>", "<stop-date>"];
     let tokens: Vec<&str> = tokens.into_iter().chain(made_up).collect();
     let described = process.describe(execution).await;
     let expected = &case["expect"];

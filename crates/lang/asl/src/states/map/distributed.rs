@@ -9,6 +9,7 @@ use md5::{Digest as _, Md5};
 use serde_json::Value;
 
 use super::{Amount, MapState, Selector};
+use crate::data_flow::Flow;
 use crate::definition::{MachineKind, State};
 use crate::error_name::{ErrorName, Failure};
 use crate::execution::{ExecutionSpec, OpenMapRun};
@@ -133,8 +134,13 @@ pub(crate) fn run_succeeded(run: &mut Run<'_>, frame: FrameId, output: Value) {
         return end_failed(run, frame, too_large(&state.name));
     }
     close(run, frame, Phase::MapRunning(None));
+    let started = run.last_event(frame);
     let succeeded = run.record_on(frame, EventDetails::MapRun(MapRunStage::Succeeded));
     run.record_fan_out_succeeded(frame, FanOut::Map { length: 0 }, succeeded);
+    if let Flow::Jsonata(_) = state.flow {
+        // Recorded: in JSONata the exit follows the beginning of the Map Run.
+        run.set_last_event(frame, started);
+    }
     let outcome = run.left(frame, state, output, state.transition);
     run.conclude(frame, outcome);
 }

@@ -24,6 +24,10 @@ impl FakeS3 {
         self.objects.lock().unwrap().insert((bucket.to_owned(), key.to_owned()), content.into());
     }
 
+    pub fn has_objects(&self) -> bool {
+        !self.objects.lock().unwrap().is_empty()
+    }
+
     /// An object, read as JSON.
     pub fn json(&self, bucket: &str, key: &str) -> Option<Value> {
         let objects = self.objects.lock().unwrap();
