@@ -62,7 +62,7 @@ class Stage:
         text = json.dumps(case)
         calls = [*(case.get("steps") or []), *(case.get("setup") or [])]
         names = {call["params"].get(NAMED[call["op"]]) for call in calls if call["op"] in NAMED}
-        for name in sorted((name for name in names if isinstance(name, str) and re.fullmatch(r"[\w/-]{12,}", name, re.ASCII)), key=len, reverse=True):
+        for name in sorted((name for name in names if isinstance(name, str) and re.fullmatch(r"(/[\w/-]+|[\w-]+)", name, re.ASCII) and len(name) > 11), key=len, reverse=True):
             # As long as the recorded name: lengths of answers are recorded too.
             text = text.replace(name, name[:-6] + uuid.uuid4().hex[:6])
         return text

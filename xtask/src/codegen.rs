@@ -58,6 +58,10 @@ struct Service {
     #[serde(default)]
     unwrapped: Vec<String>,
     operations: Vec<String>,
+    /// Whether only `model.rs` is written, as `output` with `.rs` behind it, with what all operations answer: for services
+    /// that are not served, but whose answers are checked.
+    #[serde(default)]
+    answers_only: bool,
 }
 
 fn yes() -> bool {
@@ -93,9 +97,16 @@ fn generate() -> Result<Vec<(PathBuf, String)>> {
     let data = botocore::data(root, &config.botocore)?;
     let mut files = Vec::new();
     for service in &config.service {
+        let header = header(&config.botocore, &service.model);
+        if service.answers_only {
+            let model = Model::load_answers(&data, &service.model)
+                .with_context(|| format!("loading {}", service.model))?;
+            let text = rustfmt(root, &tables::render(&model, service, &header)?)?;
+            files.push((root.join(&service.output).with_extension("rs"), text));
+            continue;
+        }
         let model = Model::load(&data, &service.model, &service.operations)
             .with_context(|| format!("loading {}", service.model))?;
-        let header = header(&config.botocore, &service.model);
         let module = module(&model, &header);
         let texts = [
             ("mod.rs", module),

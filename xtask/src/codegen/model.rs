@@ -134,6 +134,9 @@ pub struct ErrorTrait {
     pub fault: bool,
 }
 
+/// The shape of a request or an answer without members.
+const NOTHING: &str = "Nothing";
+
 impl Model {
     /// Loads `service-2.json.gz` of `folder` and drops what `operations` do not need.
     pub fn load(data: &Path, folder: &str, operations: &[String]) -> Result<Self> {
@@ -148,6 +151,30 @@ impl Model {
         model.shapes.retain(|name, _| reached.contains(name));
         rest::check_shapes(&model)?;
         model.name_inputs_and_outputs()?;
+        Ok(model)
+    }
+
+    /// Reads a model for what its operations answer: without requests, errors and routes.
+    pub fn load_answers(data: &Path, folder: &str) -> Result<Self> {
+        let file = File::open(data.join(folder).join("service-2.json.gz"))?;
+        let mut model: Self = serde_json::from_reader(GzDecoder::new(file))?;
+        for operation in model.operations.values_mut() {
+            operation.input = Some(ShapeRef::to(NOTHING.to_owned()));
+            operation.output.get_or_insert_with(|| ShapeRef::to(NOTHING.to_owned()));
+            operation.errors.clear();
+        }
+        model.shapes.insert(NOTHING.to_owned(), Shape::empty());
+        let reached = model.reached()?;
+        model.shapes.retain(|name, _| reached.contains(name));
+        // Nobody speaks the service's protocol: where a member travels does not matter.
+        for shape in model.shapes.values_mut() {
+            for (_, member) in &mut shape.members {
+                if let Some(member) = member.as_object_mut() {
+                    member.retain(|name, _| name == "shape");
+                }
+            }
+        }
+        (model.metadata.protocol, model.metadata.json_version) = ("json".to_owned(), Some("1.1".to_owned()));
         Ok(model)
     }
 

@@ -5,6 +5,7 @@
 //! (`integrations`). A step is kept in one batch with everything that follows from it, and only then done.
 
 mod activities;
+mod answers;
 mod awaited;
 mod begin;
 mod delivery;

@@ -1,7 +1,7 @@
 //! Whether a mocked result is what the service of a Task state could answer, by the service's model.
 //!
-//! Only services that this server has are known. Results of other services, of `.sync` and of `.waitForTaskToken`, which
-//! are not a service's answer, are taken as they are.
+//! Known are the services that this server has, and those of [`answers`]. Results of other services, of `.sync` and of
+//! `.waitForTaskToken`, which are not a service's answer, are taken as they are.
 //!
 //! Source: shape `MockResponseValidationMode`, Step Functions API 2016-11-23; recorded calls.
 
@@ -10,7 +10,8 @@ use api::model::{Kind, Range, Shape, Size};
 use asl::{Pattern, Resource, ResourceTarget};
 use serde_json::{Map, Value};
 
-use crate::integrations::{aws_sdk, sdk_names};
+use crate::answers;
+use crate::integrations::sdk_names;
 
 /// `fieldValidationMode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,13 +56,17 @@ pub(crate) fn check(
 
 /// The shape of the service's answer.
 fn answer(dispatcher: &Dispatcher, resource: &Resource) -> Option<&'static Shape> {
+    let mut models = dispatcher.models().chain(answers::MODELS);
     match resource.target() {
         ResourceTarget::Integration { service, action, pattern: Pattern::RequestResponse } => {
-            let model = dispatcher.models().find(|model| model.signing_name == &**service)?;
+            let model = models.find(|model| model.signing_name == &**service)?;
             Some(model.operation(&sdk_names::first_upper(action))?.output)
         }
         ResourceTarget::AwsSdk { service, action, pattern: Pattern::RequestResponse } => {
-            Some(aws_sdk::find(dispatcher, service, action)?.1.output)
+            let model = models.find(|model| sdk_names::package(model) == **service)?;
+            let operation =
+                model.operations.iter().find(|operation| sdk_names::action(operation) == **action)?;
+            Some(operation.output)
         }
         _ => None,
     }
