@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn fields_have_places_in_json_and_in_yaml() {
         let json = Definition::of(Path::new("a"), "{\n \"States\": {\n  \"A\": {\"Type\": 1}}}".to_owned());
-        assert_eq!(json.position("/States/A/Type"), Some(Position { line: 3, column: 16 }));
+        assert_eq!(json.position("/States/A/Type"), Some(Position { line: 3, column: 17 }));
         let yaml = Definition::of(Path::new("a"), "StartAt: A\nStates:\n  A:\n    Type: Pass\n".to_owned());
         assert_eq!(yaml.position("/States/A/Next").map(|position| position.line), Some(4));
         assert_eq!(yaml.json, r#"{"StartAt":"A","States":{"A":{"Type":"Pass"}}}"#);
