@@ -26,7 +26,7 @@ def runwright(*arguments, **more):
 def test_validate_tells_file_and_line(tmp_path):
     good, bad = tmp_path / "good.json", tmp_path / "bad.yaml"
     good.write_text(json.dumps(MACHINE))
-    bad.write_text("StartAt: A\nStates:\n  A:\n    Type: Pass\n    Next: B\n")
+    bad.write_text("StartAt: A\nStates:\n  A:\n    Type: Pass\n    Next: B\n  C:\n    Type: Succeed\n")
     done = runwright("validate", good, bad)
     assert done.returncode == 1
     assert done.stdout.splitlines() == [

@@ -87,7 +87,8 @@ fn show(definition: &Definition, answer: &Value, format: Format) -> std::io::Res
         let (colour, severity) =
             if member("severity") == "ERROR" { (red, "error") } else { (yellow, "warning") };
         let (code, message) = (member("code"), member("message"));
-        writeln!(out, "{place}: {colour}{severity}{reset} {message} {dim}({code} at {location}){reset}")?;
+        let at = if location.is_empty() { String::new() } else { format!(" at {location}") };
+        writeln!(out, "{place}: {colour}{severity}{reset} {message} {dim}({code}{at}){reset}")?;
     }
     if answer["truncated"] == true {
         writeln!(out, "{path}: {dim}and more{reset}")?;
