@@ -11,7 +11,7 @@ use asl::{Pattern, Resource, ResourceTarget};
 use serde_json::{Map, Value};
 
 use crate::answers;
-use crate::integrations::sdk_names;
+use crate::integrations::{aws_sdk, sdk_names};
 
 /// `fieldValidationMode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +63,7 @@ fn answer(dispatcher: &Dispatcher, resource: &Resource) -> Option<&'static Shape
             Some(model.operation(&sdk_names::first_upper(action))?.output)
         }
         ResourceTarget::AwsSdk { service, action, pattern: Pattern::RequestResponse } => {
-            let model = models.find(|model| sdk_names::package(model) == **service)?;
-            let operation =
-                model.operations.iter().find(|operation| sdk_names::action(operation) == **action)?;
-            Some(operation.output)
+            Some(aws_sdk::find_in(models, service, action)?.1.output)
         }
         _ => None,
     }

@@ -21,13 +21,22 @@ use crate::limits::PAYLOAD_BYTES;
 /// Members by which services tell a repeated request, which SDKs fill in.
 const IDEMPOTENCY_TOKENS: [&str; 2] = ["clientToken", "ClientToken"];
 
-/// The operation that `service` and `action` of a resource name.
+/// The operation that `service` and `action` of a resource name, of those behind the door.
 pub(crate) fn find(
     dispatcher: &Dispatcher,
     service: &str,
     action: &str,
 ) -> Option<(&'static ServiceModel, &'static Operation)> {
-    let model = dispatcher.models().find(|model| sdk_names::package(model) == service)?;
+    find_in(dispatcher.models(), service, action)
+}
+
+/// The operation that `service` and `action` of a resource name, of those that `models` have.
+pub(crate) fn find_in(
+    mut models: impl Iterator<Item = &'static ServiceModel>,
+    service: &str,
+    action: &str,
+) -> Option<(&'static ServiceModel, &'static Operation)> {
+    let model = models.find(|model| sdk_names::package(model) == service)?;
     let operation = model.operations.iter().find(|operation| sdk_names::action(operation) == action)?;
     Some((model, operation))
 }
