@@ -161,6 +161,7 @@ impl Run {
             }
         };
         tokio::select! {
+            biased;
             Some(wake) = self.calls.next() => wake,
             timer = due => {
                 self.timers.remove(&timer);
