@@ -162,11 +162,12 @@ impl Run {
         };
         tokio::select! {
             biased;
-            Some(wake) = self.calls.next() => wake,
+            // The timer goes first: a time limit holds however many answers there are.
             timer = due => {
                 self.timers.remove(&timer);
                 Wake::TimerFired { timer }
             }
+            Some(wake) = self.calls.next() => wake,
         }
     }
 
