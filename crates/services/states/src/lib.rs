@@ -58,12 +58,14 @@ use synchronous::Synchronous;
 pub struct Config {
     /// Workers that wake executions.
     pub workers: usize,
+    /// Executions that stay in memory while they wait, those that took a step last; others are read when they are woken.
+    pub in_memory: usize,
 }
 
 impl Default for Config {
-    /// Four workers.
+    /// Four workers; some thousand executions in memory.
     fn default() -> Self {
-        Self { workers: 4 }
+        Self { workers: 4, in_memory: 8192 }
     }
 }
 
@@ -89,6 +91,7 @@ impl States {
             dispatcher.clone(),
             Arc::clone(&machines),
             Arc::clone(&inboxes),
+            config.in_memory,
         ));
         let map_runs = Arc::new(MapRuns::new(
             Arc::clone(&store),

@@ -28,6 +28,7 @@ pub struct World {
     pub events: Arc<FakeEvents>,
     pub logs: Arc<FakeLogs>,
     pub s3: Arc<FakeS3>,
+    pub config: Config,
     store: Arc<SqliteStore>,
     _dir: tempfile::TempDir,
 }
@@ -49,9 +50,15 @@ impl World {
             events: Arc::default(),
             logs: Arc::default(),
             s3: Arc::default(),
+            config: Config::default(),
             store: Arc::new(SqliteStore::open(dir.path()).unwrap()),
             _dir: dir,
         }
+    }
+
+    /// A world whose processes have no execution in memory that waits.
+    pub fn forgetful() -> Self {
+        Self { config: Config { in_memory: 0, ..Config::default() }, ..Self::new() }
     }
 
     /// A process that lives on.
@@ -69,7 +76,7 @@ impl World {
         self.store.submit(barrier).durable().await.unwrap();
         let store = Arc::new(LimitedStore::new(Arc::clone(&self.store), batches));
         let dispatcher = Dispatcher::new(Clock::Virtual(self.clock.clone()));
-        let states = Arc::new(States::new(Arc::clone(&store) as _, dispatcher.clone(), Config::default()));
+        let states = Arc::new(States::new(Arc::clone(&store) as _, dispatcher.clone(), self.config.clone()));
         dispatcher.install([
             Arc::clone(&states) as Arc<dyn Service>,
             Arc::clone(&self.ecs) as _,
