@@ -13,7 +13,8 @@ use crate::ledger::is_terminal;
 use crate::world::World;
 
 /// Queues in which entries wait for months: what is to be forgotten some day.
-const FOR_LATER: &[&str] = &["states/retention", "ecs/expiry", "ecs/token", "events/outcome-upkeep", "scheduler/client-token"];
+const FOR_LATER: &[&str] =
+    &["states/retention", "ecs/expiry", "ecs/token", "events/outcome-upkeep", "scheduler/client-token"];
 
 /// Tables that hold what is open.
 const OPEN: &[&str] = &["states/head", "states/child", "states/ecs_task", "states/activity_task"];
@@ -102,7 +103,9 @@ fn schedules_fired_once(world: &World) {
         let count = times.len();
         times.dedup();
         if times.len() != count {
-            world.trace.violation(format!("an occurrence of {machine} has started two executions: {times:?}"));
+            world
+                .trace
+                .violation(format!("an occurrence of {machine} has started two executions: {times:?}"));
         }
     }
 }

@@ -199,8 +199,7 @@ impl Request<'_> {
         match step {
             Step::Container(name) => self.container(name).await?,
             Step::Create { machine, definition } => {
-                let input =
-                    json!({"name": machine, "definition": definition.to_string(), "roleArn": ROLE});
+                let input = json!({"name": machine, "definition": definition.to_string(), "roleArn": ROLE});
                 self.door.call("states", "CreateStateMachine", input).await?;
             }
             Step::Update { machine, definition } => {
@@ -323,16 +322,14 @@ impl Request<'_> {
     async fn rule(&self, name: &str) -> Result<(), AwsError> {
         let pattern = json!({"source": [format!("sim.{name}")]}).to_string();
         self.door.call("events", "PutRule", json!({"Name": name, "EventPattern": pattern})).await?;
-        let target =
-            json!({"Id": "t", "Arn": machine_arn(name), "RoleArn": ROLE, "InputPath": "$.detail"});
+        let target = json!({"Id": "t", "Arn": machine_arn(name), "RoleArn": ROLE, "InputPath": "$.detail"});
         self.door.call("events", "PutTargets", json!({"Rule": name, "Targets": [target]})).await?;
         Ok(())
     }
 
     async fn put(&self, name: &str, key: &str) -> Result<(), AwsError> {
         let detail = json!({"key": key, "n": {"v": 0}, "items": [1]}).to_string();
-        let entry =
-            json!({"Source": format!("sim.{name}"), "DetailType": "told", "Detail": detail});
+        let entry = json!({"Source": format!("sim.{name}"), "DetailType": "told", "Detail": detail});
         let answer = self.door.call("events", "PutEvents", json!({ "Entries": [entry] })).await?;
         let id = answer["Entries"][0]["EventId"].as_str();
         let id = id.ok_or_else(|| AwsError::new("NotTaken", answer.to_string()).with_status(500))?;

@@ -49,5 +49,6 @@ fn key(described: &Value) -> String {
 fn first_difference(faulty: &BTreeSet<Vec<String>>, calm: &BTreeSet<Vec<String>>) -> String {
     let (Some(faulty), Some(calm)) = (faulty.first(), calm.first()) else { return String::new() };
     let at = faulty.iter().zip(calm).take_while(|(faulty, calm)| faulty == calm).count();
-    format!("with faults {:?}, without {:?}", faulty.get(at), calm.get(at))
+    let lines = [faulty.get(at), calm.get(at)].map(|line| line.map_or("nothing", String::as_str));
+    format!("event {at} is with faults {}, without {}", lines[0], lines[1])
 }

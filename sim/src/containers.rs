@@ -17,7 +17,7 @@ use types::Timestamp;
 
 use crate::door::Delays;
 use crate::random::Random;
-use crate::receiver::{Fate, fate};
+use crate::receiver::{Fate, fate, unique};
 use crate::trace::Trace;
 
 /// Longest run of a container that ends by itself.
@@ -84,7 +84,8 @@ impl Containers {
             Fate::Silent => None,
         };
         let name = spec.name.clone();
-        if let Some(first) = state.by_key.insert(key.clone(), name.clone()) {
+        let work = unique(&key, variable(&spec, "EXECUTION"));
+        if let Some(first) = state.by_key.insert(work, name.clone()) {
             self.trace.violation(format!("the work {key} was started in {first} and in {name}"));
         }
         state.containers.insert(name, Container { spec, started_at: now, end, changed: Arc::default() });
@@ -113,8 +114,11 @@ impl Containers {
 }
 
 fn key(spec: &ContainerSpec) -> String {
-    let found = spec.environment.iter().find(|(name, _)| name == "KEY");
-    found.map_or_else(|| spec.name.clone(), |(_, value)| value.clone())
+    variable(spec, "KEY").unwrap_or(&spec.name).to_owned()
+}
+
+fn variable<'a>(spec: &'a ContainerSpec, name: &str) -> Option<&'a str> {
+    spec.environment.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
 }
 
 impl Driver for Containers {
@@ -213,7 +217,6 @@ impl Driver for Containers {
 }
 
 fn chunk(message: &str, timestamp: Timestamp, next: &str, ended: bool) -> LogChunk {
-    let line =
-        LogLine { timestamp, stream: LogStream::Stdout, message: message.to_owned(), partial: false };
+    let line = LogLine { timestamp, stream: LogStream::Stdout, message: message.to_owned(), partial: false };
     LogChunk { lines: vec![line], next: LogPosition::from_text(next), ended }
 }

@@ -43,12 +43,7 @@ type Waiting = (Batch, oneshot::Sender<Result<Lsn, Error>>);
 
 impl FaultyStore {
     /// A store on what `disk` holds, of whose reads so many in a hundred take their time.
-    pub fn new(
-        disk: Arc<Mutex<Disk>>,
-        clock: &VirtualClock,
-        reads: Random,
-        slow_reads_percent: u64,
-    ) -> Self {
+    pub fn new(disk: Arc<Mutex<Disk>>, clock: &VirtualClock, reads: Random, slow_reads_percent: u64) -> Self {
         let state = State {
             disk,
             waiting: VecDeque::new(),

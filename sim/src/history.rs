@@ -33,7 +33,8 @@ pub fn problems(events: &[Value]) -> Vec<String> {
     }
     let count = |wanted: &dyn Fn(&str) -> bool| events.iter().filter(|event| wanted(&kind(event))).count();
     let redrives = count(&|kind| kind == "ExecutionRedriven");
-    if count(&|kind| kind == "ExecutionStarted") != 1 || events.first().map(kind).as_deref() != Some("ExecutionStarted")
+    if count(&|kind| kind == "ExecutionStarted") != 1
+        || events.first().map(kind).as_deref() != Some("ExecutionStarted")
     {
         found.push("it does not begin with the one ExecutionStarted".to_owned());
     }
@@ -57,46 +58,59 @@ pub fn essence(described: &Value, events: &[Value]) -> Vec<String> {
         "cause": described["cause"], "redrives": described["redriveCount"], "input": described["input"],
     }))];
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
-    if kinds.iter().any(|kind| matches!(*kind, "ParallelStateFailed" | "MapStateFailed" | "MapIterationAborted")
-        || kind.ends_with("StateAborted"))
-    {
+    if kinds.iter().any(|kind| {
+        matches!(*kind, "ParallelStateFailed" | "MapStateFailed" | "MapIterationAborted")
+            || kind.ends_with("StateAborted")
+    }) {
         return essence;
     }
-    let side_by_side = kinds.iter().any(|kind| kind.starts_with("Parallel") || kind.starts_with("Map"));
-    let mut lines: Vec<String> = Vec::new();
-    for event in events {
-        let mut content = event.clone();
-        if let Some(fields) = content.as_object_mut() {
-            fields.remove("timestamp");
-            // What a service answered to the submission: dates, and lengths of dates.
-            fields.get_mut("taskSubmittedEventDetails").map(|details| details["output"].take());
-            if side_by_side {
-                fields.remove("id");
-                fields.remove("previousEventId");
-            }
-        }
-        lines.push(masked(&content));
+    let lines: Vec<String> = events.iter().map(line).collect();
+    let mut told = with_chains(events, &lines);
+    if kinds.iter().any(|kind| kind.starts_with("Parallel") || kind.starts_with("Map")) {
+        told.sort();
     }
-    if side_by_side {
-        lines = with_chains(events, &lines);
-        lines.sort();
-    }
-    essence.extend(lines);
+    essence.extend(told);
     essence
 }
 
-/// Each line with a number of the lines that led to it, back to where branches were joined.
+/// What is compared of an event.
+fn line(event: &Value) -> String {
+    let mut content = event.clone();
+    if let Some(fields) = content.as_object_mut() {
+        for chance in ["timestamp", "id", "previousEventId"] {
+            fields.remove(chance);
+        }
+    }
+    masked(&content)
+}
+
+/// Each line with a number of the lines that led to it, back to where branches began or were joined.
+///
+/// That a service took a task is left out: where the answer comes another way, it may come before.
 fn with_chains(events: &[Value], lines: &[String]) -> Vec<String> {
-    let mut chains: Vec<u64> = Vec::new();
+    let (mut chains, mut told) = (Vec::<u64>::new(), Vec::new());
     for (event, line) in events.iter().zip(lines) {
         let kind = event["type"].as_str().unwrap_or_default();
-        let joins = matches!(kind, "ParallelStateSucceeded" | "ParallelStateExited" | "MapStateSucceeded" | "MapStateExited" | "MapRunSucceeded");
         let previous = event["previousEventId"].as_u64().unwrap_or(0).checked_sub(1);
-        let chain = previous.and_then(|at| chains.get(usize::try_from(at).ok()?)).copied().unwrap_or(0);
-        let chain = if joins { 0 } else { chain };
-        chains.push(crate::random::digest(chain, line.as_bytes()));
+        let before = previous.and_then(|at| chains.get(usize::try_from(at).ok()?)).copied().unwrap_or(0);
+        if kind == "TaskSubmitted" {
+            chains.push(before);
+            continue;
+        }
+        let begins_anew = matches!(
+            kind,
+            "ParallelStateSucceeded"
+                | "ParallelStateExited"
+                | "MapStateSucceeded"
+                | "MapStateExited"
+                | "MapRunSucceeded"
+                | "MapIterationStarted"
+        );
+        let chain = crate::random::digest(if begins_anew { 0 } else { before }, line.as_bytes());
+        chains.push(chain);
+        told.push(format!("{line} after {chain:x}"));
     }
-    lines.iter().zip(chains).map(|(line, chain)| format!("{line} after {chain:x}")).collect()
+    told
 }
 
 fn masked(value: &Value) -> String {

@@ -101,9 +101,9 @@ impl Ledger {
     /// Executions with how they ended and their histories.
     pub fn ended(&self) -> Vec<(String, Value, Vec<Value>)> {
         let executions = self.executions();
-        let ended = executions.iter().filter_map(|(arn, known)| {
-            Some((arn.clone(), known.end.clone()?, known.history.clone()))
-        });
+        let ended = executions
+            .iter()
+            .filter_map(|(arn, known)| Some((arn.clone(), known.end.clone()?, known.history.clone())));
         ended.collect()
     }
 

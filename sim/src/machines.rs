@@ -227,8 +227,7 @@ impl Machines {
 /// The state, which goes on to `next` after an error too.
 fn guarded(mut state: Value, next: &str) -> Value {
     if state["Type"] == "Task" {
-        state["Catch"] =
-            json!([{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": next}]);
+        state["Catch"] = json!([{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": next}]);
     }
     state
 }
@@ -241,7 +240,7 @@ fn task(resource: &str, parameters: Value, next: &str) -> Value {
 }
 
 fn message(next: &str) -> Value {
-    let parameters = json!({"QueueUrl": "work", "MessageBody.$": KEY});
+    let parameters = json!({"QueueUrl.$": "$$.Execution.Id", "MessageBody.$": KEY});
     task("arn:aws:states:::aws-sdk:sqs:sendMessage", parameters, next)
 }
 
@@ -256,13 +255,15 @@ fn message_end() -> Value {
 
 fn token(next: &str) -> Value {
     let parameters = json!({
-        "QueueUrl": "work", "MessageBody.$": KEY, "MessageGroupId.$": "$$.Task.Token",
+        "QueueUrl.$": "$$.Execution.Id", "MessageBody.$": KEY, "MessageGroupId.$": "$$.Task.Token",
     });
     task("arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken", parameters, next)
 }
 
 fn container(family: &str, next: &str) -> Value {
-    let environment = json!([{"Name": "KEY", "Value.$": KEY}]);
+    let environment = json!([
+        {"Name": "KEY", "Value.$": KEY}, {"Name": "EXECUTION", "Value.$": "$$.Execution.Id"},
+    ]);
     let parameters = json!({
         "Cluster": family, "TaskDefinition": family,
         "Overrides": {"ContainerOverrides": [{"Name": "job", "Environment": environment}]},

@@ -158,6 +158,7 @@ fn command(seed: u64, arguments: &Arguments) -> String {
         }
     }
     let crashes = arguments.crashes.map_or_else(String::new, |crashes| format!(" --crashes {crashes}"));
-    let clients = if clients.len() < all { format!(" --clients {}", clients.join(",")) } else { String::new() };
+    let clients =
+        if clients.len() < all { format!(" --clients {}", clients.join(",")) } else { String::new() };
     format!("{clients}{crashes}")
 }

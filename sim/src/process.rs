@@ -42,9 +42,9 @@ impl Process {
             Arc::clone(&ecs) as _,
             Arc::clone(&world.receiver) as _,
         ];
-        dispatcher.install(services.iter().map(|service| {
-            Arc::new(Behind::new(service, &world.delays)) as Arc<dyn Service>
-        }));
+        dispatcher.install(
+            services.iter().map(|service| Arc::new(Behind::new(service, &world.delays)) as Arc<dyn Service>),
+        );
         logs.start();
         events.load().await.map_err(AwsError::from)?;
         states.start().await.map_err(AwsError::from)?;

@@ -49,6 +49,12 @@ pub fn fate(seed: u64, key: &str) -> Fate {
     }
 }
 
+/// What no other work has in common with this: the key, but for executions of events. An event that a client has put twice,
+/// for want of an answer, starts two executions, and both do the same.
+pub fn unique(key: &str, execution: Option<&str>) -> String {
+    if key.starts_with('v') { format!("{key} of {}", execution.unwrap_or_default()) } else { key.to_owned() }
+}
+
 /// Work that is done later.
 #[derive(Clone, Debug)]
 pub struct Delegated {
@@ -106,14 +112,14 @@ impl Receiver {
     }
 
     /// Notes that somebody begins to report the work; returns whether somebody had before.
-    pub fn try_report(&self, key: &str) -> bool {
+    pub fn try_report(&self, token: &str) -> bool {
         let mut state = self.state();
-        state.work.get_mut(key).is_some_and(|work| std::mem::replace(&mut work.is_tried, true))
+        state.work.get_mut(token).is_some_and(|work| std::mem::replace(&mut work.is_tried, true))
     }
 
     /// Notes that the engine knows.
-    pub fn reported(&self, key: &str) {
-        if let Some(work) = self.state().work.get_mut(key) {
+    pub fn reported(&self, token: &str) {
+        if let Some(work) = self.state().work.get_mut(token) {
             work.is_reported = true;
         }
     }
@@ -124,6 +130,7 @@ impl Receiver {
         let mut state = self.state();
         state.calls += 1;
         let asked = (request.to_owned(), input.clone());
+        let key = &unique(key, input["QueueUrl"].as_str());
         let first = state.requests.entry(key.to_owned()).or_insert_with(|| asked.clone()).clone();
         drop(state);
         if first != asked {
@@ -137,7 +144,7 @@ impl Receiver {
         }
         let mut state = self.state();
         let due = clock.now() + Duration::from_millis(state.random.between(0, WORK_MS_MAX));
-        state.work.entry(key.to_owned()).or_insert_with(|| Delegated {
+        state.work.entry(token.to_owned()).or_insert_with(|| Delegated {
             key: key.to_owned(),
             token: token.to_owned(),
             due,

@@ -3,8 +3,8 @@
 //! The engine runs until every task of it waits. Then chance decides what happens next: some batches become durable, the
 //! clock goes on, the disk refuses, the process dies. So the order of everything follows from the seed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clock::Clock;
@@ -66,7 +66,7 @@ pub fn simulate(seed: u64, faults: Faults, only: &[String], prints: bool) -> Rep
     let mut clients = workload::clients(seed);
     clients.retain(|client: &Client| only.is_empty() || only.contains(&client.name));
     let world = Arc::new(World::new(seed, clients, faults.slow_calls_percent, prints));
-    let report = Run::new(&world, faults).to_end();
+    let report = Run::new(&world, faults).finish();
     api::ids::make_reproducible(None);
     report
 }
@@ -88,7 +88,7 @@ impl<'a> Run<'a> {
         Self { world, faults, random, crashes: 0, commits: 0, commits_of_life: 0, refusals: 0, steps: 0 }
     }
 
-    fn to_end(mut self) -> Report {
+    fn finish(mut self) -> Report {
         let trace = &self.world.trace;
         loop {
             match self.live() {
@@ -126,7 +126,8 @@ impl<'a> Run<'a> {
     fn live(&mut self) -> End {
         let idle = Idle::default();
         let parked = idle.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().on_thread_park(move || parked.parked()).build();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().on_thread_park(move || parked.parked()).build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => return End::Stuck(format!("no runtime: {error}")),
@@ -172,7 +173,9 @@ impl<'a> Run<'a> {
         let is_slow = self.random.percent(self.faults.slow_sync_percent);
         match due {
             // Nothing is so slow that hours pass.
-            Some(due) if waiting == 0 || (is_slow && due.since(now) < Duration::from_secs(5)) => self.tick(due),
+            Some(due) if waiting == 0 || (is_slow && due.since(now) < Duration::from_secs(5)) => {
+                self.tick(due)
+            }
             _ if waiting > 0 => self.write(store, waiting),
             _ => return Some(End::Stuck("everything waits for nothing".to_owned())),
         }
@@ -224,7 +227,12 @@ async fn everything(world: Arc<World>, store: Arc<FaultyStore>, is_over: Arc<Ato
     world.ledger.verify(&process.door).await;
     let (ledger, trace) = (&world.ledger, &world.trace);
     let mut workers = JoinSet::new();
-    workers.spawn(worker::work(world.seed, process.door.clone(), Arc::clone(&world.receiver), Arc::clone(trace)));
+    workers.spawn(worker::work(
+        world.seed,
+        process.door.clone(),
+        Arc::clone(&world.receiver),
+        Arc::clone(trace),
+    ));
     let mut clients = JoinSet::new();
     for client in &world.clients {
         clients.spawn(Arc::clone(client).run(process.door.clone(), Arc::clone(ledger), Arc::clone(trace)));

@@ -22,7 +22,7 @@ pub async fn work(seed: u64, door: Door, receiver: Arc<Receiver>, trace: Arc<Tra
     let mut reports = JoinSet::new();
     loop {
         for work in receiver.open_work() {
-            if known.insert(work.key.clone()) {
+            if known.insert(work.token.clone()) {
                 let (door, receiver, trace) = (door.clone(), Arc::clone(&receiver), Arc::clone(&trace));
                 reports.spawn(async move { report(seed, &door, &receiver, &trace, &work).await });
             }
@@ -34,7 +34,7 @@ pub async fn work(seed: u64, door: Door, receiver: Arc<Receiver>, trace: Arc<Tra
 async fn report(seed: u64, door: &Door, receiver: &Receiver, trace: &Trace, work: &Delegated) {
     door.clock().sleep_until(work.due).await;
     loop {
-        let was_tried = receiver.try_report(&work.key);
+        let was_tried = receiver.try_report(&work.token);
         match send(seed, door, work).await {
             Ok(_) => trace.note(&format!("reported {}", work.key)),
             Err(error) if error.fault() == Fault::Receiver => {
@@ -47,7 +47,7 @@ async fn report(seed: u64, door: &Door, receiver: &Receiver, trace: &Trace, work
             }
             Err(error) => trace.violation(format!("the report of {} was refused: {error}", work.key)),
         }
-        receiver.reported(&work.key);
+        receiver.reported(&work.token);
         return;
     }
 }
