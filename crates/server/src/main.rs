@@ -45,6 +45,8 @@ enum Command {
     Backup(commands::backup::BackupArgs),
     /// Make a data directory of a backup, or check one.
     Restore(commands::backup::RestoreArgs),
+    /// Measure how fast a server starts and runs executions, and what that costs.
+    Bench(commands::bench::BenchArgs),
     /// Load, pull, list and remove images of the embedded driver.
     Image(commands::image::ImageArgs),
 }
@@ -64,6 +66,10 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command) -> anyhow::Result<ExitCode> {
+    // It has threads of its own, and as few as it can: what it measures needs the CPUs.
+    if let Command::Bench(args) = &command {
+        return commands::bench::bench(args);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
@@ -74,6 +80,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::Doctor(settings) => commands::doctor::examine(&settings.decide()?).await,
             Command::Backup(args) => commands::backup::back_up(args).await,
             Command::Restore(args) => commands::backup::restore(args).await,
+            Command::Bench(args) => commands::bench::bench(&args),
             Command::Image(args) => commands::image::manage(args).await,
         }
     })
