@@ -19,6 +19,8 @@ mod sqlite;
 mod ticket;
 mod timer_queue;
 
+use std::path::Path;
+
 use futures_util::future::BoxFuture;
 
 pub use batch::{Batch, Mutation, Precondition};
@@ -61,6 +63,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`Error::Unavailable`] where the store cannot be read.
     fn timers(&self, queue: &'static str) -> BoxFuture<'_, Result<TimerQueue, Error>>;
+
+    /// Copies into `dir`, a directory that is created or empty, everything that was durable when this was called: a store
+    /// that can be opened. Writers go on meanwhile. What is left in `dir` after an error is no store.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read or is damaged, where the copy cannot be written, and where
+    /// nothing of this store is on disk: a store that a test keeps in memory.
+    fn backup<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let refusal = format!("this store is not on disk: it cannot be copied to {}", dir.display());
+            Err(Error::unavailable(refusal))
+        })
+    }
 }
 
 /// A value under its key.

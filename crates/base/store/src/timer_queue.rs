@@ -58,6 +58,8 @@ impl TimerQueue {
             }
             let first = self.by_time.first().map(|(due, _)| *due);
             tokio::select! {
+                biased;
+                // After each change there is a look at the clock.
                 change = self.changes.recv() => self.apply(change?),
                 () = sleep_until(clock, first) => {}
             }

@@ -5,15 +5,14 @@
 //! requires the version of the head that the last one left: if one fails, those behind it fail too, the execution is
 //! forgotten here and read anew.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Dispatcher;
 use asl::{Effect, Execution, MachineKind, OpenTask, TaskId, Wake};
 use clock::Clock;
-use futures_util::lock::Mutex as Lock;
-use store::{Batch, Collection, Range, Store, Ticket};
+use store::{Batch, Collection, Store, Ticket};
 use types::Timestamp;
 
 use crate::Error;
@@ -21,15 +20,17 @@ use crate::awaited::Awaited;
 use crate::begin::Begin;
 use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
 use crate::integrations::{self, Called};
-use crate::limits::OPEN_EXECUTIONS;
 use crate::map_runs::{BeginChild, Ended, Inboxes, Notice};
-use crate::name::execution_arn;
 use crate::plan::{self, Facts, Fate, Step};
 use crate::redrive::Redrives;
 use crate::state_machine::{Compiled, StateMachines, Target};
 use crate::tables;
 
 mod redrive;
+mod restore;
+mod slots;
+
+use slots::Slots;
 
 /// All open executions.
 pub(crate) struct OpenExecutions {
@@ -38,14 +39,11 @@ pub(crate) struct OpenExecutions {
     machines: Arc<StateMachines>,
     records: Collection<ExecutionRecord>,
     pub(crate) awaited: Awaited,
-    slots: Mutex<BTreeMap<String, Arc<Slot>>>,
+    slots: Slots,
     last_order: AtomicU64,
     /// Where Map Runs are told of the ends of their children.
     map_runs: Arc<Inboxes>,
 }
-
-/// An execution's place: empty before it begins and after it has ended.
-type Slot = Lock<Option<Open>>;
 
 /// An open execution.
 struct Open {
@@ -55,9 +53,9 @@ struct Open {
     /// Version of the head that the last batch left; 0 before the first.
     head_version: u64,
     /// Tasks whose service has been called, or may have been.
-    called: HashSet<TaskId>,
+    called: BTreeSet<TaskId>,
     /// Roles of open tasks that have their own.
-    credentials: HashMap<TaskId, String>,
+    credentials: BTreeMap<TaskId, String>,
 }
 
 /// A submitted batch.
@@ -107,7 +105,7 @@ impl OpenExecutions {
             store,
             dispatcher,
             machines,
-            slots: Mutex::default(),
+            slots: Slots::default(),
             last_order: AtomicU64::new(0),
             map_runs,
         }
@@ -323,58 +321,6 @@ impl OpenExecutions {
         Some(Called::new(open.execution.spec(), task))
     }
 
-    /// ARNs of the open standard executions of a state machine. Express ones outlive it.
-    pub(crate) fn of_machine(&self, machine: &str) -> Vec<String> {
-        let prefix = execution_arn(machine, "");
-        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let arns = slots.range(prefix.clone()..).map(|(arn, _)| arn);
-        arns.take_while(|arn| arn.starts_with(&prefix)).cloned().collect()
-    }
-
-    /// Reads all open executions from the store. Returns the tasks whose jobs were submitted.
-    pub(crate) async fn load(&self) -> Result<Vec<(String, TaskId)>, Error> {
-        self.awaited.load().await?;
-        let mut submitted = Vec::new();
-        for head in self.store.list(tables::HEADS, Range::prefix("")).await? {
-            let Some(open) = self.restore(&head.key).await? else { continue };
-            let tasks = open.execution.open_tasks().filter(|task| task.submitted.is_some());
-            submitted.extend(tasks.map(|task| (head.key.clone(), task.task)));
-            self.last_order.fetch_max(open.record.order, Ordering::Relaxed);
-            *self.slot_or_new(&head.key)?.lock().await = Some(open);
-        }
-        Ok(submitted)
-    }
-
-    async fn restore(&self, arn: &str) -> Result<Option<Open>, Error> {
-        let Some(head) = self.store.get(tables::HEADS, arn).await? else { return Ok(None) };
-        let record = self.records.get(arn).await?;
-        let record =
-            record.ok_or_else(|| Error::Inconsistent(format!("{arn} has a head but no record")))?.value;
-        let compiled = self.machines.compiled(&record.revision).await?;
-        let frames = self.frames(arn).await?;
-        let execution = Execution::restore(Arc::clone(&compiled.machine), &head.value, frames)?;
-        let mut open = Open::new(execution, record, compiled, head.version);
-        // It is not known which services were called before: all may have been.
-        open.called = open.execution.open_tasks().map(|task| task.task).collect();
-        open.credentials = open
-            .execution
-            .open_tasks()
-            .filter_map(|task| Some((task.task, task.credentials.clone()?)))
-            .collect();
-        Ok(Some(open))
-    }
-
-    /// The rows of an execution, by number.
-    async fn frames(&self, arn: &str) -> Result<Vec<(u64, Vec<u8>)>, Error> {
-        let prefix = tables::frames(arn);
-        let frames = self.store.list(tables::FRAMES, Range::prefix(&prefix)).await?;
-        let numbered = frames.into_iter().filter_map(|frame| {
-            let number = frame.key.strip_prefix(&prefix)?.parse().ok()?;
-            Some((number, frame.value))
-        });
-        Ok(numbered.collect())
-    }
-
     /// Steps the execution and submits what that did.
     fn advance(&self, open: &mut Open, arn: &str, wake: Wake, mut batch: Batch) -> Advanced {
         let now = self.now();
@@ -457,29 +403,6 @@ impl OpenExecutions {
         }
     }
 
-    fn slot(&self, arn: &str) -> Option<Arc<Slot>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
-    }
-
-    fn slot_or_new(&self, arn: &str) -> Result<Arc<Slot>, Error> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(arn) {
-            return Ok(Arc::clone(slot));
-        }
-        if slots.len() >= OPEN_EXECUTIONS {
-            return Err(Error::ExecutionLimitExceeded);
-        }
-        Ok(Arc::clone(slots.entry(arn.to_owned()).or_default()))
-    }
-
-    /// Removes a slot, unless another has taken its place.
-    fn remove(&self, arn: &str, slot: &Arc<Slot>) {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.get(arn).is_some_and(|present| Arc::ptr_eq(present, slot)) {
-            slots.remove(arn);
-        }
-    }
-
     fn next_order(&self, now: Timestamp) -> u64 {
         let floor = u64::try_from(now.as_millis()).unwrap_or(0).saturating_mul(1 << 16);
         let next = |last: u64| floor.max(last.saturating_add(1));
@@ -530,7 +453,7 @@ impl Open {
         compiled: Arc<Compiled>,
         head_version: u64,
     ) -> Self {
-        let (called, credentials) = (HashSet::new(), HashMap::new());
+        let (called, credentials) = (BTreeSet::new(), BTreeMap::new());
         Self { execution, record, compiled, head_version, called, credentials }
     }
 

@@ -1,6 +1,6 @@
 //! From what a step did to the one batch that keeps it. Pure: the runner steps before and submits after.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use asl::{
     Changes, Effect, Execution, ExecutionSpec, HistoryEvent, MachineKind, Resource, ResourceTarget, Status,
@@ -26,9 +26,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) revision: &'a str,
     pub(crate) logging: &'a Logging,
     /// Tasks whose service has been called, or may have been.
-    pub(crate) called: &'a HashSet<TaskId>,
+    pub(crate) called: &'a BTreeSet<TaskId>,
     /// Roles of tasks that have their own.
-    pub(crate) credentials: &'a HashMap<TaskId, String>,
+    pub(crate) credentials: &'a BTreeMap<TaskId, String>,
     pub(crate) now: Timestamp,
 }
 

@@ -89,12 +89,14 @@ async fn worker(open: Arc<OpenExecutions>, mut timers: mpsc::Receiver<Timer>) {
     let mut commits = FuturesUnordered::new();
     loop {
         tokio::select! {
+            biased;
+            // There are only so many: they keep no wake waiting for long.
+            Some(()) = commits.next() => {}
             timer = timers.recv(), if commits.len() < COMMITS_PER_WORKER => {
                 let Some(timer) = timer else { return };
                 let commit = wake(&open, timer).await;
                 commits.push(commit);
             }
-            Some(()) = commits.next() => {}
         }
     }
 }
@@ -178,12 +180,13 @@ async fn status_changes(runner: Runner, mut queue: TimerQueue) {
     let mut deliveries = FuturesUnordered::new();
     loop {
         tokio::select! {
+            biased;
+            Some(()) = deliveries.next() => {}
             timer = queue.next(&runner.clock), if deliveries.len() < EFFECTS_AT_A_TIME => {
                 let Some(timer) = timer else { return };
                 let delivery = Arc::clone(&runner.delivery);
                 deliveries.push(async move { report("status changes", delivery.status_change(timer).await) });
             }
-            Some(()) = deliveries.next() => {}
         }
     }
 }

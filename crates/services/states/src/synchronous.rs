@@ -161,11 +161,13 @@ impl Run {
             }
         };
         tokio::select! {
-            Some(wake) = self.calls.next() => wake,
+            biased;
+            // The timer goes first: a time limit holds however many answers there are.
             timer = due => {
                 self.timers.remove(&timer);
                 Wake::TimerFired { timer }
             }
+            Some(wake) = self.calls.next() => wake,
         }
     }
 

@@ -97,7 +97,7 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, Error> {
 }
 
 /// Says for all time that the directory has held a store.
-fn mark(dir: &Path) -> std::io::Result<()> {
+pub(super) fn mark(dir: &Path) -> std::io::Result<()> {
     let mut file = File::options().create(true).truncate(true).write(true).open(lock_file(dir))?;
     file.write_all(b"A store was created here.\n")?;
     file.sync_all()?;
@@ -117,7 +117,7 @@ pub(super) fn open_for_reading(file: &Path) -> Result<Connection, rusqlite::Erro
 }
 
 /// Creates a directory that only its owner may enter: the store keeps secrets.
-fn create_private_dir(dir: &Path) -> std::io::Result<()> {
+pub(super) fn create_private_dir(dir: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -126,7 +126,7 @@ fn create_private_dir(dir: &Path) -> std::io::Result<()> {
 }
 
 /// Creates the file where it is missing, for its owner alone. SQLite gives its other files the same mode.
-fn create_private_file(file: &Path) -> std::io::Result<()> {
+pub(super) fn create_private_file(file: &Path) -> std::io::Result<()> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -185,6 +185,8 @@ fn set_up(connection: &Connection, file: &Path) -> Result<(), Opening> {
     connection.pragma_update(None, "synchronous", "full")?;
     // 512 pages of 8 KiB: 4 MiB.
     connection.pragma_update(None, "wal_autocheckpoint", 512)?;
+    // A log that had to grow, behind a long read or a backup, is cut to 64 MiB when it begins anew.
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "cache_size", -65536)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.set_prepared_statement_cache_capacity(64);

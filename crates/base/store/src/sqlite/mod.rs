@@ -4,12 +4,13 @@
 //! transaction and one sync. Others read beside it ([`readers`]), each statement on the last committed state.
 
 mod apply;
+mod backup;
 mod committer;
 mod format;
 mod readers;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -30,6 +31,7 @@ pub struct SqliteStore {
     commands: Option<mpsc::Sender<Command>>,
     committer: Option<JoinHandle<()>>,
     readers: Arc<Readers>,
+    dir: PathBuf,
     /// Held as long as the store is open; dropped last.
     _lock: File,
 }
@@ -49,7 +51,13 @@ impl SqliteStore {
             .name("store-committer".to_owned())
             .spawn(move || Committer::new(connection).run(&waiting))
             .map_err(Error::unavailable)?;
-        Ok(Self { commands: Some(commands), committer: Some(committer), readers, _lock: lock })
+        Ok(Self {
+            commands: Some(commands),
+            committer: Some(committer),
+            readers,
+            dir: dir.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// Sends a command. Where the committer is gone, whoever waits for an answer learns it from the dropped sender.
@@ -103,6 +111,14 @@ impl Store for SqliteStore {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Subscribe { queue, reply });
         Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Error::closed())) })
+    }
+
+    fn backup<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let (from, to) = (self.dir.clone(), dir.to_owned());
+            let copied = tokio::task::spawn_blocking(move || backup::copy(&from, &to));
+            copied.await.map_err(Error::unavailable)?
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 //! What the driver knows it can find again: the record, the specification, and a row for each child. Wherever it is
 //! stopped, the next one goes on.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub(super) struct Driver<'a> {
     /// Number and date of the last redrive.
     redrive: (u64, Option<Timestamp>),
     settings: Settings,
-    running: HashMap<u64, Running>,
+    running: BTreeMap<u64, Running>,
     /// Batches on their way to the disk.
     commits: FuturesUnordered<BoxFuture<'a, Result<(), Error>>>,
     ending: Option<Ending>,

@@ -1,6 +1,6 @@
 //! An open Map Run in memory: its record, and how far it had come when it was read.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::lock::Mutex as Lock;
@@ -26,7 +26,7 @@ pub(crate) struct OpenRun {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// The children that run.
-    pub(super) running: HashMap<u64, Running>,
+    pub(super) running: BTreeMap<u64, Running>,
     /// Number of the first child that has never been started.
     pub(super) next_child: u64,
     /// Number of the first item that no child has.

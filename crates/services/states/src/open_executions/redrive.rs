@@ -1,10 +1,9 @@
 //! Opening an execution anew that has ended without success.
 
 use asl::Execution;
-use futures_util::lock::OwnedMutexGuard;
 
 use super::{
-    Advanced, Arc, Batch, Commit, Error, ExecutionRecord, Open, OpenExecutions, Slot, Timestamp, plan, tables,
+    Advanced, Arc, Batch, Commit, Error, ExecutionRecord, Open, OpenExecutions, Timestamp, plan, tables,
 };
 use crate::execution::Child;
 use crate::redrive::{Reason, RedriveStatus};
@@ -42,18 +41,6 @@ impl OpenExecutions {
         match machine.map(|machine| machine.status) {
             Some(StateMachineStatus::Active) => status,
             Some(StateMachineStatus::Deleting) | None => status.without_machine(),
-        }
-    }
-
-    /// The place of an execution, locked: nobody else opens it meanwhile.
-    pub(super) async fn enter(&self, arn: &str) -> Result<(Arc<Slot>, OwnedMutexGuard<Option<Open>>), Error> {
-        loop {
-            let slot = self.slot_or_new(arn)?;
-            let place = Arc::clone(&slot).lock_owned().await;
-            // Whoever had it before may have removed it: it is no place any more.
-            if self.slot(arn).is_some_and(|present| Arc::ptr_eq(&present, &slot)) {
-                return Ok((slot, place));
-            }
         }
     }
 
