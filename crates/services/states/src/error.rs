@@ -145,6 +145,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same may be kept later: nothing is wrong but that the store could not be read or written.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(store::Error::Unavailable(_)))
+    }
+
     /// AWS's code.
     fn code(&self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::delivery::Delivery;
 use crate::effects::Effects;
-use crate::limits::EFFECTS_AT_A_TIME;
+use crate::limits::{EFFECTS_AT_A_TIME, STORE_PAUSE};
 use crate::map_runs::{MapRuns, Order};
 use crate::open_executions::{OpenExecutions, Report};
 use crate::operations::deletion::Deletion;
@@ -118,11 +118,13 @@ async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = 
     };
     async move {
         let Some((execution, again, commit)) = submitted else { return };
-        let settled = match open.settle(commit).await {
-            Err(Error::Store(store::Error::Conflict { .. })) => open.wake_durably(&execution, again).await,
-            settled => settled,
-        };
-        report(&timer.key, settled);
+        match open.settle(commit).await {
+            Ok(()) => return,
+            Err(error) if error.may_pass() => pause(open.clock(), &timer.key, &error).await,
+            // Somebody else has written: at once, on what they left.
+            Err(_) => {}
+        }
+        until_kept(open.clock(), &timer.key, || open.wake_durably(&execution, again.clone())).await;
     }
 }
 
@@ -133,7 +135,10 @@ async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<(String, 
         let (effects, permits) = (Arc::clone(&runner.effects), Arc::clone(&permits));
         tasks.spawn(async move {
             let _permit = permits.acquire().await;
-            report(&execution, effects.inspect(&execution, task, Batch::new()).await);
+            until_kept(effects.dispatcher.clock(), &execution, || {
+                effects.inspect(&execution, task, Batch::new())
+            })
+            .await;
         });
     }
     while let Some(timer) = queue.next(&runner.clock).await {
@@ -142,7 +147,10 @@ async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<(String, 
         let effects = Arc::clone(&runner.effects);
         tasks.spawn(async move {
             match serde_json::from_slice::<Job>(&timer.payload) {
-                Ok(job) => report(&timer.key, effects.perform(&timer.key, timer.due, &job).await),
+                Ok(job) => {
+                    let clock = effects.dispatcher.clock();
+                    until_kept(clock, &timer.key, || effects.perform(&timer.key, timer.due, &job)).await;
+                }
                 Err(error) => tracing::error!(key = timer.key, %error, "a job cannot be read"),
             }
             drop(permit);
@@ -154,10 +162,10 @@ async fn map_runs(runner: Runner, mut queue: TimerQueue) {
     let mut tasks = JoinSet::new();
     while let Some(timer) = queue.next(&runner.clock).await {
         while tasks.try_join_next().is_some() {}
-        let map_runs = Arc::clone(&runner.map_runs);
+        let (map_runs, clock) = (Arc::clone(&runner.map_runs), runner.clock.clone());
         tasks.spawn(async move {
             match serde_json::from_slice::<Order>(&timer.payload) {
-                Ok(order) => report(&timer.key, map_runs.follow(&timer.key, order).await),
+                Ok(order) => until_kept(&clock, &timer.key, || map_runs.follow(&timer.key, order)).await,
                 Err(error) => tracing::error!(key = timer.key, %error, "an order cannot be read"),
             }
         });
@@ -172,7 +180,7 @@ async fn logs(runner: Runner, mut queue: TimerQueue) {
         {
             timers.push(timer);
         }
-        report("logs", runner.delivery.log(timers).await);
+        until_kept(&runner.clock, "logs", || runner.delivery.log(timers.clone())).await;
     }
 }
 
@@ -184,8 +192,10 @@ async fn status_changes(runner: Runner, mut queue: TimerQueue) {
             Some(()) = deliveries.next() => {}
             timer = queue.next(&runner.clock), if deliveries.len() < EFFECTS_AT_A_TIME => {
                 let Some(timer) = timer else { return };
-                let delivery = Arc::clone(&runner.delivery);
-                deliveries.push(async move { report("status changes", delivery.status_change(timer).await) });
+                let (delivery, clock) = (Arc::clone(&runner.delivery), runner.clock.clone());
+                deliveries.push(async move {
+                    until_kept(&clock, "status changes", || delivery.status_change(timer.clone())).await;
+                });
             }
         }
     }
@@ -194,7 +204,10 @@ async fn status_changes(runner: Runner, mut queue: TimerQueue) {
 async fn retention(runner: Runner, mut queue: TimerQueue) {
     while let Some(timer) = queue.next(&runner.clock).await {
         match serde_json::from_slice::<Forget>(&timer.payload) {
-            Ok(forget) => report(&timer.key, runner.deletion.forget(&timer.key, forget).await),
+            Ok(forget) => {
+                until_kept(&runner.clock, &timer.key, || runner.deletion.forget(&timer.key, forget.clone()))
+                    .await;
+            }
             Err(error) => tracing::error!(key = timer.key, %error, "an entry cannot be read"),
         }
     }
@@ -202,12 +215,26 @@ async fn retention(runner: Runner, mut queue: TimerQueue) {
 
 async fn deletions(runner: Runner, mut queue: TimerQueue) {
     while let Some(timer) = queue.next(&runner.clock).await {
-        report(&timer.key, runner.deletion.delete(&timer.key).await);
+        until_kept(&runner.clock, &timer.key, || runner.deletion.delete(&timer.key)).await;
     }
 }
 
-fn report(what: &str, result: Result<(), Error>) {
-    if let Err(error) = result {
-        tracing::error!(what, %error, "not done; it is tried again after a restart");
+/// Does what a timer asks for, and does it again where the store could not keep it: a full disk is freed some day, and
+/// the timer is given a second time only after a restart.
+async fn until_kept<F>(clock: &Clock, what: &str, mut done: impl FnMut() -> F)
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    while let Err(error) = done().await {
+        if !error.may_pass() {
+            tracing::error!(what, %error, "not done; it is tried again after a restart");
+            return;
+        }
+        pause(clock, what, &error).await;
     }
+}
+
+async fn pause(clock: &Clock, what: &str, error: &Error) {
+    tracing::warn!(what, %error, "not done; it is tried again");
+    clock.sleep_until(clock.now() + STORE_PAUSE).await;
 }

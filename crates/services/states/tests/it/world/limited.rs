@@ -1,4 +1,4 @@
-//! A store that takes a number of batches and then fails, as a process does that is killed.
+//! A store that takes a number of batches and then fails, as a process does that is killed, or a disk that is full.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,6 +20,12 @@ impl LimitedStore {
     /// Takes no more batches.
     pub fn kill(&self) {
         self.left.store(0, Ordering::SeqCst);
+    }
+
+    /// Takes batches again, as a disk that was full and has been freed.
+    pub fn free(&self) {
+        self.left.store(usize::MAX, Ordering::SeqCst);
+        self.dead.store(false, Ordering::SeqCst);
     }
 
     pub fn is_dead(&self) -> bool {
