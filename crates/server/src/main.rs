@@ -40,6 +40,8 @@ enum Command {
     Env(Settings),
     /// Say what can run containers here, which driver is used, and why.
     Doctor(Settings),
+    /// Measure how fast a server starts and runs executions, and what that costs.
+    Bench(commands::bench::BenchArgs),
     /// Load, pull, list and remove images of the embedded driver.
     Image(commands::image::ImageArgs),
 }
@@ -59,6 +61,10 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command) -> anyhow::Result<ExitCode> {
+    // It has threads of its own, and as few as it can: what it measures needs the CPUs.
+    if let Command::Bench(args) = &command {
+        return commands::bench::bench(args);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
@@ -67,6 +73,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::States(args) => commands::states::states(*args).await,
             Command::Env(settings) => commands::env::print(&settings.decide()?).await,
             Command::Doctor(settings) => commands::doctor::examine(&settings.decide()?).await,
+            Command::Bench(args) => commands::bench::bench(&args),
             Command::Image(args) => commands::image::manage(args).await,
         }
     })

@@ -1,5 +1,6 @@
 //! The commands, but for `run`, which has a folder of its own.
 
+pub mod bench;
 pub mod doctor;
 pub mod env;
 pub mod image;

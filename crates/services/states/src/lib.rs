@@ -26,6 +26,7 @@ mod operations;
 mod page;
 mod plan;
 mod redrive;
+mod retention;
 mod runner;
 mod state_machine;
 mod status_change;
@@ -33,6 +34,7 @@ mod synchronous;
 mod tables;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use api::model::ServiceModel;
 use api::{AwsError, Context, Dispatcher, Service};
@@ -49,6 +51,7 @@ use map_runs::{Inboxes, MapRuns};
 use open_executions::OpenExecutions;
 use operations::Operations;
 use operations::deletion::Deletion;
+use retention::Sweeper;
 use runner::Runner;
 use state_machine::StateMachines;
 use synchronous::Synchronous;
@@ -58,12 +61,14 @@ use synchronous::Synchronous;
 pub struct Config {
     /// Workers that wake executions.
     pub workers: usize,
+    /// How long closed executions are kept with their histories. What has ended already is kept so long too.
+    pub retention: Duration,
 }
 
 impl Default for Config {
-    /// Four workers.
+    /// Four workers; 90 days, as AWS keeps them.
     fn default() -> Self {
-        Self { workers: 4 }
+        Self { workers: 4, retention: limits::HISTORY_RETENTION }
     }
 }
 
@@ -105,17 +110,14 @@ impl States {
             Arc::clone(&activities),
         ));
         let records = Collection::new(Arc::clone(&store), tables::EXECUTIONS);
-        let deletion = Deletion {
-            store: Arc::clone(&store),
-            machines: Arc::clone(&machines),
-            open: Arc::clone(&open),
-            records: records.clone(),
-        };
+        let deletion =
+            Deletion { store: Arc::clone(&store), machines: Arc::clone(&machines), open: Arc::clone(&open) };
         let synchronous =
             Arc::new(Synchronous::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&machines)));
         let runner = Runner {
             store: Arc::clone(&store),
             clock: dispatcher.clock().clone(),
+            sweeper: Sweeper::new(Arc::clone(&store), dispatcher.clock().clone(), config.retention),
             open: Arc::clone(&open),
             effects: Arc::clone(&effects),
             map_runs: Arc::clone(&map_runs),

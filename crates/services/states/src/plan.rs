@@ -13,9 +13,9 @@ use types::Timestamp;
 
 use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
 use crate::integrations::{self, ecs_run_task};
-use crate::limits::{HISTORY_RETENTION, REDRIVABLE_PERIOD};
 use crate::logging::{self, Logging, Message};
 use crate::map_runs::{self, ChildRecord};
+use crate::retention::Retained;
 use crate::status_change;
 use crate::tables;
 
@@ -111,21 +111,6 @@ pub(crate) struct LogEntry {
     pub(crate) messages: Vec<Message>,
 }
 
-/// What is to be forgotten: an entry of the queue `tables::RETENTION`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Forget {
-    /// A closed execution with its history.
-    Execution(String),
-    /// A closed Map Run with its children.
-    MapRun(String),
-    /// The children of a closed Map Run.
-    Children(String),
-    /// What a closed execution could be redriven from; the execution follows later.
-    Continuation(String),
-    /// A revision that no execution can run any more.
-    Revision(String),
-}
-
 /// Adds to `batch` everything that the step did: state, history, timers, effects, log messages.
 pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
     let Step { history, changes, effects, fate } = step;
@@ -165,7 +150,7 @@ pub(crate) fn reopen(
         batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
     }
     batch.delete(tables::REDRIVABLE, facts.arn());
-    batch.clear_timer(tables::RETENTION, facts.arn());
+    Retained::Continuation.release(batch, facts.arn(), ended.stop_date.unwrap_or(facts.now));
     keep_record(batch, facts, record, &Status::Running);
 }
 
@@ -193,11 +178,11 @@ pub(crate) fn close(
         // Children are forgotten with their Map Run.
         return;
     }
-    let (forget, after) = match fate {
-        Fate::Redrivable => (Forget::Continuation(facts.arn().to_owned()), REDRIVABLE_PERIOD),
-        Fate::Open | Fate::Over => (Forget::Execution(facts.arn().to_owned()), HISTORY_RETENTION),
+    let kept = match fate {
+        Fate::Redrivable => Retained::Continuation,
+        Fate::Open | Fate::Over => Retained::Execution,
     };
-    batch.set_timer(tables::RETENTION, facts.arn(), facts.now + after, json(&forget));
+    kept.keep(batch, facts.arn(), record.stop_date.unwrap_or(facts.now));
 }
 
 /// Adds to `batch` a look for each of the tasks that wait for an execution that has ended.

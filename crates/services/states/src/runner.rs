@@ -22,7 +22,8 @@ use crate::limits::{EFFECTS_AT_A_TIME, STORE_PAUSE};
 use crate::map_runs::{MapRuns, Order};
 use crate::open_executions::{OpenExecutions, Report};
 use crate::operations::deletion::Deletion;
-use crate::plan::{Forget, Job};
+use crate::plan::Job;
+use crate::retention::{self, Sweeper};
 use crate::tables;
 
 /// Commits that one worker has on their way before it takes another wake.
@@ -41,6 +42,7 @@ pub(crate) struct Runner {
     pub(crate) map_runs: Arc<MapRuns>,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) deletion: Arc<Deletion>,
+    pub(crate) sweeper: Sweeper,
 }
 
 impl Runner {
@@ -59,7 +61,9 @@ impl Runner {
         tasks.spawn(map_runs(self.clone(), queue(tables::MAP_RUN).await?));
         tasks.spawn(logs(self.clone(), queue(tables::LOG).await?));
         tasks.spawn(status_changes(self.clone(), queue(tables::STATUS_CHANGE).await?));
-        tasks.spawn(retention(self.clone(), queue(tables::RETENTION).await?));
+        retention::migrate(&self.store).await?;
+        tasks.spawn(children(self.clone(), queue(tables::RETENTION).await?));
+        tasks.spawn(self.sweeper.clone().run());
         tasks.spawn(deletions(self.clone(), queue(tables::DELETION).await?));
         Ok(tasks)
     }
@@ -201,15 +205,13 @@ async fn status_changes(runner: Runner, mut queue: TimerQueue) {
     }
 }
 
-async fn retention(runner: Runner, mut queue: TimerQueue) {
+/// Forgets the children of Map Runs that nobody will ask about.
+async fn children(runner: Runner, mut queue: TimerQueue) {
     while let Some(timer) = queue.next(&runner.clock).await {
-        match serde_json::from_slice::<Forget>(&timer.payload) {
-            Ok(forget) => {
-                until_kept(&runner.clock, &timer.key, || runner.deletion.forget(&timer.key, forget.clone()))
-                    .await;
-            }
-            Err(error) => tracing::error!(key = timer.key, %error, "an entry cannot be read"),
-        }
+        let mut done = Batch::new();
+        done.clear_timer(tables::RETENTION, timer.key.as_str());
+        let map_run = tables::parse_children_of(&timer.key);
+        until_kept(&runner.clock, &timer.key, || runner.sweeper.forget_children(map_run, done.clone())).await;
     }
 }
 

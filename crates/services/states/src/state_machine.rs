@@ -20,10 +20,9 @@ use types::Timestamp;
 
 use crate::Error;
 use crate::integrations::Kept;
-use crate::limits::REVISION_RETENTION;
 use crate::logging::Logging;
 use crate::name::{Qualifier, StateMachineArn};
-use crate::plan::{self, Forget};
+use crate::retention::Retained;
 use crate::tables::{self, ALIASES, REVISIONS, STATE_MACHINES, VERSIONS};
 
 pub(crate) use alias::{AliasRecord, Route, WHOLE};
@@ -380,8 +379,7 @@ impl StateMachines {
             }
         });
         if !used {
-            let forget = Forget::Revision(revision.to_owned());
-            batch.set_timer(tables::RETENTION, revision, now + REVISION_RETENTION, plan::json(&forget));
+            Retained::Revision.keep(batch, revision, now);
         }
     }
 
@@ -389,8 +387,7 @@ impl StateMachines {
     pub(crate) fn retire_all(&self, batch: &mut Batch, record: &StateMachineRecord, now: Timestamp) {
         let versions = self.versions(&record.arn).into_iter().map(|version| version.revision);
         for revision in versions.chain([record.revision.clone()]) {
-            let forget = plan::json(&Forget::Revision(revision.clone()));
-            batch.set_timer(tables::RETENTION, revision, now + REVISION_RETENTION, forget);
+            Retained::Revision.keep(batch, &revision, now);
         }
     }
 

@@ -19,5 +19,6 @@ mod recordings;
 mod redrive;
 mod refusals;
 mod reserved_tags;
+mod retention;
 mod test_state;
 mod world;
