@@ -145,11 +145,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same may be kept later: the store could not be read or written, or what was read is not the last.
-    pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, Self::Store(store::Error::Unavailable(_) | store::Error::Conflict { .. }))
-    }
-
     /// AWS's code.
     fn code(&self) -> &'static str {
         match self {

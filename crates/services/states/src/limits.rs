@@ -66,8 +66,6 @@ pub const LOG_BYTES: usize = 1_048_576;
 
 /// Effects that are performed at a time. Ours: enough to keep the services busy.
 pub const EFFECTS_AT_A_TIME: usize = 256;
-/// The pause before a store that could not write is asked again.
-pub const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Child executions of one Map Run that run side by side. Ours, where AWS has 10,000: each open execution is in memory.
 pub const MAP_RUN_CONCURRENCY: usize = 1_000;

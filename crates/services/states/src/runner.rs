@@ -5,6 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use asl::Wake;
 use clock::Clock;
@@ -19,7 +20,7 @@ use crate::Error;
 use crate::delivery::Delivery;
 use crate::effects::Effects;
 use crate::execution::Waiting;
-use crate::limits::{EFFECTS_AT_A_TIME, STORE_PAUSE};
+use crate::limits::EFFECTS_AT_A_TIME;
 use crate::map_runs::{MapRuns, Order};
 use crate::open_executions::{OpenExecutions, Report};
 use crate::operations::deletion::Deletion;
@@ -32,6 +33,9 @@ const COMMITS_PER_WORKER: usize = 256;
 
 /// Entries of the log queue that are delivered together.
 const LOG_ENTRIES: usize = 256;
+
+/// The pause before a store that could not keep something is asked again.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the consumers work with.
 #[derive(Clone)]
@@ -71,7 +75,7 @@ async fn wakes(runner: Runner, mut queue: TimerQueue, workers: usize) {
     let senders: Vec<mpsc::Sender<Timer>> = (0..workers)
         .map(|_| {
             let (sender, receiver) = mpsc::channel(COMMITS_PER_WORKER);
-            tasks.spawn(worker(Arc::clone(&runner.open), receiver));
+            tasks.spawn(worker(Arc::clone(&runner.open), runner.clock.clone(), receiver));
             sender
         })
         .collect();
@@ -86,7 +90,7 @@ async fn wakes(runner: Runner, mut queue: TimerQueue, workers: usize) {
     }
 }
 
-async fn worker(open: Arc<OpenExecutions>, mut timers: mpsc::Receiver<Timer>) {
+async fn worker(open: Arc<OpenExecutions>, clock: Clock, mut timers: mpsc::Receiver<Timer>) {
     let mut commits = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -95,7 +99,7 @@ async fn worker(open: Arc<OpenExecutions>, mut timers: mpsc::Receiver<Timer>) {
             Some(()) = commits.next() => {}
             timer = timers.recv(), if commits.len() < COMMITS_PER_WORKER => {
                 let Some(timer) = timer else { return };
-                let commit = wake(&open, timer).await;
+                let commit = wake(&open, &clock, timer).await;
                 commits.push(commit);
             }
         }
@@ -103,8 +107,8 @@ async fn worker(open: Arc<OpenExecutions>, mut timers: mpsc::Receiver<Timer>) {
 }
 
 /// Wakes the execution of a timer, and returns what waits until that is kept.
-async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = ()> + use<> {
-    let open = Arc::clone(open);
+async fn wake(open: &Arc<OpenExecutions>, clock: &Clock, timer: Timer) -> impl Future<Output = ()> + use<> {
+    let (open, clock) = (Arc::clone(open), clock.clone());
     let mut always = Batch::new();
     always.clear_timer(tables::WAKE, timer.key.as_str());
     let target = tables::parse_timer(&timer.key).map(|(execution, timer)| (execution.to_owned(), timer));
@@ -120,12 +124,11 @@ async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = 
     async move {
         let Some((execution, again, commit)) = submitted else { return };
         match open.settle(commit).await {
-            Ok(()) => return,
-            // Somebody else has written: at once, on what they left.
-            Err(Error::Store(store::Error::Conflict { .. })) => {}
-            Err(error) => pause(open.clock(), &timer.key, &error).await,
+            Err(Error::Store(_)) => {
+                until_kept(&clock, &timer.key, || open.wake_durably(&execution, again.clone())).await;
+            }
+            settled => report(&timer.key, settled),
         }
-        until_kept(open.clock(), &timer.key, || open.wake_durably(&execution, again.clone())).await;
     }
 }
 
@@ -133,24 +136,21 @@ async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<Waiting>)
     let permits = Arc::new(Semaphore::new(EFFECTS_AT_A_TIME));
     let mut tasks = JoinSet::new();
     for Waiting { execution, task } in submitted {
-        let (effects, permits) = (Arc::clone(&runner.effects), Arc::clone(&permits));
+        let (runner, permits) = (runner.clone(), Arc::clone(&permits));
         tasks.spawn(async move {
             let _permit = permits.acquire().await;
-            until_kept(effects.dispatcher.clock(), &execution, || {
-                effects.inspect(&execution, task, Batch::new())
-            })
-            .await;
+            let inspect = || runner.effects.inspect(&execution, task, Batch::new());
+            until_kept(&runner.clock, &execution, inspect).await;
         });
     }
     while let Some(timer) = queue.next(&runner.clock).await {
         while tasks.try_join_next().is_some() {}
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-        let effects = Arc::clone(&runner.effects);
+        let (effects, clock) = (Arc::clone(&runner.effects), runner.clock.clone());
         tasks.spawn(async move {
             match serde_json::from_slice::<Job>(&timer.payload) {
                 Ok(job) => {
-                    let clock = effects.dispatcher.clock();
-                    until_kept(clock, &timer.key, || effects.perform(&timer.key, timer.due, &job)).await;
+                    until_kept(&clock, &timer.key, || effects.perform(&timer.key, timer.due, &job)).await;
                 }
                 Err(error) => tracing::error!(key = timer.key, %error, "a job cannot be read"),
             }
@@ -218,22 +218,25 @@ async fn deletions(runner: Runner, mut queue: TimerQueue) {
     }
 }
 
-/// Does what a timer asks for, and does it again where the store could not keep it: a full disk is freed some day, and
-/// the timer is given a second time only after a restart.
-async fn until_kept<F>(clock: &Clock, what: &str, mut done: impl FnMut() -> F)
-where
-    F: Future<Output = Result<(), Error>>,
-{
-    while let Err(error) = done().await {
-        if !error.may_pass() {
-            tracing::error!(what, %error, "not done; it is tried again after a restart");
-            return;
+/// Does something as often as it takes the store to keep it: a full disk may be freed, another writer be gone.
+async fn until_kept<F: Future<Output = Result<(), Error>>>(
+    clock: &Clock,
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) {
+    loop {
+        match attempt().await {
+            Err(Error::Store(error @ (store::Error::Unavailable(_) | store::Error::Conflict { .. }))) => {
+                tracing::warn!(what, %error, "not kept; trying again");
+                clock.sleep_until(clock.now() + STORE_PAUSE).await;
+            }
+            result => return report(what, result),
         }
-        pause(clock, what, &error).await;
     }
 }
 
-async fn pause(clock: &Clock, what: &str, error: &Error) {
-    tracing::warn!(what, %error, "not done; it is tried again");
-    clock.sleep_until(clock.now() + STORE_PAUSE).await;
+fn report(what: &str, result: Result<(), Error>) {
+    if let Err(error) = result {
+        tracing::error!(what, %error, "not done; it is tried again after a restart");
+    }
 }
