@@ -23,6 +23,9 @@ pub(super) fn events(bytes: &[u8]) -> Result<Vec<HistoryEvent>, ChunkError> {
     Ok(events)
 }
 
+/// Names of variables with their values as JSON text.
+type Assigned = Vec<(Arc<str>, Arc<str>)>;
+
 struct Reader<'a> {
     rest: &'a [u8],
     /// The different texts so far, as payloads, so that those of one text are one.
@@ -116,7 +119,7 @@ impl Reader<'_> {
         })
     }
 
-    fn assigned(&mut self) -> Result<Vec<(Arc<str>, Arc<str>)>, ChunkError> {
+    fn assigned(&mut self) -> Result<Assigned, ChunkError> {
         let count = self.number()?;
         (0..count).map(|_| Ok((self.text()?, self.text()?))).collect()
     }
