@@ -61,14 +61,16 @@ use synchronous::Synchronous;
 pub struct Config {
     /// Workers that wake executions.
     pub workers: usize,
+    /// Executions that stay in memory while they wait, those that took a step last; others are read when they are woken.
+    pub in_memory: usize,
     /// How long closed executions are kept with their histories. What has ended already is kept so long too.
     pub retention: Duration,
 }
 
 impl Default for Config {
-    /// Four workers; 90 days, as AWS keeps them.
+    /// Four workers; some thousand executions in memory; 90 days, as AWS keeps them.
     fn default() -> Self {
-        Self { workers: 4, retention: limits::HISTORY_RETENTION }
+        Self { workers: 4, in_memory: 8192, retention: limits::HISTORY_RETENTION }
     }
 }
 
@@ -94,6 +96,7 @@ impl States {
             dispatcher.clone(),
             Arc::clone(&machines),
             Arc::clone(&inboxes),
+            config.in_memory,
         ));
         let map_runs = Arc::new(MapRuns::new(
             Arc::clone(&store),

@@ -6,7 +6,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use asl::{TaskId, Wake};
+use asl::Wake;
 use clock::Clock;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::delivery::Delivery;
 use crate::effects::Effects;
+use crate::execution::Waiting;
 use crate::limits::EFFECTS_AT_A_TIME;
 use crate::map_runs::{MapRuns, Order};
 use crate::open_executions::{OpenExecutions, Report};
@@ -49,11 +50,7 @@ impl Runner {
     /// Starts the consumers. They end when the store closes, or when the set is dropped.
     ///
     /// `submitted` are tasks whose jobs may have ended while nobody listened.
-    pub(crate) async fn start(
-        self,
-        workers: usize,
-        submitted: Vec<(String, TaskId)>,
-    ) -> Result<JoinSet<()>, Error> {
+    pub(crate) async fn start(self, workers: usize, submitted: Vec<Waiting>) -> Result<JoinSet<()>, Error> {
         let mut tasks = JoinSet::new();
         let queue = |name| self.store.timers(name);
         tasks.spawn(wakes(self.clone(), queue(tables::WAKE).await?, workers.max(1)));
@@ -130,10 +127,10 @@ async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = 
     }
 }
 
-async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<(String, TaskId)>) {
+async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<Waiting>) {
     let permits = Arc::new(Semaphore::new(EFFECTS_AT_A_TIME));
     let mut tasks = JoinSet::new();
-    for (execution, task) in submitted {
+    for Waiting { execution, task } in submitted {
         let (effects, permits) = (Arc::clone(&runner.effects), Arc::clone(&permits));
         tasks.spawn(async move {
             let _permit = permits.acquire().await;
