@@ -370,7 +370,8 @@ impl Request<'_> {
     }
 
     async fn schedule(&self, name: &str) -> Result<(), AwsError> {
-        let input = json!({"key": "<aws.scheduler.scheduled-time>", "n": {"v": 0}, "items": [1]}).to_string();
+        let key = format!("{name}@<aws.scheduler.scheduled-time>");
+        let input = json!({"key": key, "n": {"v": 0}, "items": [1]}).to_string();
         let input = json!({
             "Name": name, "ScheduleExpression": "rate(1 minute)", "FlexibleTimeWindow": {"Mode": "OFF"},
             "Target": {"Arn": machine_arn(name), "RoleArn": ROLE, "Input": input},

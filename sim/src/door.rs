@@ -41,7 +41,7 @@ impl Ways {
         let is_repeated = match principal {
             Principal::Service { .. } => true,
             Principal::Root { .. } => {
-                !["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
+                !["Describe", "Filter", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
             }
             Principal::Role { .. } => false,
         };
