@@ -2,11 +2,13 @@
 //!
 //! Only the binary decides which one there is. Pure code never sees a [`Clock`]: it is given a [`Timestamp`].
 
-use std::sync::Arc;
+mod hand;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::watch;
 use types::Timestamp;
+
+pub use hand::VirtualClock;
 
 /// Where the time comes from. Cheap to clone; clones of a virtual clock move together.
 #[derive(Clone, Debug)]
@@ -25,7 +27,7 @@ impl Clock {
                 let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
             }
-            Self::Virtual(clock) => *clock.now.borrow(),
+            Self::Virtual(clock) => clock.now(),
         }
     }
 
@@ -39,11 +41,7 @@ impl Clock {
                     tokio::time::sleep(left.min(Duration::from_secs(1))).await;
                 }
             }
-            Self::Virtual(clock) => {
-                let mut now = clock.now.subscribe();
-                // The sender lives in `clock`, so waiting cannot fail.
-                let _ = now.wait_for(|now| *now >= due).await;
-            }
+            Self::Virtual(clock) => clock.sleep_until(due).await,
         }
     }
 }
@@ -52,31 +50,10 @@ fn positive(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 
-/// A clock that is moved by hand.
-#[derive(Clone, Debug)]
-pub struct VirtualClock {
-    now: Arc<watch::Sender<Timestamp>>,
-}
-
-impl VirtualClock {
-    /// A clock that stands at `start`.
-    pub fn new(start: Timestamp) -> Self {
-        Self { now: Arc::new(watch::Sender::new(start)) }
-    }
-
-    /// Moves the clock forward and wakes whoever waits for a time that has come.
-    pub fn advance(&self, by: Duration) {
-        self.now.send_modify(|now| *now = *now + by);
-    }
-
-    /// Moves the clock to `time`, unless it is already later.
-    pub fn advance_to(&self, time: Timestamp) {
-        self.now.send_modify(|now| *now = time.max(*now));
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[tokio::test]
@@ -95,5 +72,28 @@ mod tests {
         hand.advance_to(Timestamp::from_seconds(25));
         assert_eq!(waiting.await.unwrap(), Timestamp::from_seconds(25));
         clock.sleep_until(Timestamp::from_seconds(1)).await;
+    }
+
+    #[tokio::test]
+    async fn sleepers_wake_in_the_order_of_their_times() {
+        let hand = VirtualClock::new(Timestamp::from_seconds(0));
+        let woken = Arc::<Mutex<Vec<i64>>>::default();
+        let mut sleepers = tokio::task::JoinSet::new();
+        for due in [30, 10, 20, 10] {
+            let (clock, woken) = (Clock::Virtual(hand.clone()), Arc::clone(&woken));
+            sleepers.spawn(async move {
+                clock.sleep_until(Timestamp::from_seconds(due)).await;
+                woken.lock().unwrap().push(due);
+            });
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(hand.next_due(), Some(Timestamp::from_seconds(10)));
+        hand.advance(Duration::from_secs(25));
+        tokio::task::yield_now().await;
+        assert_eq!(*woken.lock().unwrap(), [10, 10, 20]);
+        assert_eq!(hand.next_due(), Some(Timestamp::from_seconds(30)));
+        drop(sleepers);
+        tokio::task::yield_now().await;
+        assert_eq!(hand.next_due(), None);
     }
 }

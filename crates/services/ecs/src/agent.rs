@@ -51,6 +51,13 @@ impl Agent {
         let mut supervisors: JoinSet<String> = JoinSet::new();
         loop {
             tokio::select! {
+                biased;
+                Some(ended) = supervisors.join_next() => match ended {
+                    Ok(key) => {
+                        wakers.remove(&key);
+                    }
+                    Err(error) => tracing::error!(%error, "the supervisor of a task ended early"),
+                },
                 timer = queue.next(self.clock()) => {
                     let Some(timer) = timer else { return };
                     if let Some(waker) = wakers.get(&timer.key) {
@@ -61,12 +68,6 @@ impl Agent {
                     wakers.insert(timer.key.clone(), Arc::clone(&waker));
                     supervisors.spawn(Arc::clone(&self).supervise(timer.key, waker));
                 }
-                Some(ended) = supervisors.join_next() => match ended {
-                    Ok(key) => {
-                        wakers.remove(&key);
-                    }
-                    Err(error) => tracing::error!(%error, "the supervisor of a task ended early"),
-                },
             }
         }
     }
@@ -92,6 +93,7 @@ impl Agent {
                 Work::PullImages => {
                     // A wish to stop does not wait for an image.
                     let event = tokio::select! {
+                        biased;
                         event = self.prepare(&task) => Some(event),
                         () = waker.notified() => None,
                     };
@@ -105,6 +107,7 @@ impl Agent {
                         Some(event) => self.record(key, event).await?,
                         // A wish to stop does not wait for the engine.
                         None => tokio::select! {
+                            biased;
                             _ = delays.wait(self.clock()) => {}
                             () = waker.notified() => {}
                         },
@@ -112,6 +115,7 @@ impl Agent {
                 }
                 Work::Watch => {
                     let ended = tokio::select! {
+                        biased;
                         ended = self.watch(&task) => ended,
                         () = waker.notified() => None,
                     };

@@ -14,6 +14,7 @@ mod error;
 mod execution;
 mod fingerprint;
 pub mod generated;
+mod history;
 mod integrations;
 mod json_text;
 pub mod limits;
@@ -26,6 +27,7 @@ mod operations;
 mod page;
 mod plan;
 mod redrive;
+mod retention;
 mod runner;
 mod state_machine;
 mod status_change;
@@ -33,6 +35,7 @@ mod synchronous;
 mod tables;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use api::model::ServiceModel;
 use api::{AwsError, Context, Dispatcher, Service};
@@ -45,10 +48,12 @@ pub use error::Error;
 use activities::Activities;
 use delivery::Delivery;
 use effects::Effects;
+use history::Histories;
 use map_runs::{Inboxes, MapRuns};
 use open_executions::OpenExecutions;
 use operations::Operations;
 use operations::deletion::Deletion;
+use retention::Sweeper;
 use runner::Runner;
 use state_machine::StateMachines;
 use synchronous::Synchronous;
@@ -58,12 +63,16 @@ use synchronous::Synchronous;
 pub struct Config {
     /// Workers that wake executions.
     pub workers: usize,
+    /// Executions that stay in memory while they wait, those that took a step last; others are read when they are woken.
+    pub in_memory: usize,
+    /// How long closed executions are kept with their histories. What has ended already is kept so long too.
+    pub retention: Duration,
 }
 
 impl Default for Config {
-    /// Four workers.
+    /// Four workers; some thousand executions in memory; 90 days, as AWS keeps them.
     fn default() -> Self {
-        Self { workers: 4 }
+        Self { workers: 4, in_memory: 8192, retention: limits::HISTORY_RETENTION }
     }
 }
 
@@ -89,6 +98,7 @@ impl States {
             dispatcher.clone(),
             Arc::clone(&machines),
             Arc::clone(&inboxes),
+            config.in_memory,
         ));
         let map_runs = Arc::new(MapRuns::new(
             Arc::clone(&store),
@@ -105,24 +115,23 @@ impl States {
             Arc::clone(&activities),
         ));
         let records = Collection::new(Arc::clone(&store), tables::EXECUTIONS);
-        let deletion = Deletion {
-            store: Arc::clone(&store),
-            machines: Arc::clone(&machines),
-            open: Arc::clone(&open),
-            records: records.clone(),
-        };
+        let deletion =
+            Deletion { store: Arc::clone(&store), machines: Arc::clone(&machines), open: Arc::clone(&open) };
         let synchronous =
             Arc::new(Synchronous::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&machines)));
         let runner = Runner {
             store: Arc::clone(&store),
             clock: dispatcher.clock().clone(),
+            sweeper: Sweeper::new(Arc::clone(&store), dispatcher.clock().clone(), config.retention),
             open: Arc::clone(&open),
             effects: Arc::clone(&effects),
             map_runs: Arc::clone(&map_runs),
             delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
             deletion: Arc::new(deletion),
         };
-        let operations = Operations { store, machines, activities, open, synchronous, map_runs, records };
+        let histories = Histories::new(Arc::clone(&store));
+        let operations =
+            Operations { store, machines, activities, open, synchronous, map_runs, records, histories };
         Self { config, operations, effects, runner, background: Mutex::default() }
     }
 

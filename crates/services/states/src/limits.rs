@@ -34,7 +34,7 @@ pub const NAME_CHARACTERS: usize = 80;
 /// Tags of one resource.
 pub const TAGS: usize = 50;
 
-/// How long the history of a closed execution is kept.
+/// How long a closed execution is kept with its history, where nobody says otherwise.
 pub const HISTORY_RETENTION: Duration = Duration::from_secs(90 * 86_400);
 
 /// How long after its end an execution can be redriven.
@@ -46,8 +46,8 @@ pub const CLIENT_TOKENS: usize = 10;
 /// How long a client token of a redrive is remembered: "valid for up to 15 minutes after they are first used".
 pub const CLIENT_TOKEN_VALIDITY: Duration = Duration::from_secs(15 * 60);
 
-/// How long a superseded revision is kept: the longest run of a standard execution, and then its history.
-pub const REVISION_RETENTION: Duration = Duration::from_secs((366 + 90) * 86_400);
+/// The longest run of a standard execution: as long as that, and then as its history, a superseded revision is kept.
+pub const LONGEST_RUN: Duration = Duration::from_secs(366 * 86_400);
 
 /// Results on a page where the caller names no number, or 0.
 pub const PAGE_DEFAULT: usize = 100;
@@ -72,6 +72,18 @@ pub const MAP_RUN_CONCURRENCY: usize = 1_000;
 
 /// Redrives of one Map Run.
 pub const MAP_RUN_REDRIVES: u64 = 1_000;
+
+/// Things that are over which are forgotten in one turn of the sweeper. Ours: others' writes share the disk with them.
+pub const FORGOTTEN_AT_A_TIME: usize = 32;
+
+/// Events that are deleted in one turn of the sweeper. Ours: some milliseconds of the store's time.
+pub const FORGOTTEN_EVENTS: usize = 512;
+
+/// How long the sweeper waits between two turns. Ours: it never has the disk for itself.
+pub const SWEEP_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long the sweeper waits after a failure of the store. Ours.
+pub const SWEEP_RETRY: Duration = Duration::from_secs(60);
 
 /// Children of Map Runs that are read from the store at a time. Ours: what is read is in memory.
 pub const ROWS_AT_A_TIME: usize = 256;

@@ -19,13 +19,14 @@
 //! | table | [`MAP_RUNS_BY_EXECUTION`] | [`by_execution`] | nothing | start |
 //! | table | [`MAP_RUN_CHILDREN`] | [`map_run_child`] | [`crate::map_runs::ChildRecord`] | start and end of a child |
 //! | table | [`CHILDREN`] | [`child`] | [`crate::execution::Waiting`] | submission and end of `states:startExecution.sync` |
+//! | table | [`KEPT`] | [`kept`] | nothing: what is over, in the order of its end (`retention`) | end, update |
 //! | log | [`history`] | event id | the event as `GetExecutionHistory` gives it | every step |
 //! | queue | [`WAKE`] | [`timer`] | nothing | every step |
 //! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`completion`], [`cancellation`] | [`crate::plan::Job`] | every step |
 //! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |
 //! | queue | [`STATUS_CHANGE`] | execution ARN, status and redrive | an EventBridge event | start, end |
 //! | queue | [`MAP_RUN`] | Map Run ARN, or [`map_run_redrive`] | [`crate::map_runs::Order`] | start, abort and redrive of a Map Run |
-//! | queue | [`RETENTION`] | ARN or revision | what is to be forgotten | end, update |
+//! | queue | [`RETENTION`] | [`children_of`] | nothing | end of a Map Run whose children nobody asks about |
 //! | queue | [`DELETION`] | state machine ARN | nothing | `DeleteStateMachine` |
 
 use asl::{TaskId, TimerId};
@@ -48,6 +49,7 @@ pub(crate) const MAP_RUN_SPECS: &str = "states/map_run_spec";
 pub(crate) const MAP_RUNS_BY_EXECUTION: &str = "states/map_run_by_execution";
 pub(crate) const MAP_RUN_CHILDREN: &str = "states/map_run_child";
 pub(crate) const CHILDREN: &str = "states/child";
+pub(crate) const KEPT: &str = "states/kept";
 
 pub(crate) const WAKE: &str = "states/wake";
 pub(crate) const EFFECT: &str = "states/effect";
@@ -56,6 +58,32 @@ pub(crate) const STATUS_CHANGE: &str = "states/status_change";
 pub(crate) const MAP_RUN: &str = "states/map_run_order";
 pub(crate) const RETENTION: &str = "states/retention";
 pub(crate) const DELETION: &str = "states/deletion";
+
+/// Key of something of this kind that was over at `end`: within its kind, in the order of the ends.
+pub(crate) fn kept(kind: &str, end: Timestamp, name: &str) -> String {
+    format!("{}{:020}#{name}", kept_of(kind), end.as_millis().max(0))
+}
+
+/// Prefix of the keys of what is over of a kind.
+pub(crate) fn kept_of(kind: &str) -> String {
+    format!("{kind}#")
+}
+
+/// The end and the name in a key of something that is over.
+pub(crate) fn parse_kept(key: &str) -> Option<(Timestamp, &str)> {
+    let (end, name) = key.split_once('#')?.1.split_once('#')?;
+    Some((Timestamp::from_millis(end.parse().ok()?), name))
+}
+
+/// Key of the timer by which the children of a Map Run are forgotten.
+pub(crate) fn children_of(map_run: &str) -> String {
+    format!("{map_run}#children")
+}
+
+/// The Map Run that such a key names.
+pub(crate) fn parse_children_of(key: &str) -> &str {
+    key.strip_suffix("#children").unwrap_or(key)
+}
 
 /// Prefix of the keys of a state machine's versions and aliases.
 pub(crate) fn of_machine(machine: &str) -> String {
@@ -188,6 +216,15 @@ mod tests {
         assert_eq!(parse_timer(&key), Some(("arn:aws:states:r:a:execution:m:e", TimerId(7))));
         assert_eq!(parse_timer("x"), None);
         assert_eq!(parse_timer("x#y"), None);
+    }
+
+    #[test]
+    fn what_is_over_is_in_the_order_of_its_end() {
+        let key = |millis| kept("execution", Timestamp::from_millis(millis), "arn:e");
+        assert!(key(999) < key(1_000));
+        assert_eq!(parse_kept(&key(7)), Some((Timestamp::from_millis(7), "arn:e")));
+        assert_eq!(parse_kept("execution#x#e"), None);
+        assert_eq!(parse_children_of(&children_of("arn:run")), "arn:run");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::journal::Shelf;
 use crate::sqlite::apply::LogIds;
 use crate::sqlite::committer::is_passing;
+use crate::sqlite::vacuum;
 
 /// The one writer of the database.
 pub(super) struct Follower {
@@ -34,9 +35,14 @@ impl Follower {
                         tracing::warn!(%error, "a segment of the journal could not be made ahead");
                     }
                 }
-                Work::Apply => drop(self.apply(&mut logs)),
+                Work::Apply => {
+                    if self.apply(&mut logs) {
+                        self.give_back();
+                    }
+                }
                 Work::Close => {
                     while self.apply(&mut logs) {}
+                    self.checkpoint("TRUNCATE");
                     break;
                 }
             }
@@ -67,7 +73,7 @@ impl Follower {
         }
         let thawed = self.view.layers_mut().thaw();
         self.progress.applied(frozen.last);
-        self.checkpoint();
+        self.checkpoint("PASSIVE");
         if let Err(error) = self.shelf.retire(frozen.last) {
             tracing::warn!(%error, "a segment of the journal could not be taken back");
         }
@@ -76,9 +82,27 @@ impl Follower {
         true
     }
 
+    /// Gives the space of what was deleted back to the disk, until there is something else to do.
+    fn give_back(&self) {
+        let step = || {
+            let is_due = self.progress.is_idle(self.options) && vacuum::is_due(&self.connection)?;
+            if is_due {
+                vacuum::step(&self.connection)?;
+            }
+            Ok::<_, rusqlite::Error>(is_due)
+        };
+        loop {
+            match step() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(cause) => return tracing::warn!(%cause, "free space was not given back"),
+            }
+        }
+    }
+
     /// Brings the database's own log into the database, so that it does not grow.
-    fn checkpoint(&self) {
-        let done = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    fn checkpoint(&self, mode: &str) {
+        let done = self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
         if let Err(cause) = done {
             tracing::warn!(%cause, "the store's database keeps its log for now");
         }

@@ -171,6 +171,12 @@ impl Progress {
         }
     }
 
+    /// Whether nothing waits that the follower should do now.
+    pub(super) fn is_idle(&self, options: Options) -> bool {
+        let state = self.lock();
+        !state.is_closing && !state.wants_segment && state.due(options).is_none_or(|due| due > Instant::now())
+    }
+
     /// The follower is to bring everything into the database, and end.
     pub(super) fn close(&self) {
         self.lock().is_closing = true;

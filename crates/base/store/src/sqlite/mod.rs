@@ -8,6 +8,7 @@ pub(crate) mod backup;
 pub(crate) mod committer;
 pub(crate) mod format;
 pub(crate) mod readers;
+pub(crate) mod vacuum;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -33,7 +33,6 @@ pub(crate) use children::BeginChild;
 pub(crate) use counts::Counts;
 pub(crate) use inboxes::{Inboxes, Notice};
 pub(crate) use record::{ChildRecord, Ended, MapRunRecord, MapRunStatus, Order, Settings};
-pub(crate) use retention::forget;
 
 use crate::Error;
 use crate::open_executions::OpenExecutions;

@@ -48,7 +48,7 @@ impl MapRuns {
         self.records.replace(&mut batch, seen, &redriven);
         batch.set_timer(tables::MAP_RUN, arn, now, json(&Order::Run));
         batch.clear_timer(tables::MAP_RUN, tables::map_run_redrive(arn));
-        retention::keep_on(&mut batch, arn);
+        retention::keep_on(&mut batch, arn, record);
         self.store.submit(batch).durable().await?;
         Ok(())
     }

@@ -18,5 +18,6 @@ mod recordings;
 mod redrive;
 mod refusals;
 mod reserved_tags;
+mod retention;
 mod test_state;
 mod world;

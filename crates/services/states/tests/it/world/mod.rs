@@ -5,6 +5,7 @@ pub mod fakes;
 pub mod limited;
 pub mod s3;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +29,9 @@ pub struct World {
     pub events: Arc<FakeEvents>,
     pub logs: Arc<FakeLogs>,
     pub s3: Arc<FakeS3>,
+    pub config: Config,
     store: Arc<SqliteStore>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// A process in the world.
@@ -49,9 +51,15 @@ impl World {
             events: Arc::default(),
             logs: Arc::default(),
             s3: Arc::default(),
+            config: Config::default(),
             store: Arc::new(SqliteStore::open(dir.path()).unwrap()),
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// A world whose processes have no execution in memory that waits.
+    pub fn forgetful() -> Self {
+        Self { config: Config { in_memory: 0, ..Config::default() }, ..Self::new() }
     }
 
     /// A process that lives on.
@@ -61,15 +69,38 @@ impl World {
         process
     }
 
+    /// A process of another configuration.
+    pub async fn process_as(&self, config: Config) -> Process {
+        let process = self.process_of(usize::MAX, config).await;
+        assert!(process.started.is_ok());
+        process
+    }
+
     /// A process whose store takes only so many batches.
     pub async fn process_with(&self, batches: usize) -> Process {
+        self.process_of(batches, self.config.clone()).await
+    }
+
+    /// How many rows each of the store's tables has, and all logs and all queues together have.
+    pub fn rows(&self) -> BTreeMap<String, u64> {
+        let connection = rusqlite::Connection::open(self.dir.path().join("store.sqlite")).unwrap();
+        let counts = "SELECT tbl, count(*) FROM records GROUP BY tbl \
+            UNION ALL SELECT 'logs', count(*) FROM logs HAVING count(*) > 0 \
+            UNION ALL SELECT 'entries', count(*) FROM entries HAVING count(*) > 0 \
+            UNION ALL SELECT 'timers', count(*) FROM timers HAVING count(*) > 0";
+        let mut statement = connection.prepare(counts).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())));
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
+    async fn process_of(&self, batches: usize, config: Config) -> Process {
         // What the last process submitted is on its way: a dead process's batches are there or not, never later.
         let mut barrier = Batch::new();
         barrier.put("barrier", "barrier", Vec::new());
         self.store.submit(barrier).durable().await.unwrap();
         let store = Arc::new(LimitedStore::new(Arc::clone(&self.store), batches));
         let dispatcher = Dispatcher::new(Clock::Virtual(self.clock.clone()));
-        let states = Arc::new(States::new(Arc::clone(&store) as _, dispatcher.clone(), Config::default()));
+        let states = Arc::new(States::new(Arc::clone(&store) as _, dispatcher.clone(), config));
         dispatcher.install([
             Arc::clone(&states) as Arc<dyn Service>,
             Arc::clone(&self.ecs) as _,
