@@ -58,6 +58,12 @@ pub const DIAGNOSTICS: usize = 100;
 /// Bytes of input and output together that a status change event carries; it leaves them out beyond.
 pub const EVENT_PAYLOAD_BYTES: usize = 248 * 1024;
 
+/// Entries of one `PutEvents` call.
+pub const EVENT_ENTRIES: usize = 10;
+
+/// Bytes of one `PutEvents` call.
+pub const EVENT_BYTES: usize = 256 * 1024;
+
 /// Events in one `PutLogEvents` call.
 pub const LOG_EVENTS: usize = 10_000;
 

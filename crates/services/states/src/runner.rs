@@ -31,8 +31,8 @@ use crate::tables;
 /// Commits that one worker has on their way before it takes another wake.
 const COMMITS_PER_WORKER: usize = 256;
 
-/// Entries of the log queue that are delivered together.
-const LOG_ENTRIES: usize = 256;
+/// Log entries, or status changes, that are delivered together.
+const DELIVERED_TOGETHER: usize = 256;
 
 /// The pause before a store that could not keep something is asked again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -174,32 +174,26 @@ async fn map_runs(runner: Runner, mut queue: TimerQueue) {
 }
 
 async fn logs(runner: Runner, mut queue: TimerQueue) {
-    while let Some(first) = queue.next(&runner.clock).await {
-        let mut timers = vec![first];
-        while timers.len() < LOG_ENTRIES
-            && let Some(Some(timer)) = queue.next(&runner.clock).now_or_never()
-        {
-            timers.push(timer);
-        }
+    while let Some(timers) = due(&mut queue, &runner.clock).await {
         until_kept(&runner.clock, "logs", || runner.delivery.log(timers.clone())).await;
     }
 }
 
 async fn status_changes(runner: Runner, mut queue: TimerQueue) {
-    let mut deliveries = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some(()) = deliveries.next() => {}
-            timer = queue.next(&runner.clock), if deliveries.len() < EFFECTS_AT_A_TIME => {
-                let Some(timer) = timer else { return };
-                let (delivery, clock) = (Arc::clone(&runner.delivery), runner.clock.clone());
-                deliveries.push(async move {
-                    until_kept(&clock, "status changes", || delivery.status_change(timer.clone())).await;
-                });
-            }
-        }
+    while let Some(timers) = due(&mut queue, &runner.clock).await {
+        until_kept(&runner.clock, "status changes", || runner.delivery.status_changes(timers.clone())).await;
     }
+}
+
+/// Waits for the next timer, and takes what is due with it.
+async fn due(queue: &mut TimerQueue, clock: &Clock) -> Option<Vec<Timer>> {
+    let mut timers = vec![queue.next(clock).await?];
+    while timers.len() < DELIVERED_TOGETHER
+        && let Some(Some(timer)) = queue.next(clock).now_or_never()
+    {
+        timers.push(timer);
+    }
+    Some(timers)
 }
 
 /// Forgets the children of Map Runs that nobody will ask about.
