@@ -185,7 +185,7 @@ impl Committer {
 
     fn kept(&self, queue: &str) -> Result<Vec<Timer>, rusqlite::Error> {
         self.connection
-            .prepare_cached("SELECT k, due, payload FROM timers WHERE queue = ?1")?
+            .prepare_cached("SELECT k, due, payload FROM timers WHERE queue = ?1 ORDER BY id")?
             .query_map([queue], |row| {
                 let due = Timestamp::from_millis(row.get(1)?);
                 Ok(Timer { key: row.get(0)?, due, payload: row.get(2)? })
