@@ -5,6 +5,7 @@
 //! for ever if it needed a place among those that wait for others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::Clock;
 use futures_util::FutureExt;
@@ -29,6 +30,9 @@ mod wakes;
 
 /// Entries of the log queue that are delivered together.
 const LOG_ENTRIES: usize = 256;
+
+/// The pause before a store that could not keep something is asked again.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the consumers work with.
 #[derive(Clone)]
@@ -67,10 +71,10 @@ async fn map_runs(runner: Runner, mut queue: TimerQueue) {
     let mut tasks = JoinSet::new();
     while let Some(timer) = queue.next(&runner.clock).await {
         while tasks.try_join_next().is_some() {}
-        let map_runs = Arc::clone(&runner.map_runs);
+        let (map_runs, clock) = (Arc::clone(&runner.map_runs), runner.clock.clone());
         tasks.spawn(async move {
             match serde_json::from_slice::<Order>(&timer.payload) {
-                Ok(order) => report(&timer.key, map_runs.follow(&timer.key, order).await),
+                Ok(order) => until_kept(&clock, &timer.key, || map_runs.follow(&timer.key, order)).await,
                 Err(error) => tracing::error!(key = timer.key, %error, "an order cannot be read"),
             }
         });
@@ -85,7 +89,7 @@ async fn logs(runner: Runner, mut queue: TimerQueue) {
         {
             timers.push(timer);
         }
-        report("logs", runner.delivery.log(timers).await);
+        until_kept(&runner.clock, "logs", || runner.delivery.log(timers.clone())).await;
     }
 }
 
@@ -97,8 +101,10 @@ async fn status_changes(runner: Runner, mut queue: TimerQueue) {
             Some(()) = deliveries.next() => {}
             timer = queue.next(&runner.clock), if deliveries.len() < STATUS_CHANGES_AT_A_TIME => {
                 let Some(timer) = timer else { return };
-                let delivery = Arc::clone(&runner.delivery);
-                deliveries.push(async move { report("status changes", delivery.status_change(timer).await) });
+                let (delivery, clock) = (Arc::clone(&runner.delivery), runner.clock.clone());
+                deliveries.push(async move {
+                    until_kept(&clock, "status changes", || delivery.status_change(timer.clone())).await;
+                });
             }
         }
     }
@@ -110,13 +116,30 @@ async fn children(runner: Runner, mut queue: TimerQueue) {
         let mut done = Batch::new();
         done.clear_timer(tables::RETENTION, timer.key.as_str());
         let map_run = tables::parse_children_of(&timer.key);
-        report(&timer.key, runner.sweeper.forget_children(map_run, done).await);
+        until_kept(&runner.clock, &timer.key, || runner.sweeper.forget_children(map_run, done.clone())).await;
     }
 }
 
 async fn deletions(runner: Runner, mut queue: TimerQueue) {
     while let Some(timer) = queue.next(&runner.clock).await {
-        report(&timer.key, runner.deletion.delete(&timer.key).await);
+        until_kept(&runner.clock, &timer.key, || runner.deletion.delete(&timer.key)).await;
+    }
+}
+
+/// Does something as often as it takes the store to keep it: a full disk may be freed, another writer be gone.
+async fn until_kept<F: Future<Output = Result<(), Error>>>(
+    clock: &Clock,
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) {
+    loop {
+        match attempt().await {
+            Err(Error::Store(error @ (store::Error::Unavailable(_) | store::Error::Conflict { .. }))) => {
+                tracing::warn!(what, %error, "not kept; trying again");
+                clock.sleep_until(clock.now() + STORE_PAUSE).await;
+            }
+            result => return report(what, result),
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use clock::Clock;
 use store::{Batch, Timer, TimerQueue};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use super::{Runner, report};
+use super::{Runner, until_kept};
 use crate::effect_queue::EffectQueue;
 use crate::effects::Effects;
 use crate::execution::Waiting;
@@ -70,21 +71,21 @@ pub(super) async fn effects(runner: Runner, mut timers: TimerQueue, submitted: V
 }
 
 fn start(tasks: &mut JoinSet<()>, runner: &Runner, effect: Effect, performed: Performed) {
-    let effects = Arc::clone(&runner.effects);
+    let (effects, clock) = (Arc::clone(&runner.effects), runner.clock.clone());
     tasks.spawn(async move {
-        perform(&effects, effect).await;
+        perform(&effects, &clock, effect).await;
         drop(performed);
     });
 }
 
-async fn perform(effects: &Effects, effect: Effect) {
+async fn perform(effects: &Effects, clock: &Clock, effect: Effect) {
     match effect {
         Effect::Entry(timer) => match serde_json::from_slice::<Job>(&timer.payload) {
-            Ok(job) => report(&timer.key, effects.perform(&timer.key, timer.due, &job).await),
+            Ok(job) => until_kept(clock, &timer.key, || effects.perform(&timer.key, timer.due, &job)).await,
             Err(error) => tracing::error!(key = timer.key, %error, "a job cannot be read"),
         },
         Effect::Look(Waiting { execution, task }) => {
-            report(&execution, effects.inspect(&execution, task, Batch::new()).await);
+            until_kept(clock, &execution, || effects.inspect(&execution, task, Batch::new())).await;
         }
     }
 }

@@ -9,13 +9,14 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use asl::Wake;
+use clock::Clock;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use store::{Batch, Timer, TimerQueue};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use super::{Runner, report};
+use super::{Runner, report, until_kept};
 use crate::Error;
 use crate::fair_queue::{FairQueue, Limits};
 use crate::limits::{STEPS_AT_A_TIME, STEPS_OF_A_MACHINE};
@@ -35,7 +36,7 @@ pub(super) async fn wakes(runner: Runner, mut timers: TimerQueue, workers: usize
     let mut tasks = JoinSet::new();
     let mut start = || {
         let (sender, receiver) = unbounded_channel();
-        tasks.spawn(worker(Arc::clone(&runner.open), receiver, kept.clone()));
+        tasks.spawn(worker(runner.clone(), receiver, kept.clone()));
         sender
     };
     let workers: Vec<UnboundedSender<Due>> = (0..workers).map(|_| start()).collect();
@@ -66,7 +67,8 @@ fn worker_of(key: &str, workers: usize) -> usize {
     usize::try_from(hasher.finish() % workers.max(1) as u64).unwrap_or(0)
 }
 
-async fn worker(open: Arc<OpenExecutions>, mut due: UnboundedReceiver<Due>, kept: UnboundedSender<Arc<str>>) {
+async fn worker(runner: Runner, mut due: UnboundedReceiver<Due>, kept: UnboundedSender<Arc<str>>) {
+    let Runner { open, clock, .. } = runner;
     let mut commits = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -78,7 +80,7 @@ async fn worker(open: Arc<OpenExecutions>, mut due: UnboundedReceiver<Due>, kept
             }
             next = due.recv() => {
                 let Some((lane, timer)) = next else { return };
-                let mut wake = pin!(wake(&open, timer));
+                let mut wake = pin!(wake(&open, &clock, timer));
                 // What waits for an execution may wait for one of these.
                 let commit = loop {
                     tokio::select! {
@@ -100,8 +102,8 @@ async fn worker(open: Arc<OpenExecutions>, mut due: UnboundedReceiver<Due>, kept
 }
 
 /// Wakes the execution of a timer, and returns what waits until that is kept.
-async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = ()> + use<> {
-    let open = Arc::clone(open);
+async fn wake(open: &Arc<OpenExecutions>, clock: &Clock, timer: Timer) -> impl Future<Output = ()> + use<> {
+    let (open, clock) = (Arc::clone(open), clock.clone());
     let mut always = Batch::new();
     always.clear_timer(tables::WAKE, timer.key.as_str());
     let target = tables::parse_timer(&timer.key).map(|(execution, timer)| (execution.to_owned(), timer));
@@ -116,10 +118,11 @@ async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = 
     };
     async move {
         let Some((execution, again, commit)) = submitted else { return };
-        let settled = match open.settle(commit).await {
-            Err(Error::Store(store::Error::Conflict { .. })) => open.wake_durably(&execution, again).await,
-            settled => settled,
-        };
-        report(&timer.key, settled);
+        match open.settle(commit).await {
+            Err(Error::Store(_)) => {
+                until_kept(&clock, &timer.key, || open.wake_durably(&execution, again.clone())).await;
+            }
+            settled => report(&timer.key, settled),
+        }
     }
 }
