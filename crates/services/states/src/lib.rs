@@ -16,6 +16,7 @@ mod execution;
 mod fair_queue;
 mod fingerprint;
 pub mod generated;
+mod history;
 mod integrations;
 mod json_text;
 pub mod limits;
@@ -49,6 +50,7 @@ pub use error::Error;
 use activities::Activities;
 use delivery::Delivery;
 use effects::Effects;
+use history::Histories;
 use map_runs::{Inboxes, MapRuns};
 use open_executions::OpenExecutions;
 use operations::Operations;
@@ -129,7 +131,9 @@ impl States {
             delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
             deletion: Arc::new(deletion),
         };
-        let operations = Operations { store, machines, activities, open, synchronous, map_runs, records };
+        let histories = Histories::new(Arc::clone(&store));
+        let operations =
+            Operations { store, machines, activities, open, synchronous, map_runs, records, histories };
         Self { config, operations, effects, runner, background: Mutex::default() }
     }
 
