@@ -9,6 +9,7 @@ mod ecs_run_task;
 mod executions;
 mod express;
 mod fairness;
+mod full_disk;
 mod http_invoke;
 mod integrations;
 mod map_run_crashes;
