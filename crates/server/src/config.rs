@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -10,6 +11,8 @@ use types::{AccountId, Region};
 
 /// Where the configuration file is looked for when nobody says where it is.
 const FILE_NAME: &str = "runwright.toml";
+/// Most days that closed executions can be kept: a hundred years.
+const DAYS_MAX: i64 = 36_500;
 
 /// Options that several commands share. What is absent here may be in the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -43,6 +46,10 @@ pub struct Settings {
     /// Allow the image "host": this machine's file system, read-only under a private writable layer.
     #[arg(long, env = "RUNWRIGHT_HOST_IMAGE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub host_image: Option<bool>,
+
+    /// Keep closed executions with their histories for so many days [default: 90].
+    #[arg(long, env = "RUNWRIGHT_RETENTION_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=DAYS_MAX))]
+    pub retention_days: Option<u32>,
 
     /// The account [default: 000000000000].
     #[arg(long, env = "RUNWRIGHT_ACCOUNT", value_name = "12 DIGITS", value_parser = account)]
@@ -81,6 +88,8 @@ pub struct Config {
     pub docker_host: Option<String>,
     /// Whether the image `host` is allowed.
     pub host_image: bool,
+    /// How long closed executions are kept.
+    pub retention: Duration,
     /// The account.
     pub account: AccountId,
     /// The region of what the program does by itself.
@@ -138,6 +147,7 @@ impl Settings {
             driver: self.driver.or(file.driver),
             docker_host: self.docker_host.or(file.docker_host),
             host_image: self.host_image.or(file.host_image),
+            retention_days: self.retention_days.or(file.retention_days),
             account: self.account.or(file.account),
             region: self.region.or(file.region),
         })
@@ -163,6 +173,7 @@ impl Settings {
             driver: self.driver.unwrap_or_default(),
             docker_host: self.docker_host.or_else(|| std::env::var("DOCKER_HOST").ok()),
             host_image: self.host_image.unwrap_or(dev),
+            retention: retention(self.retention_days)?,
             account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
             region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),
         })
@@ -172,6 +183,15 @@ impl Settings {
 fn read(path: &Path) -> anyhow::Result<Settings> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+}
+
+fn retention(days: Option<u32>) -> anyhow::Result<Duration> {
+    match days.map(i64::from) {
+        None => Ok(states::limits::HISTORY_RETENTION),
+        Some(days @ 1..=DAYS_MAX) => Ok(Duration::from_secs(days.unsigned_abs() * 86_400)),
+        // The command line has been checked already.
+        Some(days) => bail!("retention-days is {days}: it is a number from 1 to {DAYS_MAX}"),
+    }
 }
 
 fn account(text: &str) -> Result<String, String> {

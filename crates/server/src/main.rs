@@ -9,6 +9,7 @@ mod operator;
 mod palette;
 mod run;
 mod server;
+mod upkeep;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,12 @@ enum Command {
     Env(Settings),
     /// Say what can run containers here, which driver is used, and why.
     Doctor(Settings),
+    /// Copy a data directory, while a server runs on it or not.
+    Backup(commands::backup::BackupArgs),
+    /// Make a data directory of a backup, or check one.
+    Restore(commands::backup::RestoreArgs),
+    /// Measure how fast a server starts and runs executions, and what that costs.
+    Bench(commands::bench::BenchArgs),
     /// Load, pull, list and remove images of the embedded driver.
     Image(commands::image::ImageArgs),
 }
@@ -59,6 +66,10 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command) -> anyhow::Result<ExitCode> {
+    // It has threads of its own, and as few as it can: what it measures needs the CPUs.
+    if let Command::Bench(args) = &command {
+        return commands::bench::bench(args);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
@@ -67,6 +78,9 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::States(args) => commands::states::states(*args).await,
             Command::Env(settings) => commands::env::print(&settings.decide()?).await,
             Command::Doctor(settings) => commands::doctor::examine(&settings.decide()?).await,
+            Command::Backup(args) => commands::backup::back_up(args).await,
+            Command::Restore(args) => commands::backup::restore(args).await,
+            Command::Bench(args) => commands::bench::bench(&args),
             Command::Image(args) => commands::image::manage(args).await,
         }
     })

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use api::{Dispatcher, Service};
 use clock::Clock;
 use container::DriverKind;
-use store::{SqliteStore, Store};
+use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -15,6 +15,9 @@ use wire::Wire;
 use crate::config::Config;
 use crate::credentials;
 use crate::operator::Operator;
+use crate::upkeep::backup::Source;
+use crate::upkeep::control::Control;
+use crate::upkeep::data_dir;
 
 /// A running stack.
 pub struct Server {
@@ -23,6 +26,7 @@ pub struct Server {
     driver: Option<DriverKind>,
     shutdown: oneshot::Sender<()>,
     http: JoinHandle<std::io::Result<()>>,
+    _control: Option<Control>,
 }
 
 impl Server {
@@ -33,7 +37,9 @@ impl Server {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("cannot create {}", config.data_dir.display()))?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data_dir.join("store"))?);
+        data_dir::check(&config.data_dir)?;
+        let store: Arc<dyn Store> = data_dir::open_store(&config.data_dir)?;
+        data_dir::mark(&config.data_dir)?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -51,13 +57,14 @@ impl Server {
             .context("cannot use the key of connections")?;
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
-        let executions = states::Config::default();
+        let executions = states::Config { retention: config.retention, ..states::Config::default() };
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
         let tasks = ecs::Config { endpoint_url: Some(endpoint.clone()) };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
-        let cloudformation = Arc::new(cloudformation::CloudFormation::new(store, dispatcher.clone()));
+        let cloudformation =
+            Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
         let services: [Arc<dyn Service>; 9] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
@@ -84,6 +91,10 @@ impl Server {
 
         let key = iam.ensure_root_key(&config.account).await?;
         credentials::write(&config, &endpoint, &key)?;
+        let source = Source { data_dir: config.data_dir.clone(), store, s3: Some(s3) };
+        let control = Control::start(source)
+            .inspect_err(|error| tracing::warn!(%error, "no backup can be made while this server runs"))
+            .ok();
         let (shutdown, stopped) = oneshot::channel();
         let wire = Wire::new(dispatcher.clone(), Arc::new(iam), Clock::Wall);
         let http = tokio::spawn(wire.serve(listener, async {
@@ -92,7 +103,7 @@ impl Server {
         }));
         let operator = Operator::new(dispatcher, config.account, config.region);
         let driver = refusal.is_none().then(|| driver.kind());
-        Ok(Self { operator, endpoint, driver, shutdown, http })
+        Ok(Self { operator, endpoint, driver, shutdown, http, _control: control })
     }
 
     /// Calls made as the account's root principal.

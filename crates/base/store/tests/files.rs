@@ -132,3 +132,28 @@ fn damage_is_an_error_and_not_a_panic() {
     let written = runtime.block_on(store.submit(batch).durable());
     assert_contains(&written.unwrap_err().to_string(), "malformed");
 }
+
+#[test]
+fn the_space_of_what_was_deleted_comes_back_while_nobody_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let mut batch = Batch::new();
+    for number in 0..30_000 {
+        batch.put("records", format!("old/{number}"), vec![7; 1000]);
+    }
+    batch.put("records", "young", vec![7; 1000]);
+    runtime.block_on(store.submit(batch).durable()).unwrap();
+    let mut batch = Batch::new();
+    batch.delete_prefix("records", "old/");
+    runtime.block_on(store.submit(batch).durable()).unwrap();
+    let file = dir.path().join("store.sqlite");
+    let begun = std::time::Instant::now();
+    // Free pages that are less than 8 MiB may stay.
+    while std::fs::metadata(&file).unwrap().len() > 10 << 20 {
+        assert!(begun.elapsed().as_secs() < 60, "the file has {:?}", std::fs::metadata(&file).unwrap());
+        std::thread::yield_now();
+    }
+    let young = runtime.block_on(store.get("records", "young")).unwrap();
+    assert_eq!(young.unwrap().value, vec![7; 1000]);
+}

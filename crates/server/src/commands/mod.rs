@@ -1,5 +1,7 @@
 //! The commands, but for `run`, which has a folder of its own.
 
+pub mod backup;
+pub mod bench;
 pub mod doctor;
 pub mod env;
 pub mod image;

@@ -18,11 +18,14 @@ use tokio::task::spawn_blocking;
 
 use crate::error::Error;
 use crate::limits;
+use crate::removals::{FilesHeld, Removals, remove_file};
 
 /// The store's table of the bytes of small blobs, by the blobs' ids.
 const BYTES: &str = "s3-bytes";
 /// The store's table of the files that belong to an object or a part, by the blobs' ids.
 const FILES: &str = "s3-files";
+/// Names of files that are read at a time.
+const FILES_AT_A_TIME: usize = 4096;
 
 /// Some bytes under a name of their own, never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +56,41 @@ pub(crate) struct Blobs {
     folder: PathBuf,
     incoming: PathBuf,
     store: Arc<dyn Store>,
+    removals: Removals,
+}
+
+/// The files that `store` names, by their paths in the folder of a service.
+///
+/// # Errors
+/// [`store::Error::Unavailable`].
+pub async fn named_files(store: &dyn Store) -> Result<Vec<PathBuf>, store::Error> {
+    let (mut names, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let range = Range { after: after.as_deref(), limit: FILES_AT_A_TIME, ..Range::prefix("") };
+        let page = store.list(FILES, range).await?;
+        let is_last = page.len() < FILES_AT_A_TIME;
+        names.extend(page.iter().map(|record| place_of(&record.key)));
+        after = page.into_iter().next_back().map(|record| record.key);
+        if is_last {
+            return Ok(names);
+        }
+    }
+}
+
+/// Where a file lies in the folder: in one of 256, so that none of them gets large.
+fn place_of(id: &str) -> PathBuf {
+    Path::new(id.get(..2).unwrap_or("00")).join(id)
 }
 
 impl Blobs {
     /// Blobs whose files lie in `folder`.
     pub(crate) fn new(folder: &Path, store: Arc<dyn Store>) -> Self {
-        Self { folder: folder.to_owned(), incoming: folder.join("incoming"), store }
+        Self {
+            folder: folder.to_owned(),
+            incoming: folder.join("incoming"),
+            store,
+            removals: Removals::default(),
+        }
     }
 
     /// Where bodies wait on the same file system.
@@ -143,8 +175,9 @@ impl Blobs {
         if paths.is_empty() {
             return;
         }
+        let removals = self.removals.clone();
         let removed = blocking(move || {
-            paths.iter().for_each(|path| remove_file(path));
+            removals.remove(paths);
             Ok(())
         });
         // It only fails where the process ends: the sweep at its next start will find them.
@@ -205,9 +238,13 @@ impl Blobs {
         Ok(orphans.map(|id| Blob { id, place: Place::File }).collect())
     }
 
-    /// A file lies in one of 256 folders, so that none of them gets large.
+    /// Has no file removed from now on, until what this gives is dropped.
+    pub(crate) fn hold_files(&self) -> FilesHeld {
+        self.removals.hold()
+    }
+
     fn path(&self, id: &str) -> PathBuf {
-        self.folder.join(id.get(..2).unwrap_or("00")).join(id)
+        self.folder.join(place_of(id))
     }
 
     async fn new_file(&self) -> Result<(Blob, PathBuf), Error> {
@@ -259,14 +296,6 @@ fn join(pieces: &[Piece], path: &Path) -> io::Result<()> {
 
 fn sync_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-fn remove_file(path: &Path) {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, path = %path.display(), "a file could not be removed");
-    }
 }
 
 /// The folders of `folder` that are called by two digits.

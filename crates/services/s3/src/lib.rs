@@ -29,6 +29,7 @@ mod multipart;
 mod object_tagging;
 mod put_object;
 mod refused;
+mod removals;
 mod sums;
 mod tagging;
 mod upload_part;
@@ -44,8 +45,10 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use store::{Collection, Store};
 
+pub use blobs::named_files;
 pub use error::Error;
 pub use generated::{model, types as shapes};
+pub use removals::FilesHeld;
 
 use blobs::Blobs;
 use bucket::Bucket;
@@ -100,6 +103,12 @@ impl S3 {
             tracing::info!(removed, "removed files that belonged to no object");
         }
         Ok(())
+    }
+
+    /// Has no file of the folder removed until what this gives is dropped, so that a copy of the store that is made
+    /// meanwhile finds the files that it names ([`named_files`]). Files are never changed.
+    pub fn hold_files(&self) -> FilesHeld {
+        self.blobs.hold_files()
     }
 
     async fn dispatch(

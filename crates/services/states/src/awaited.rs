@@ -59,6 +59,13 @@ impl Awaited {
         tasks.map(|(execution, task)| Waiting { execution: execution.clone(), task: *task }).collect()
     }
 
+    /// All that wait.
+    pub(crate) fn all(&self) -> Vec<Waiting> {
+        let by_child = self.by_child.lock().unwrap_or_else(PoisonError::into_inner);
+        let tasks = by_child.values().flatten();
+        tasks.map(|(execution, task)| Waiting { execution: execution.clone(), task: *task }).collect()
+    }
+
     fn note(&self, child: &str, waiting: &Waiting) {
         let mut by_child = self.by_child.lock().unwrap_or_else(PoisonError::into_inner);
         by_child.entry(child.to_owned()).or_default().insert((waiting.execution.clone(), waiting.task));

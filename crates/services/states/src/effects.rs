@@ -65,7 +65,7 @@ impl Effects {
     async fn invoke(&self, key: &str, due: Timestamp, execution: &str, task: TaskId) -> Result<(), Error> {
         let mut always = Batch::new();
         always.clear_timer(tables::EFFECT, key);
-        let Some(called) = self.open.call(execution, task).await else {
+        let Some(called) = self.open.call(execution, task).await? else {
             return self.submit(always).await;
         };
         if *called.task.resource.target() == ResourceTarget::Activity {
@@ -118,7 +118,7 @@ impl Effects {
 
     /// Looks whether the job of a task has ended, and if so reports it. `done` is written in any case.
     pub(crate) async fn inspect(&self, execution: &str, task: TaskId, mut done: Batch) -> Result<(), Error> {
-        let Some(called) = self.open.task(execution, task).await else { return self.submit(done).await };
+        let Some(called) = self.open.task(execution, task).await? else { return self.submit(done).await };
         let is_job = integrations::is_job(&called.task.resource);
         let Some(submitted) = called.task.submitted.clone().filter(|_| is_job) else {
             return self.submit(done).await;

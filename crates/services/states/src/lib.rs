@@ -14,6 +14,7 @@ mod error;
 mod execution;
 mod fingerprint;
 pub mod generated;
+mod history;
 mod integrations;
 mod json_text;
 pub mod limits;
@@ -47,6 +48,7 @@ pub use error::Error;
 use activities::Activities;
 use delivery::Delivery;
 use effects::Effects;
+use history::Histories;
 use map_runs::{Inboxes, MapRuns};
 use open_executions::OpenExecutions;
 use operations::Operations;
@@ -61,14 +63,16 @@ use synchronous::Synchronous;
 pub struct Config {
     /// Workers that wake executions.
     pub workers: usize,
+    /// Executions that stay in memory while they wait, those that took a step last; others are read when they are woken.
+    pub in_memory: usize,
     /// How long closed executions are kept with their histories. What has ended already is kept so long too.
     pub retention: Duration,
 }
 
 impl Default for Config {
-    /// Four workers; 90 days, as AWS keeps them.
+    /// Four workers; some thousand executions in memory; 90 days, as AWS keeps them.
     fn default() -> Self {
-        Self { workers: 4, retention: limits::HISTORY_RETENTION }
+        Self { workers: 4, in_memory: 8192, retention: limits::HISTORY_RETENTION }
     }
 }
 
@@ -94,6 +98,7 @@ impl States {
             dispatcher.clone(),
             Arc::clone(&machines),
             Arc::clone(&inboxes),
+            config.in_memory,
         ));
         let map_runs = Arc::new(MapRuns::new(
             Arc::clone(&store),
@@ -124,7 +129,9 @@ impl States {
             delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
             deletion: Arc::new(deletion),
         };
-        let operations = Operations { store, machines, activities, open, synchronous, map_runs, records };
+        let histories = Histories::new(Arc::clone(&store));
+        let operations =
+            Operations { store, machines, activities, open, synchronous, map_runs, records, histories };
         Self { config, operations, effects, runner, background: Mutex::default() }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::Dispatcher;
-use asl::{Effect, Execution, MachineKind, OpenTask, TaskId, Wake};
+use asl::{Effect, Execution, OpenTask, TaskId, Wake};
 use clock::Clock;
 use store::{Batch, Collection, Store, Ticket};
 use types::Timestamp;
@@ -29,8 +29,9 @@ use crate::tables;
 mod redrive;
 mod restore;
 mod slots;
+mod wakes;
 
-use slots::Slots;
+use slots::{Kept, Place, Slot, Slots};
 
 /// All open executions.
 pub(crate) struct OpenExecutions {
@@ -40,6 +41,8 @@ pub(crate) struct OpenExecutions {
     records: Collection<ExecutionRecord>,
     pub(crate) awaited: Awaited,
     slots: Slots,
+    /// Number of the last step, of whichever execution.
+    last_step: AtomicU64,
     last_order: AtomicU64,
     /// Where Map Runs are told of the ends of their children.
     map_runs: Arc<Inboxes>,
@@ -52,6 +55,10 @@ struct Open {
     compiled: Arc<Compiled>,
     /// Version of the head that the last batch left; 0 before the first.
     head_version: u64,
+    /// Number of its last step.
+    step: u64,
+    /// The first step since it was read from the store has a greater number.
+    read_before: u64,
     /// Tasks whose service has been called, or may have been.
     called: BTreeSet<TaskId>,
     /// Roles of open tasks that have their own.
@@ -61,10 +68,29 @@ struct Open {
 /// A submitted batch.
 #[must_use]
 pub(crate) struct Commit {
-    ticket: Option<Ticket>,
+    /// None where there was nothing to submit; an error where it could not come to that.
+    ticket: Result<Option<Ticket>, Error>,
     arn: String,
+    /// Number of the step.
+    step: u64,
+    /// The execution, where it goes on.
+    kept: Option<Kept>,
     /// The Map Run whose child has ended with it.
     ended: Option<(String, Ended)>,
+}
+
+impl Commit {
+    /// Nothing was to be submitted.
+    fn nothing(arn: String) -> Self {
+        Self { ticket: Ok(None), arn, step: 0, kept: None, ended: None }
+    }
+
+    /// The step `step` of the execution in `slot`.
+    fn of(advanced: Advanced, arn: String, slot: Arc<Slot>, step: u64) -> Self {
+        let Advanced { ticket, is_open, ended } = advanced;
+        let kept = is_open.then_some(Kept { slot, step });
+        Self { ticket: Ok(Some(ticket)), arn, step, kept, ended }
+    }
 }
 
 /// What a step did to an execution.
@@ -98,6 +124,7 @@ impl OpenExecutions {
         dispatcher: Dispatcher,
         machines: Arc<StateMachines>,
         map_runs: Arc<Inboxes>,
+        in_memory: usize,
     ) -> Self {
         Self {
             records: Collection::new(Arc::clone(&store), tables::EXECUTIONS),
@@ -105,7 +132,8 @@ impl OpenExecutions {
             store,
             dispatcher,
             machines,
-            slots: Slots::default(),
+            slots: Slots::new(in_memory),
+            last_step: AtomicU64::new(0),
             last_order: AtomicU64::new(0),
             map_runs,
         }
@@ -122,8 +150,8 @@ impl OpenExecutions {
     pub(crate) async fn start(&self, begin: Begin) -> Result<(String, Timestamp), Error> {
         let (name, arn) = begin.identify();
         // The slot is there before the look at the machine: whoever deletes the machine finds it.
-        let (slot, mut open) = self.enter(&arn).await?;
-        if let Some(open) = &*open {
+        let (slot, mut place) = self.enter(&arn).await?;
+        if let Some(open) = place.open() {
             return match *open.execution.spec().input == *begin.input {
                 true => Ok((arn, open.record.start_date)),
                 false => Err(Error::ExecutionAlreadyExists(arn)),
@@ -132,14 +160,17 @@ impl OpenExecutions {
         let begun = self.begin(&arn, name, begin).await;
         match begun {
             Ok((start_date, begun)) => {
-                *open = begun;
-                if open.is_none() {
-                    self.remove(&arn, &slot);
+                let step = begun.as_ref().map(|open| open.step);
+                *place = begun.into();
+                drop(place);
+                match step {
+                    Some(step) => self.slots.kept(Kept { slot, step }),
+                    None => self.slots.remove(&arn, &slot),
                 }
                 Ok((arn, start_date))
             }
             Err(error) => {
-                self.remove(&arn, &slot);
+                self.slots.remove(&arn, &slot);
                 Err(error)
             }
         }
@@ -147,22 +178,22 @@ impl OpenExecutions {
 
     async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
         let target = self.machines.target(&begin.state_machine, begin.kind, begin.seed)?;
-        let is_unique = begin.kind == MachineKind::Express || begin.name.is_none();
-        if !is_unique && let Some(present) = self.records.get(arn).await? {
-            return match present.value.request_id == Some(begin.request_id) {
-                true => Ok((present.value.start_date, None)),
-                false => Err(Error::ExecutionAlreadyExists(arn.to_owned())),
-            };
-        }
+        let request_id = begin.request_id.clone();
         let compiled = self.machines.compiled(&target.revision).await?;
         let mut open = self.new_execution(arn, name, begin, target, compiled)?;
         let Advanced { ticket, is_open, .. } = self.advance(&mut open, arn, Wake::Start, Batch::new());
         match ticket.durable().await {
             Ok(_) => Ok((open.record.start_date, is_open.then_some(open))),
-            // Somebody else's execution of that name was on the way to the disk.
-            Err(store::Error::Conflict { .. }) => Err(Error::ExecutionAlreadyExists(arn.to_owned())),
+            Err(store::Error::Conflict { .. }) => Ok((self.begun_before(arn, &request_id).await?, None)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The start date of the execution that has the name already, if it is that of the same request, made again.
+    async fn begun_before(&self, arn: &str, request_id: &str) -> Result<Timestamp, Error> {
+        let present = self.records.get(arn).await?.map(|present| present.value);
+        let same = present.filter(|present| present.request_id.as_deref() == Some(request_id));
+        same.map(|same| same.start_date).ok_or_else(|| Error::ExecutionAlreadyExists(arn.to_owned()))
     }
 
     fn new_execution(
@@ -204,19 +235,19 @@ impl OpenExecutions {
     /// [`Error::ExecutionLimitExceeded`].
     pub(crate) async fn begin_child(&self, begin: BeginChild) -> Result<Commit, Error> {
         let arn = begin.execution.spec().arn.clone();
-        let slot = self.slot_or_new(&arn)?;
-        let mut place = slot.lock().await;
-        if place.is_some() {
-            return Ok(Commit { ticket: None, arn, ended: None });
+        let (slot, mut place) = self.hold(&arn).await?;
+        if !matches!(*place, Place::Empty) {
+            return Ok(Commit::nothing(arn));
         }
         let record = self.child_record(&begin);
         let mut open = Open::new(begin.execution, record, begin.compiled, 0);
-        let Advanced { ticket, is_open, ended } = self.advance(&mut open, &arn, Wake::Start, Batch::new());
-        match is_open {
-            true => *place = Some(open),
-            false => self.remove(&arn, &slot),
+        let advanced = self.advance(&mut open, &arn, Wake::Start, Batch::new());
+        let step = open.step;
+        match advanced.is_open {
+            true => *place = Place::Open(Box::new(open)),
+            false => self.slots.remove(&arn, &slot),
         }
-        Ok(Commit { ticket: Some(ticket), arn, ended })
+        Ok(Commit::of(advanced, arn, slot, step))
     }
 
     fn child_record(&self, begin: &BeginChild) -> ExecutionRecord {
@@ -238,87 +269,6 @@ impl OpenExecutions {
             request_id: None,
             child: Some(begin.place.clone()),
         }
-    }
-
-    /// Wakes an execution and returns once that is submitted. A wake for what is not open changes nothing.
-    pub(crate) async fn wake(&self, arn: &str, report: Report) -> Commit {
-        let Report { wake, mut always, if_open } = report;
-        let slot = self.slot(arn);
-        let mut place = match &slot {
-            Some(slot) => Some(slot.lock().await),
-            None => None,
-        };
-        let Some(open) = place.as_mut().and_then(|place| place.as_mut()) else {
-            let ticket = (!always.is_empty()).then(|| self.store.submit(always));
-            return Commit { ticket, arn: arn.to_owned(), ended: None };
-        };
-        if open.is_for_open_task(&wake) {
-            always.preconditions.extend(if_open.preconditions);
-            always.mutations.extend(if_open.mutations);
-        }
-        let Advanced { ticket, is_open, ended } = self.advance(open, arn, wake, always);
-        if let (false, Some(place), Some(slot)) = (is_open, &mut place, &slot) {
-            **place = None;
-            self.remove(arn, slot);
-        }
-        Commit { ticket: Some(ticket), arn: arn.to_owned(), ended }
-    }
-
-    /// Waits until a wake is durable. Where it could not be kept, the execution is read anew from the store.
-    pub(crate) async fn settle(&self, commit: Commit) -> Result<(), Error> {
-        let Some(ticket) = commit.ticket else { return Ok(()) };
-        let Err(error) = ticket.durable().await else {
-            if let Some((map_run, ended)) = commit.ended {
-                self.map_runs.tell(&map_run, Notice::Ended(ended));
-            }
-            return Ok(());
-        };
-        tracing::error!(execution = commit.arn, %error, "a step could not be kept");
-        if let Some(slot) = self.slot(&commit.arn) {
-            // What is there stays until it is replaced: whoever waits here may hang up, and the next one finds out again.
-            let mut open = slot.lock().await;
-            match self.restore(&commit.arn).await {
-                Ok(Some(restored)) => *open = Some(restored),
-                Ok(None) | Err(_) => {
-                    *open = None;
-                    self.remove(&commit.arn, &slot);
-                }
-            }
-        }
-        Err(error.into())
-    }
-
-    /// Wakes an execution and waits until that is durable. Where somebody else has written, it is tried once more on
-    /// what they left.
-    pub(crate) async fn wake_durably(&self, arn: &str, report: Report) -> Result<(), Error> {
-        let commit = self.wake(arn, report.clone()).await;
-        match self.settle(commit).await {
-            Err(Error::Store(store::Error::Conflict { .. })) => {
-                let commit = self.wake(arn, report).await;
-                self.settle(commit).await
-            }
-            settled => settled,
-        }
-    }
-
-    /// Marks the task's service as called, and says with what it is to be; `None` where that is not needed any more.
-    pub(crate) async fn call(&self, arn: &str, task: TaskId) -> Option<Called> {
-        let called = self.task(arn, task).await.filter(|called| called.task.submitted.is_none())?;
-        let slot = self.slot(arn)?;
-        let mut open = slot.lock().await;
-        // Between the two locks the task may have ended: the second look decides.
-        let open = open.as_mut().filter(|open| open.find(task).is_some())?;
-        open.called.insert(task);
-        Some(called)
-    }
-
-    /// What is known of an open task.
-    pub(crate) async fn task(&self, arn: &str, task: TaskId) -> Option<Called> {
-        let slot = self.slot(arn)?;
-        let open = slot.lock().await;
-        let open = open.as_ref()?;
-        let task = open.find(task)?;
-        Some(Called::new(open.execution.spec(), task))
     }
 
     /// Steps the execution and submits what that did.
@@ -356,7 +306,8 @@ impl OpenExecutions {
         let status = open.execution.status().clone();
         let fate = Fate::of(&open.execution);
         let is_open = fate == Fate::Open;
-        if open.head_version > 0 && !(history.is_empty() && effects.is_empty() && is_open) {
+        let has_head = open.head_version > 0;
+        if has_head && !(history.is_empty() && effects.is_empty() && is_open) {
             batch.require_version(tables::HEADS, arn, open.head_version);
         }
         open.head_version += u64::from(changes.head.is_some());
@@ -364,11 +315,18 @@ impl OpenExecutions {
         if !is_open {
             let (stopped, events) = history.last().map_or((now, 0), |event| (event.timestamp, event.id));
             open.record = open.record.closed(&status, stopped, events);
-            plan::close(&mut batch, &open.facts(now), &open.record, &status, fate, &awaited_by);
+            let was_running = has_head || open.record.redrives.count > 0;
+            let facts = open.facts(now);
+            plan::close(&mut batch, &facts, &open.record, &status, fate, &awaited_by, was_running);
         }
         self.forget_children(&mut batch, arn, &effects);
-        plan::keep(&mut batch, &open.facts(now), Step { history: &history, changes, effects, fate });
+        plan::keep(
+            &mut batch,
+            &open.facts(now),
+            Step { history: &history, changes, effects, fate, has_head },
+        );
         let ticket = self.store.submit(batch);
+        open.step = self.next_step();
         if !is_open {
             self.tell_late(arn, &awaited_by, now);
         }
@@ -409,6 +367,10 @@ impl OpenExecutions {
         self.last_order
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
             .map_or(floor, next)
+    }
+
+    fn next_step(&self) -> u64 {
+        self.last_step.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -454,7 +416,7 @@ impl Open {
         head_version: u64,
     ) -> Self {
         let (called, credentials) = (BTreeSet::new(), BTreeMap::new());
-        Self { execution, record, compiled, head_version, called, credentials }
+        Self { execution, record, compiled, head_version, step: 0, read_before: 0, called, credentials }
     }
 
     fn find(&self, task: TaskId) -> Option<&OpenTask> {

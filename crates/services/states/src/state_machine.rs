@@ -7,7 +7,7 @@
 mod alias;
 mod version;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
@@ -27,6 +27,9 @@ use crate::tables::{self, ALIASES, REVISIONS, STATE_MACHINES, VERSIONS};
 
 pub(crate) use alias::{AliasRecord, Route, WHOLE};
 pub(crate) use version::{VersionRecord, version_arn};
+
+/// Compiled definitions that stay in memory though no execution in memory has them.
+const RECENT_DEFINITIONS: usize = 64;
 
 /// A registered state machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,6 +118,8 @@ struct Table {
     current: HashMap<String, Arc<Compiled>>,
     /// Definitions that are in use somewhere.
     used: HashMap<String, Weak<Compiled>>,
+    /// Definitions that were compiled last: executions of old revisions wake one after the other.
+    recent: VecDeque<Arc<Compiled>>,
 }
 
 /// One of the things that a change does.
@@ -396,6 +401,8 @@ impl StateMachines {
         self.write(|table| {
             table.used.retain(|_, used| used.strong_count() > 0);
             table.used.insert(key.clone(), Arc::downgrade(compiled));
+            table.recent.push_front(Arc::clone(compiled));
+            table.recent.truncate(RECENT_DEFINITIONS);
             let is_current = table.records.get(&compiled.revision.state_machine_arn);
             if is_current.is_some_and(|record| record.revision == *key) {
                 table.current.insert(key.clone(), Arc::clone(compiled));

@@ -6,18 +6,22 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc as channel, oneshot};
 use types::Timestamp;
 
 use super::apply::{Failure, LogIds, apply};
+use super::vacuum;
 use crate::{Batch, Error, Lsn, Mutation, Timer, TimerChange, TimerQueue};
 
 /// At most so many batches share a transaction, so that the first does not wait for an endless last one.
 const BATCHES_MAX: usize = 4096;
 /// A transaction takes no further batch once it has this many payload bytes.
 const BYTES_MAX: usize = 16 << 20;
+/// Nobody has written for so long before free space is given back, a step at a time.
+const IDLE: Duration = Duration::from_millis(10);
 
 /// What the committer is asked for.
 pub(super) enum Command {
@@ -47,7 +51,7 @@ impl Committer {
 
     /// Serves commands until all senders are gone.
     pub(super) fn run(mut self, commands: &mpsc::Receiver<Command>) {
-        while let Ok(first) = commands.recv() {
+        while let Some(first) = self.wait(commands) {
             let (group, subscription) = gather(first, commands);
             if !group.is_empty() {
                 self.commit(group);
@@ -58,6 +62,25 @@ impl Committer {
             }
         }
         self.close();
+    }
+
+    /// Waits for the next command, and gives free space back meanwhile; none when all senders are gone.
+    fn wait(&mut self, commands: &mpsc::Receiver<Command>) -> Option<Command> {
+        if let Ok(command) = commands.try_recv() {
+            return Some(command);
+        }
+        while self.failed.is_none() && vacuum::is_due(&self.connection).unwrap_or(false) {
+            match commands.recv_timeout(IDLE) {
+                Ok(command) => return Some(command),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            if let Err(cause) = vacuum::step(&self.connection) {
+                tracing::warn!(%cause, "free space could not be given back");
+                break;
+            }
+        }
+        commands.recv().ok()
     }
 
     fn commit(&mut self, group: Vec<Waiting>) {

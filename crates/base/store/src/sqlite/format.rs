@@ -154,6 +154,10 @@ fn prepare(file: &Path) -> Result<Connection, Opening> {
     // Without effect on a database that exists.
     connection.pragma_update(None, "page_size", 8192)?;
     let new = is_new(&connection, file)?;
+    if new {
+        // Incremental: free pages can be given back in steps (`vacuum`). It would write to a database that exists.
+        connection.pragma_update(None, "auto_vacuum", 2)?;
+    }
     set_up(&connection, file)?;
     if new {
         create_tables(&mut connection)?;

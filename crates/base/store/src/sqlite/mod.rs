@@ -8,6 +8,7 @@ mod backup;
 mod committer;
 mod format;
 mod readers;
+mod vacuum;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -86,3 +86,23 @@ async fn a_bucket_that_is_being_filled_is_deleted_or_not() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_held_outlive_their_objects() {
+    let world = World::new();
+    let process = world.process().await;
+    process.call("CreateBucket", json!({"Bucket": "bucket"})).await.unwrap();
+    process.put("key", vec![1; LARGE]).await.unwrap();
+    process.put("small", vec![1]).await.unwrap();
+    let (held, also_held) = (process.s3.hold_files(), process.s3.hold_files());
+    let named = s3::named_files(&*process.store).await.unwrap();
+    process.put("key", vec![2; LARGE]).await.unwrap();
+    process.call("DeleteObject", json!({"Bucket": "bucket", "Key": "key"})).await.unwrap();
+    assert_eq!(process.get("key", None).await, None);
+    drop(held);
+    assert_eq!((named.len(), world.files()), (1, 2));
+    let file = world.dir.path().join("objects").join(&named[0]);
+    assert_eq!(std::fs::read(file).unwrap(), vec![1; LARGE]);
+    drop(also_held);
+    assert_eq!(world.files(), 0);
+}

@@ -26,6 +26,7 @@ pub struct World {
 /// The service from a start to a kill.
 pub struct Process {
     pub store: Arc<Mortal>,
+    pub s3: S3,
     dispatcher: Dispatcher,
 }
 
@@ -46,8 +47,8 @@ impl World {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.clock.clone()));
         let s3 = S3::new(Arc::clone(&store) as _, &self.objects());
         s3.start().await.unwrap();
-        dispatcher.install([Arc::new(s3) as Arc<dyn Service>]);
-        Process { store, dispatcher }
+        dispatcher.install([Arc::new(s3.clone()) as Arc<dyn Service>]);
+        Process { store, s3, dispatcher }
     }
 
     fn objects(&self) -> std::path::PathBuf {

@@ -3,7 +3,8 @@
 use asl::Execution;
 
 use super::{
-    Advanced, Arc, Batch, Commit, Error, ExecutionRecord, Open, OpenExecutions, Timestamp, plan, tables,
+    Advanced, Arc, Batch, Commit, Error, ExecutionRecord, Open, OpenExecutions, Place, Timestamp, plan,
+    tables,
 };
 use crate::execution::Child;
 use crate::redrive::{Reason, RedriveStatus};
@@ -19,15 +20,15 @@ impl OpenExecutions {
     /// [`Error::Store`].
     pub(crate) async fn redrive(&self, arn: &str, client_token: Option<&str>) -> Result<Timestamp, Error> {
         let (slot, mut place) = self.enter(arn).await?;
-        let answer = self.redriven(arn, place.as_ref(), client_token).await;
+        let answer = self.redriven(arn, place.open(), client_token).await;
         let answer = answer.map(|(date, opened)| {
             if opened.is_some() {
-                *place = opened;
+                *place = opened.into();
             }
             date
         });
-        if place.is_none() {
-            self.remove(arn, &slot);
+        if matches!(*place, Place::Empty) {
+            self.slots.remove(arn, &slot);
         }
         answer
     }
@@ -75,23 +76,22 @@ impl OpenExecutions {
     /// # Errors
     /// [`Error::ExecutionLimitExceeded`], [`Error::Store`].
     pub(crate) async fn redrive_child(&self, arn: &str, place: Child) -> Result<Option<Commit>, Error> {
-        let (slot, mut open) = self.enter(arn).await?;
-        if open.is_some() {
+        let (slot, mut held) = self.hold(arn).await?;
+        if !matches!(*held, Place::Empty) {
             return Ok(None);
         }
         let redriven = self.redriven_child(arn, place).await;
-        let mut commit = None;
-        if let Ok(Some((execution, Advanced { ticket, is_open, ended }))) = redriven {
-            commit = Some(Commit { ticket: Some(ticket), arn: arn.to_owned(), ended });
-            *open = is_open.then_some(execution);
-        } else if let Err(error) = redriven {
-            self.remove(arn, &slot);
-            return Err(error);
+        let redriven = redriven.map(|redriven| {
+            redriven.map(|(open, advanced)| {
+                let step = open.step;
+                *held = advanced.is_open.then_some(open).into();
+                Commit::of(advanced, arn.to_owned(), Arc::clone(&slot), step)
+            })
+        });
+        if matches!(*held, Place::Empty) {
+            self.slots.remove(arn, &slot);
         }
-        if open.is_none() {
-            self.remove(arn, &slot);
-        }
-        Ok(commit)
+        redriven
     }
 
     async fn redriven_child(&self, arn: &str, place: Child) -> Result<Option<(Open, Advanced)>, Error> {

@@ -44,7 +44,7 @@ async fn hand_out(
     let Some(scheduled) = taken.scheduled() else { return Ok(None) };
     let mut always = Batch::new();
     operations.activities.take(activity, scheduled, &mut always);
-    let known = operations.open.task(&scheduled.execution, scheduled.task).await;
+    let known = operations.open.task(&scheduled.execution, scheduled.task).await?;
     let wake = Wake::TaskStarted { task: scheduled.task, worker_name: worker_name.map(str::to_owned) };
     let report = Report { wake, always, if_open: Batch::new() };
     let commit = operations.open.wake(&scheduled.execution, report).await;

@@ -51,7 +51,7 @@ async fn report(
 ) -> Result<(), Error> {
     let (execution, task) = asl::parse_token(token).ok_or(Error::InvalidToken)?;
     ExecutionArn::parse(&execution).map_err(|_| Error::InvalidToken)?;
-    let known = operations.open.task(&execution, task).await;
+    let known = operations.open.task(&execution, task).await?;
     let Some(known) = known else { return Err(over(operations, &execution).await?) };
     if known.task.token.as_deref() != Some(token) {
         return Err(Error::InvalidToken);

@@ -73,8 +73,7 @@ async fn events(process: &Process, execution: &str) -> Vec<String> {
 
 /// Runs the machine in a process that takes so many batches, and then in others to the end. The flag says whether the
 /// first process lived on.
-async fn run(batches: usize) -> (Vec<String>, bool) {
-    let world = World::new();
+async fn run(world: &World, batches: usize) -> (Vec<String>, bool) {
     let machine = {
         let process = world.process().await;
         process.create("m", &definition()).await
@@ -82,7 +81,7 @@ async fn run(batches: usize) -> (Vec<String>, bool) {
     let mut process = world.process_with(batches).await;
     let mut survived = true;
     loop {
-        if let Some(execution) = drive(&world, &process, &machine).await {
+        if let Some(execution) = drive(world, &process, &machine).await {
             let described = process.describe(&execution).await;
             assert_eq!(described["status"], "SUCCEEDED", "after {batches} batches: {described}");
             // One task for each attempt: first, its retry, left, right.
@@ -98,10 +97,19 @@ async fn run(batches: usize) -> (Vec<String>, bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_survives_an_end_after_every_batch() {
-    let (expected, survived) = run(usize::MAX).await;
+    survives(World::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_that_leaves_memory_survives_an_end_after_every_batch() {
+    survives(World::forgetful).await;
+}
+
+async fn survives(world: fn() -> World) {
+    let (expected, survived) = run(&world(), usize::MAX).await;
     assert!(survived);
     for batches in 0.. {
-        let (events, survived) = run(batches).await;
+        let (events, survived) = run(&world(), batches).await;
         assert_eq!(events, expected, "after {batches} batches");
         if survived {
             assert!(batches > 10, "{batches} batches are too few for a crash to show anything");

@@ -29,6 +29,7 @@ pub struct World {
     pub events: Arc<FakeEvents>,
     pub logs: Arc<FakeLogs>,
     pub s3: Arc<FakeS3>,
+    pub config: Config,
     store: Arc<SqliteStore>,
     dir: tempfile::TempDir,
 }
@@ -50,9 +51,15 @@ impl World {
             events: Arc::default(),
             logs: Arc::default(),
             s3: Arc::default(),
+            config: Config::default(),
             store: Arc::new(SqliteStore::open(dir.path()).unwrap()),
             dir,
         }
+    }
+
+    /// A world whose processes have no execution in memory that waits.
+    pub fn forgetful() -> Self {
+        Self { config: Config { in_memory: 0, ..Config::default() }, ..Self::new() }
     }
 
     /// A process that lives on.
@@ -71,7 +78,7 @@ impl World {
 
     /// A process whose store takes only so many batches.
     pub async fn process_with(&self, batches: usize) -> Process {
-        self.process_of(batches, Config::default()).await
+        self.process_of(batches, self.config.clone()).await
     }
 
     /// How many rows each of the store's tables has, and all logs and all queues together have.
