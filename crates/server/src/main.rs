@@ -76,10 +76,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::Doctor(settings) => commands::doctor::examine(&settings.decide()?).await,
             Command::Backup(args) => commands::backup::back_up(args).await,
             Command::Restore(args) => commands::backup::restore(args).await,
-            // It has threads of its own, and as few as it can: what it measures needs the CPUs.
-            Command::Bench(args) => {
-                tokio::task::spawn_blocking(move || commands::bench::bench(&args)).await?
-            }
+            Command::Bench(args) => commands::bench::bench(args).await,
             Command::Image(args) => commands::image::manage(args).await,
         }
     })

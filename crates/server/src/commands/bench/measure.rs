@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::disk::{self, RawSyncs};
+use super::interrupt;
 use super::latency::Quantiles;
 use super::load::{self, Amount, FOLLOWERS, Plan, Tally};
 use super::process;
@@ -143,7 +144,7 @@ fn wait_for_end(target: &Target, plan: &Plan) -> anyhow::Result<bool> {
     }
     let input = json!({"stateMachineArn": plan.machine_arn, "statusFilter": "RUNNING", "maxResults": 1});
     let (begun, mut pause) = (Instant::now(), Duration::from_millis(2));
-    while begun.elapsed() < END_MAX {
+    while begun.elapsed() < END_MAX && !interrupt::wanted() {
         let running = target.call("ListExecutions", &input)?;
         if running["executions"].as_array().is_none_or(Vec::is_empty) {
             return Ok(true);
