@@ -26,7 +26,7 @@ use futures_util::future::BoxFuture;
 pub use batch::{Batch, Mutation, Precondition};
 pub use collection::{Collection, Versioned};
 pub use error::Error;
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, examine};
 pub use ticket::{Lsn, Ticket};
 pub use timer_queue::{Timer, TimerChange, TimerQueue};
 use types::Timestamp;

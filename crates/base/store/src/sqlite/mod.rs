@@ -6,7 +6,9 @@
 mod apply;
 mod backup;
 mod committer;
+mod examine;
 mod format;
+mod lock_holder;
 mod readers;
 mod vacuum;
 
@@ -20,6 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::{Batch, Entry, Error, Range, Record, Slice, Store, Ticket, TimerQueue};
 use committer::{Command, Committer};
+pub use examine::examine;
 use readers::Readers;
 
 /// Reads of more rows than this leave the async threads; fewer take some ten microseconds.
