@@ -1,10 +1,10 @@
 //! What must hold when all is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use api::AwsError;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::{Client, executions as executions_of};
 use crate::door::Door;
@@ -19,6 +19,10 @@ const FOR_LATER: &[&str] =
 /// Tables that hold what is open.
 const OPEN: &[&str] = &["states/head", "states/child", "states/ecs_task", "states/activity_task"];
 
+/// Tables of Step Functions whose rows stay; of a superseded revision for more than a year.
+const DEFINITIONS: &[&str] =
+    &["state_machine", "revision", "version", "alias", "activity", "kept", "map_run_spec"];
+
 /// Looks at every execution of every machine: each has ended, and has a history that is one.
 pub async fn executions(world: &World, door: &Door) {
     for client in &world.clients {
@@ -31,17 +35,85 @@ pub async fn executions(world: &World, door: &Door) {
 }
 
 async fn of_machine(world: &World, door: &Door, client: &Client, machine: &str) -> Result<(), AwsError> {
-    let found = executions_of(door, machine).await?;
+    let found = match executions_of(door, machine).await {
+        Err(error) if client.deletes() && error.code == "StateMachineDoesNotExist" => return Ok(()),
+        found => found?,
+    };
     for arn in &found {
         let described = world.ledger.look(door, arn).await?;
         if !is_terminal(&described) {
             world.trace.violation(format!("{arn} is stuck: {described}"));
         }
     }
+    let known: BTreeSet<&String> = found.iter().collect();
+    if known.len() != found.len() {
+        world.trace.violation(format!("the list of {machine} has executions twice: {found:?}"));
+    }
     if machine == client.name {
         events_have_executions(world, client, &found);
+        if client.is_logged() {
+            events_are_logged(world, door, machine, &found).await?;
+        }
     }
     Ok(())
+}
+
+/// Each event of each execution is in the machine's log group, at least once.
+async fn events_are_logged(
+    world: &World,
+    door: &Door,
+    machine: &str,
+    found: &[String],
+) -> Result<(), AwsError> {
+    let mut logged: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut token = Value::Null;
+    loop {
+        let mut input = json!({"logGroupName": machine, "limit": 1000});
+        if !token.is_null() {
+            input["nextToken"] = token;
+        }
+        let page = door.call("logs", "FilterLogEvents", input).await?;
+        let messages = page["events"].as_array().into_iter().flatten();
+        let messages = messages.filter_map(|event| event["message"].as_str());
+        for message in messages.filter_map(|text| serde_json::from_str::<Value>(text).ok()) {
+            let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
+            logged.insert((text("execution_arn"), text("id")));
+        }
+        token = page.get("nextToken").cloned().unwrap_or_default();
+        if token.is_null() {
+            break;
+        }
+    }
+    for (arn, _, events) in world.ledger.ended().into_iter().filter(|(arn, ..)| found.contains(arn)) {
+        let missing = |event: &&Value| !logged.contains(&(arn.clone(), event["id"].to_string()));
+        if let Some(event) = events.iter().find(missing) {
+            world.trace.violation(format!("{arn} has an event that is not logged: {event}"));
+        }
+    }
+    Ok(())
+}
+
+/// Half a year later, nothing of any execution is left.
+pub async fn is_forgotten(world: &World, door: &Door) {
+    for client in world.clients.iter().filter(|client| !client.deletes()) {
+        match executions_of(door, &client.name).await {
+            Ok(left) if left.is_empty() => {}
+            Ok(left) => world.trace.violation(format!("after half a year there are still {left:?}")),
+            Err(error) => world.trace.violation(format!("{}: {error}", client.name)),
+        }
+    }
+    let disk = world.disk.lock().unwrap_or_else(PoisonError::into_inner);
+    for (table, count) in disk.tables() {
+        let stays = table.strip_prefix("states/").is_none_or(|table| DEFINITIONS.contains(&table));
+        if !stays {
+            let keys: Vec<String> =
+                disk.list(&table, store::Range::prefix("")).into_iter().map(|record| record.key).collect();
+            world.trace.violation(format!("after half a year {table} has {count} rows: {keys:?}"));
+        }
+    }
+    for log in disk.logs().into_iter().filter(|log| log.starts_with("states/")) {
+        world.trace.violation(format!("after half a year there is the history {log}"));
+    }
 }
 
 /// Each event that was acknowledged has started one execution.

@@ -37,7 +37,11 @@ pub enum Step {
         machine: String,
         /// Its definition.
         definition: Value,
+        /// Whether it tells its log group, which has its name, of every event.
+        is_logged: bool,
     },
+    /// Deletes a state machine.
+    Delete(String),
     /// Changes a state machine's definition.
     Update {
         /// Its name.
@@ -120,6 +124,17 @@ impl Client {
         Self { name, script, state: Mutex::default() }
     }
 
+    /// Whether its machine tells its log group of every event.
+    pub fn is_logged(&self) -> bool {
+        let is_logged = |step: &Step| matches!(step, Step::Create { is_logged: true, .. });
+        self.script.iter().any(is_logged)
+    }
+
+    /// Whether its machine is gone in the end.
+    pub fn deletes(&self) -> bool {
+        self.script.iter().any(|step| matches!(step, Step::Delete(_)))
+    }
+
     /// Ids of events whose acceptance was acknowledged.
     pub fn acknowledged_events(&self) -> Vec<String> {
         self.state().events.clone()
@@ -198,9 +213,12 @@ impl Request<'_> {
     async fn make(&self, step: &Step) -> Result<(), AwsError> {
         match step {
             Step::Container(name) => self.container(name).await?,
-            Step::Create { machine, definition } => {
-                let input = json!({"name": machine, "definition": definition.to_string(), "roleArn": ROLE});
-                self.door.call("states", "CreateStateMachine", input).await?;
+            Step::Create { machine, definition, is_logged } => {
+                self.create(machine, definition, *is_logged).await?;
+            }
+            Step::Delete(machine) => {
+                let input = json!({"stateMachineArn": machine_arn(machine)});
+                self.door.call("states", "DeleteStateMachine", input).await?;
             }
             Step::Update { machine, definition } => {
                 let input = json!({
@@ -236,14 +254,28 @@ impl Request<'_> {
         }
     }
 
+    async fn create(&self, machine: &str, definition: &Value, is_logged: bool) -> Result<(), AwsError> {
+        let mut input = json!({"name": machine, "definition": definition.to_string(), "roleArn": ROLE});
+        if is_logged {
+            self.log_group(machine).await?;
+            let group = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{machine}:*");
+            input["loggingConfiguration"] = json!({
+                "level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
+            });
+        }
+        self.door.call("states", "CreateStateMachine", input).await?;
+        Ok(())
+    }
+
+    async fn log_group(&self, name: &str) -> Result<(), AwsError> {
+        match self.door.call("logs", "CreateLogGroup", json!({ "logGroupName": name })).await {
+            Err(error) if error.code != "ResourceAlreadyExistsException" => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     async fn container(&self, name: &str) -> Result<(), AwsError> {
-        self.door.call("logs", "CreateLogGroup", json!({ "logGroupName": name })).await.map_or_else(
-            |error| match error.code == "ResourceAlreadyExistsException" {
-                true => Ok(()),
-                false => Err(error),
-            },
-            |_| Ok(()),
-        )?;
+        self.log_group(name).await?;
         self.door.call("ecs", "CreateCluster", json!({ "clusterName": name })).await?;
         let logs = json!({
             "logDriver": "awslogs",
@@ -338,7 +370,8 @@ impl Request<'_> {
     }
 
     async fn schedule(&self, name: &str) -> Result<(), AwsError> {
-        let input = json!({"key": "<aws.scheduler.scheduled-time>", "n": {"v": 0}, "items": [1]}).to_string();
+        let key = format!("{name}@<aws.scheduler.scheduled-time>");
+        let input = json!({"key": key, "n": {"v": 0}, "items": [1]}).to_string();
         let input = json!({
             "Name": name, "ScheduleExpression": "rate(1 minute)", "FlexibleTimeWindow": {"Mode": "OFF"},
             "Target": {"Arn": machine_arn(name), "RoleArn": ROLE, "Input": input},

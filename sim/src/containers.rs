@@ -15,7 +15,7 @@ use container::{
 use tokio::sync::Notify;
 use types::Timestamp;
 
-use crate::door::Delays;
+use crate::door::Ways;
 use crate::random::Random;
 use crate::receiver::{Fate, fate, unique};
 use crate::trace::Trace;
@@ -28,7 +28,7 @@ pub struct Containers {
     seed: u64,
     clock: Clock,
     trace: Arc<Trace>,
-    delays: Arc<Delays>,
+    ways: Arc<Ways>,
     state: Mutex<State>,
 }
 
@@ -50,8 +50,8 @@ struct Container {
 
 impl Containers {
     /// No containers.
-    pub fn new(seed: u64, clock: &VirtualClock, trace: Arc<Trace>, delays: Arc<Delays>) -> Self {
-        Self { seed, clock: Clock::Virtual(clock.clone()), trace, delays, state: Mutex::default() }
+    pub fn new(seed: u64, clock: &VirtualClock, trace: Arc<Trace>, ways: Arc<Ways>) -> Self {
+        Self { seed, clock: Clock::Virtual(clock.clone()), trace, ways, state: Mutex::default() }
     }
 
     /// How many were ever started.
@@ -128,17 +128,17 @@ impl Driver for Containers {
 
     fn prepare_image<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<Image, ImageError>> {
         Box::pin(async move {
-            self.delays.pass(&self.clock).await;
+            self.ways.pass(&self.clock).await;
             Ok(Image { name: image.to_owned(), digest: "sha256:0123".to_owned(), ..Image::default() })
         })
     }
 
     fn launch(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<Started, LaunchError>> {
         Box::pin(async move {
-            self.delays.pass(&self.clock).await;
+            self.ways.pass(&self.clock).await;
             let runtime_id = spec.name.clone();
             let (started_at, found) = self.start(spec);
-            self.delays.pass(&self.clock).await;
+            self.ways.pass(&self.clock).await;
             Ok(Started { runtime_id, image_digest: "sha256:0123".to_owned(), started_at, found })
         })
     }
@@ -152,7 +152,7 @@ impl Driver for Containers {
 
     fn stop<'a>(&'a self, name: &'a str, _timeout: Duration) -> BoxFuture<'a, Result<(), DriverError>> {
         Box::pin(async move {
-            self.delays.pass(&self.clock).await;
+            self.ways.pass(&self.clock).await;
             let now = self.clock.now();
             let changed = {
                 let mut state = self.state();
@@ -204,7 +204,7 @@ impl Driver for Containers {
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
         Box::pin(async move {
-            self.delays.pass(&self.clock).await;
+            self.ways.pass(&self.clock).await;
             let mut state = self.state();
             let now = self.clock.now();
             if state.containers.get(name).is_some_and(|one| one.end.is_none_or(|(at, _)| at > now)) {

@@ -86,6 +86,11 @@ impl Disk {
         self.timers.iter().filter(|(_, timers)| !timers.is_empty()).map(|(queue, _)| *queue).collect()
     }
 
+    /// Names of logs that have entries.
+    pub fn logs(&self) -> Vec<String> {
+        self.logs.iter().filter(|(_, entries)| !entries.is_empty()).map(|(log, _)| log.clone()).collect()
+    }
+
     /// Tables that have records, with the number of these.
     pub fn tables(&self) -> BTreeMap<String, usize> {
         let filled = self.records.iter().filter(|(_, records)| !records.is_empty());

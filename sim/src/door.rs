@@ -21,24 +21,38 @@ pub const REGION: &str = "us-east-1";
 /// Longest way to a service or back.
 const WAY_MS_MAX: u64 = 400;
 
-/// The delays of one run.
+/// How calls fare in one run.
 #[derive(Debug)]
-pub struct Delays {
+pub struct Ways {
     random: Mutex<Random>,
-    percent: u64,
+    slow_percent: u64,
+    lost_permille: u64,
 }
 
-impl Delays {
-    /// So many calls in a hundred take their time.
-    pub fn new(random: Random, percent: u64) -> Self {
-        Self { random: Mutex::new(random), percent }
+impl Ways {
+    /// So many calls in a hundred take their time, and so many of a thousand are lost, or their answers.
+    pub fn new(random: Random, slow_percent: u64, lost_permille: u64) -> Self {
+        Self { random: Mutex::new(random), slow_percent, lost_permille }
+    }
+
+    /// Whether a call, or its answer, is lost: one by somebody who makes it again. Tasks' calls are not, whose failure
+    /// changes what executions do; nor are questions.
+    fn loses(&self, principal: &Principal, operation: &str) -> bool {
+        let is_repeated = match principal {
+            Principal::Service { .. } => true,
+            Principal::Root { .. } => {
+                !["Describe", "Filter", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
+            }
+            Principal::Role { .. } => false,
+        };
+        is_repeated && self.random.lock().unwrap_or_else(PoisonError::into_inner).permille(self.lost_permille)
     }
 
     /// Lets time pass, or not.
     pub async fn pass(&self, clock: &Clock) {
         let pause = {
             let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-            if random.percent(self.percent) { random.between(1, WAY_MS_MAX) } else { 0 }
+            if random.percent(self.slow_percent) { random.between(1, WAY_MS_MAX) } else { 0 }
         };
         if pause > 0 {
             clock.sleep_until(clock.now() + Duration::from_millis(pause)).await;
@@ -51,17 +65,17 @@ pub struct Behind {
     name: &'static str,
     model: &'static ServiceModel,
     service: Weak<dyn Service>,
-    delays: Arc<Delays>,
+    ways: Arc<Ways>,
 }
 
 impl Behind {
-    /// `service`, whose calls take their time.
-    pub fn new(service: &Arc<dyn Service>, delays: &Arc<Delays>) -> Self {
+    /// `service`, whose calls take their time and may be lost.
+    pub fn new(service: &Arc<dyn Service>, ways: &Arc<Ways>) -> Self {
         Self {
             name: service.name(),
             model: service.model(),
             service: Arc::downgrade(service),
-            delays: Arc::clone(delays),
+            ways: Arc::clone(ways),
         }
     }
 }
@@ -83,15 +97,25 @@ impl Service for Behind {
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
         Box::pin(async move {
             let Some(service) = self.service.upgrade() else {
-                return Err(AwsError::new("ServiceUnavailable", "The process has ended.").with_status(503));
+                return Err(lost());
             };
             let clock = cx.dispatcher.clock();
-            self.delays.pass(clock).await;
+            self.ways.pass(clock).await;
+            if self.ways.loses(&cx.principal, operation) {
+                return Err(lost());
+            }
             let answer = service.serve(cx, operation, input).await;
-            self.delays.pass(clock).await;
+            self.ways.pass(clock).await;
+            if self.ways.loses(&cx.principal, operation) {
+                return Err(lost());
+            }
             answer
         })
     }
+}
+
+fn lost() -> AwsError {
+    AwsError::new("ServiceUnavailable", "Nobody answers.").with_status(503)
 }
 
 /// What clients call.

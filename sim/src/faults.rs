@@ -25,6 +25,8 @@ pub struct Faults {
     pub slow_reads_percent: u64,
     /// Calls in a hundred that take their time.
     pub slow_calls_percent: u64,
+    /// Calls in a thousand that are lost, or their answers.
+    pub lost_calls_permille: u64,
 }
 
 impl Faults {
@@ -38,8 +40,12 @@ impl Faults {
         let mut random = Random::new(seed, "faults");
         let often = [0, 5, 20, 60];
         let mut one_of = |choices: [u64; 4]| choices[random.below(4) as usize];
-        let crash_permille = crash_permille.unwrap_or_else(|| one_of([3, 10, 30, 100]));
-        Self {
+        let by_count = crash_permille.is_none() && one_of([0, 0, 0, 1]) == 1;
+        let crash_permille = match by_count {
+            true => 0,
+            false => crash_permille.unwrap_or_else(|| one_of([3, 10, 30, 100])),
+        };
+        let faults = Self {
             crashes_max: one_of([1, 2, 4, 10]),
             crash_permille,
             crash_after_commits: 0,
@@ -50,6 +56,8 @@ impl Faults {
             slow_sync_percent: one_of([0, 10, 30, 60]),
             slow_reads_percent: one_of(often),
             slow_calls_percent: one_of(often),
-        }
+            lost_calls_permille: one_of([0, 0, 5, 30]),
+        };
+        Self { crash_after_commits: if by_count { random.between(1, 80) } else { 0 }, ..faults }
     }
 }

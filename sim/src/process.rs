@@ -10,6 +10,7 @@ use store::Store;
 
 use crate::door::{Behind, Door};
 use crate::faulty_store::FaultyStore;
+use crate::random::Random;
 use crate::world::World;
 
 /// The services, which live as long as this does.
@@ -30,7 +31,7 @@ impl Process {
         let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone());
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
-        let states = states::States::new(Arc::clone(&store), dispatcher.clone(), states::Config::default());
+        let states = states::States::new(Arc::clone(&store), dispatcher.clone(), config(world.seed));
         let states = Arc::new(states);
         let driver = Arc::clone(&world.containers) as Arc<dyn Driver>;
         let ecs = Arc::new(ecs::Ecs::new(store, dispatcher.clone(), driver, ecs::Config::default()));
@@ -43,7 +44,7 @@ impl Process {
             Arc::clone(&world.receiver) as _,
         ];
         dispatcher.install(
-            services.iter().map(|service| Arc::new(Behind::new(service, &world.delays)) as Arc<dyn Service>),
+            services.iter().map(|service| Arc::new(Behind::new(service, &world.ways)) as Arc<dyn Service>),
         );
         logs.start();
         events.load().await.map_err(AwsError::from)?;
@@ -53,4 +54,11 @@ impl Process {
         scheduler.start().await.map_err(AwsError::from)?;
         Ok(Self { door: Door(dispatcher), _services: services })
     }
+}
+
+/// How Step Functions is run: with few workers, and few executions in memory, so that others have to be read again.
+fn config(seed: u64) -> states::Config {
+    let mut random = Random::new(seed, "config");
+    let in_memory = [0, 1, 3, 8192][random.below(4) as usize];
+    states::Config { workers: random.between(1, 4) as usize, in_memory, ..states::Config::default() }
 }

@@ -29,6 +29,12 @@ const STEPS_MAX: u64 = 400_000;
 /// What follows when everything is over may wait so long.
 const SETTLING: Duration = Duration::from_secs(2 * 3_600);
 
+/// Runs in a hundred that go on for half a year, to see what is forgotten.
+const LATER_PERCENT: u64 = 10;
+
+/// Longer than anything is kept that has ended, but for superseded definitions.
+const HALF_A_YEAR: Duration = Duration::from_secs(180 * 86_400);
+
 /// How a run came out.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -65,7 +71,7 @@ pub fn simulate(seed: u64, faults: Faults, only: &[String], prints: bool) -> Rep
     panics::forget();
     let mut clients = workload::clients(seed);
     clients.retain(|client: &Client| only.is_empty() || only.contains(&client.name));
-    let world = Arc::new(World::new(seed, clients, faults.slow_calls_percent, prints));
+    let world = Arc::new(World::new(seed, clients, faults, prints));
     let report = Run::new(&world, faults).finish();
     api::ids::make_reproducible(None);
     report
@@ -144,14 +150,22 @@ impl<'a> Run<'a> {
     }
 
     async fn control(&mut self, store: &Arc<FaultyStore>, idle: &Idle) -> End {
-        let is_over = Arc::new(AtomicBool::new(false));
+        let (is_over, has_ended) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(everything(Arc::clone(self.world), Arc::clone(store), Arc::clone(&is_over)));
+        tasks.spawn(everything(
+            Arc::clone(self.world),
+            Arc::clone(store),
+            Arc::clone(&is_over),
+            Arc::clone(&has_ended),
+        ));
         loop {
             idle.wait().await;
             self.steps += 1;
             if is_over.load(Ordering::Relaxed) && store.waiting() == 0 {
                 return End::Finished;
+            }
+            if has_ended.load(Ordering::Relaxed) {
+                return self.crash(store, store.waiting());
             }
             if self.steps > STEPS_MAX {
                 return End::Stuck("it goes on for ever".to_owned());
@@ -219,10 +233,19 @@ impl<'a> Run<'a> {
 
 /// What happens in a life: the process starts, what was acknowledged is looked at, the clients go on; and when all are
 /// done and everything has settled, all is looked at once more.
-async fn everything(world: Arc<World>, store: Arc<FaultyStore>, is_over: Arc<AtomicBool>) {
+async fn everything(
+    world: Arc<World>,
+    store: Arc<FaultyStore>,
+    is_over: Arc<AtomicBool>,
+    has_ended: Arc<AtomicBool>,
+) {
     let process = match Process::start(&world, store).await {
         Ok(process) => process,
-        Err(error) => return world.trace.note(&format!("the process does not start: {error}")),
+        Err(error) => {
+            // A full disk: somebody starts it again.
+            world.trace.note(&format!("the process does not start: {error}"));
+            return has_ended.store(true, Ordering::Relaxed);
+        }
     };
     world.ledger.verify(&process.door).await;
     let (ledger, trace) = (&world.ledger, &world.trace);
@@ -240,5 +263,9 @@ async fn everything(world: Arc<World>, store: Arc<FaultyStore>, is_over: Arc<Ato
     while clients.join_next().await.is_some() {}
     process.door.sleep(SETTLING).await;
     check::executions(&world, &process.door).await;
+    if Random::new(world.seed, "later").percent(LATER_PERCENT) {
+        process.door.sleep(HALF_A_YEAR).await;
+        check::is_forgotten(&world, &process.door).await;
+    }
     is_over.store(true, Ordering::Relaxed);
 }

@@ -12,12 +12,13 @@ pub fn clients(seed: u64) -> Vec<Client> {
 
 fn client(seed: u64, number: u64) -> Client {
     let mut random = Random::new(seed, &format!("client {number}"));
-    match random.below(10) {
+    match random.below(11) {
         0..5 => plain(random, number),
         5 => stops(random, number),
         6 => redrives(random, number),
         7 => puts_events(random, number),
         8 => schedules(random, number),
+        9 => deletes(random, number),
         _ => updates(random, number),
     }
 }
@@ -42,14 +43,15 @@ impl Script {
             random.percent(40).then(|| machine_arn(&child)),
             container,
         );
-        steps.push(Step::Create { machine: child, definition: machines.small() });
+        steps.push(Step::Create { machine: child, definition: machines.small(), is_logged: false });
         Self { random, name, machines, steps }
     }
 
     fn create(&mut self) {
         let blocks = self.random.between(1, 6);
         let definition = self.machines.definition(blocks);
-        self.steps.push(Step::Create { machine: self.name.clone(), definition });
+        let is_logged = self.random.percent(30);
+        self.steps.push(Step::Create { machine: self.name.clone(), definition, is_logged });
     }
 
     fn start(&mut self, execution: &str) {
@@ -104,12 +106,25 @@ fn stops(random: Random, number: u64) -> Client {
     script.client()
 }
 
+/// Deletes a machine whose executions run.
+fn deletes(random: Random, number: u64) -> Client {
+    let mut script = Script::new(random, format!("stopd{number}"));
+    script.create();
+    script.start("e0");
+    script.start("e1");
+    script.steps.push(Step::Sleep(script.random.between(0, 100)));
+    script.steps.push(Step::Delete(script.name.clone()));
+    script.wait("e0");
+    script.wait("e1");
+    script.client()
+}
+
 /// Redrives an execution that fails at first.
 fn redrives(random: Random, number: u64) -> Client {
     let mut script = Script::new(random, format!("r{number}"));
     let blocks = script.random.between(1, 4);
     let definition = script.machines.broken(blocks);
-    script.steps.push(Step::Create { machine: script.name.clone(), definition });
+    script.steps.push(Step::Create { machine: script.name.clone(), definition, is_logged: false });
     script.start("e0");
     script.wait("e0");
     script.steps.push(Step::Sleep(script.random.between(0, 1000)));
@@ -138,7 +153,7 @@ fn puts_events(random: Random, number: u64) -> Client {
     let mut script = Script::new(random, format!("v{number}"));
     let definition = script.machines.small();
     let name = script.name.clone();
-    script.steps.push(Step::Create { machine: name.clone(), definition });
+    script.steps.push(Step::Create { machine: name.clone(), definition, is_logged: false });
     script.steps.push(Step::Rule(name.clone()));
     for event in 0..script.random.between(1, 4) {
         script.steps.push(Step::Put { name: name.clone(), key: format!("{name}x{event}") });
@@ -152,7 +167,7 @@ fn schedules(random: Random, number: u64) -> Client {
     let mut script = Script::new(random, format!("s{number}"));
     let definition = script.machines.small();
     let name = script.name.clone();
-    script.steps.push(Step::Create { machine: name.clone(), definition });
+    script.steps.push(Step::Create { machine: name.clone(), definition, is_logged: false });
     script.steps.push(Step::Schedule(name.clone()));
     script.steps.push(Step::Sleep(script.random.between(61, 300)));
     script.steps.push(Step::Unschedule(name.clone()));

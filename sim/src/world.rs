@@ -8,7 +8,8 @@ use types::Timestamp;
 use crate::client::Client;
 use crate::containers::Containers;
 use crate::disk::Disk;
-use crate::door::Delays;
+use crate::door::Ways;
+use crate::faults::Faults;
 use crate::ledger::Ledger;
 use crate::random::Random;
 use crate::receiver::Receiver;
@@ -26,7 +27,7 @@ pub struct World {
     /// What is durable.
     pub disk: Arc<Mutex<Disk>>,
     /// How long calls take.
-    pub delays: Arc<Delays>,
+    pub ways: Arc<Ways>,
     /// What tasks call.
     pub receiver: Arc<Receiver>,
     /// What runs containers.
@@ -40,20 +41,21 @@ pub struct World {
 }
 
 impl World {
-    /// A world in which nothing has happened yet; so many calls in a hundred take their time.
-    pub fn new(seed: u64, clients: Vec<Client>, slow_calls_percent: u64, prints: bool) -> Self {
+    /// A world in which nothing has happened yet.
+    pub fn new(seed: u64, clients: Vec<Client>, faults: Faults, prints: bool) -> Self {
         let clock = VirtualClock::new(Timestamp::from_seconds(BEGIN_SECONDS));
         let trace = Arc::new(Trace::new(clock.clone(), prints));
-        let delays = Arc::new(Delays::new(Random::new(seed, "delays"), slow_calls_percent));
+        let random = Random::new(seed, "ways");
+        let ways = Arc::new(Ways::new(random, faults.slow_calls_percent, faults.lost_calls_permille));
         Self {
             receiver: Arc::new(Receiver::new(seed, Arc::clone(&trace))),
-            containers: Arc::new(Containers::new(seed, &clock, Arc::clone(&trace), Arc::clone(&delays))),
+            containers: Arc::new(Containers::new(seed, &clock, Arc::clone(&trace), Arc::clone(&ways))),
             clients: clients.into_iter().map(Arc::new).collect(),
             ledger: Arc::new(Ledger::new(Arc::clone(&trace))),
             disk: Arc::default(),
             seed,
             clock,
-            delays,
+            ways,
             trace,
         }
     }
