@@ -15,8 +15,10 @@ use crate::error_name::Failure;
 use crate::integrations::{Resource, ResourceFamily};
 use crate::payload::Payload;
 
+mod chunk;
 mod event_type;
 
+pub use chunk::{CHUNK_EVENTS_MAX, ChunkError, HistoryChunk};
 pub use event_type::{HistoryEventType, LogLevel};
 
 /// One event. Serialises to exactly the JSON of `GetExecutionHistory` with `includeExecutionData`.
@@ -269,27 +271,6 @@ impl Serialize for HistoryEvent {
         event.end()
     }
 }
-
-/// Removes execution data from an event's JSON, as [`HistoryEvent::to_json`] does: for events that were stored as text.
-pub fn without_execution_data(event: &mut Value) {
-    let Some(fields) = event.as_object_mut() else { return };
-    for details in fields.values_mut().filter_map(Value::as_object_mut) {
-        for name in EXECUTION_DATA {
-            details.remove(name);
-        }
-    }
-}
-
-/// The fields of an event's details that are execution data.
-const EXECUTION_DATA: [&str; 7] = [
-    "input",
-    "inputDetails",
-    "output",
-    "outputDetails",
-    "parameters",
-    "assignedVariables",
-    "assignedVariablesDetails",
-];
 
 impl EventDetails {
     /// The fields of the event's `…EventDetails`; empty where the type has none.

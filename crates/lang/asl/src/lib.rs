@@ -47,8 +47,8 @@ pub use effect::Effect;
 pub use error_name::{ErrorName, Failure};
 pub use execution::{Changes, ChildOf, Execution, ExecutionSpec, OpenMapRun, OpenTask, RestoreError, Status};
 pub use history::{
-    EventDetails, FanOut, HistoryEvent, HistoryEventType, IterationStage, LogLevel, MapRunStage, TaskStage,
-    without_execution_data,
+    CHUNK_EVENTS_MAX, ChunkError, EventDetails, FanOut, HistoryChunk, HistoryEvent, HistoryEventType,
+    IterationStage, LogLevel, MapRunStage, TaskStage,
 };
 pub use ids::{FrameId, TaskId, TimerId};
 pub use integrations::{

@@ -15,8 +15,9 @@ use crate::limits::PAYLOAD_BYTES;
 #[derive(Clone)]
 pub struct Payload(Arc<Content>);
 
+/// At least one of the two is there from the beginning; the other is made when somebody asks.
 struct Content {
-    value: Arc<Value>,
+    value: OnceLock<Arc<Value>>,
     text: OnceLock<Arc<str>>,
 }
 
@@ -28,7 +29,7 @@ impl Payload {
 
     /// A payload of a value that others hold too.
     pub fn shared(value: Arc<Value>) -> Self {
-        Self(Arc::new(Content { value, text: OnceLock::new() }))
+        Self(Arc::new(Content { value: OnceLock::from(value), text: OnceLock::new() }))
     }
 
     /// Reads JSON text, and keeps it.
@@ -37,22 +38,35 @@ impl Payload {
     /// The parser's error where `text` is not JSON, or nested deeper than 127 levels.
     pub fn parse(text: Arc<str>) -> Result<Self, serde_json::Error> {
         let value = Arc::new(serde_json::from_str(&text)?);
-        Ok(Self(Arc::new(Content { value, text: OnceLock::from(text) })))
+        Ok(Self(Arc::new(Content { value: OnceLock::from(value), text: OnceLock::from(text) })))
+    }
+
+    /// A payload of text that was a payload's before: it is read only when its value is asked for.
+    pub(crate) fn of_text(text: Arc<str>) -> Self {
+        Self(Arc::new(Content { value: OnceLock::new(), text: OnceLock::from(text) }))
     }
 
     /// The value.
     pub fn value(&self) -> &Value {
-        &self.0.value
+        self.shared_value()
     }
 
     /// The value, shared.
     pub fn arc(&self) -> Arc<Value> {
-        Arc::clone(&self.0.value)
+        Arc::clone(self.shared_value())
+    }
+
+    fn shared_value(&self) -> &Arc<Value> {
+        self.0.value.get_or_init(|| {
+            let text = self.0.text.get().map_or("null", |text| text);
+            // Text that is no JSON was never a payload's: it stands for itself.
+            Arc::new(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
+        })
     }
 
     /// The JSON text.
     pub fn text(&self) -> &Arc<str> {
-        self.0.text.get_or_init(|| self.0.value.to_string().into())
+        self.0.text.get_or_init(|| self.shared_value().to_string().into())
     }
 
     /// Whether the text is longer than AWS's 262,144 bytes.
@@ -63,7 +77,7 @@ impl Payload {
 
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.value == other.0.value
+        Arc::ptr_eq(&self.0, &other.0) || self.value() == other.value()
     }
 }
 

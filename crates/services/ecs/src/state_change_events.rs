@@ -58,7 +58,16 @@ pub async fn run(tables: Tables, dispatcher: Dispatcher, mut queue: TimerQueue) 
         for (timer, _) in events {
             batch.clear_timer(EVENT_QUEUE, timer.key);
         }
-        drop(tables.store.submit(batch));
+        tokio::spawn(forget(tables.clone(), clock.clone(), batch));
+    }
+}
+
+/// Removes events that were sent, as often as it takes the store to keep that.
+async fn forget(tables: Tables, clock: Clock, batch: Batch) {
+    let mut delays = Delays::endless();
+    while let Err(error) = tables.store.submit(batch.clone()).durable().await {
+        tracing::warn!(%error, "events of tasks that were sent are not removed yet");
+        delays.wait(&clock).await;
     }
 }
 

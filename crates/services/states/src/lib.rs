@@ -14,6 +14,7 @@ mod error;
 mod execution;
 mod fingerprint;
 pub mod generated;
+mod history;
 mod integrations;
 mod json_text;
 pub mod limits;
@@ -47,6 +48,7 @@ pub use error::Error;
 use activities::Activities;
 use delivery::Delivery;
 use effects::Effects;
+use history::Histories;
 use map_runs::{Inboxes, MapRuns};
 use open_executions::OpenExecutions;
 use operations::Operations;
@@ -127,7 +129,9 @@ impl States {
             delivery: Arc::new(Delivery { store: Arc::clone(&store), dispatcher }),
             deletion: Arc::new(deletion),
         };
-        let operations = Operations { store, machines, activities, open, synchronous, map_runs, records };
+        let histories = Histories::new(Arc::clone(&store));
+        let operations =
+            Operations { store, machines, activities, open, synchronous, map_runs, records, histories };
         Self { config, operations, effects, runner, background: Mutex::default() }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::Dispatcher;
-use asl::{Effect, Execution, MachineKind, OpenTask, TaskId, Wake};
+use asl::{Effect, Execution, OpenTask, TaskId, Wake};
 use clock::Clock;
 use store::{Batch, Collection, Store, Ticket};
 use types::Timestamp;
@@ -178,22 +178,22 @@ impl OpenExecutions {
 
     async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
         let target = self.machines.target(&begin.state_machine, begin.kind, begin.seed)?;
-        let is_unique = begin.kind == MachineKind::Express || begin.name.is_none();
-        if !is_unique && let Some(present) = self.records.get(arn).await? {
-            return match present.value.request_id == Some(begin.request_id) {
-                true => Ok((present.value.start_date, None)),
-                false => Err(Error::ExecutionAlreadyExists(arn.to_owned())),
-            };
-        }
+        let request_id = begin.request_id.clone();
         let compiled = self.machines.compiled(&target.revision).await?;
         let mut open = self.new_execution(arn, name, begin, target, compiled)?;
         let Advanced { ticket, is_open, .. } = self.advance(&mut open, arn, Wake::Start, Batch::new());
         match ticket.durable().await {
             Ok(_) => Ok((open.record.start_date, is_open.then_some(open))),
-            // Somebody else's execution of that name was on the way to the disk.
-            Err(store::Error::Conflict { .. }) => Err(Error::ExecutionAlreadyExists(arn.to_owned())),
+            Err(store::Error::Conflict { .. }) => Ok((self.begun_before(arn, &request_id).await?, None)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The start date of the execution that has the name already, if it is that of the same request, made again.
+    async fn begun_before(&self, arn: &str, request_id: &str) -> Result<Timestamp, Error> {
+        let present = self.records.get(arn).await?.map(|present| present.value);
+        let same = present.filter(|present| present.request_id.as_deref() == Some(request_id));
+        same.map(|same| same.start_date).ok_or_else(|| Error::ExecutionAlreadyExists(arn.to_owned()))
     }
 
     fn new_execution(
@@ -306,7 +306,8 @@ impl OpenExecutions {
         let status = open.execution.status().clone();
         let fate = Fate::of(&open.execution);
         let is_open = fate == Fate::Open;
-        if open.head_version > 0 && !(history.is_empty() && effects.is_empty() && is_open) {
+        let has_head = open.head_version > 0;
+        if has_head && !(history.is_empty() && effects.is_empty() && is_open) {
             batch.require_version(tables::HEADS, arn, open.head_version);
         }
         open.head_version += u64::from(changes.head.is_some());
@@ -314,10 +315,16 @@ impl OpenExecutions {
         if !is_open {
             let (stopped, events) = history.last().map_or((now, 0), |event| (event.timestamp, event.id));
             open.record = open.record.closed(&status, stopped, events);
-            plan::close(&mut batch, &open.facts(now), &open.record, &status, fate, &awaited_by);
+            let was_running = has_head || open.record.redrives.count > 0;
+            let facts = open.facts(now);
+            plan::close(&mut batch, &facts, &open.record, &status, fate, &awaited_by, was_running);
         }
         self.forget_children(&mut batch, arn, &effects);
-        plan::keep(&mut batch, &open.facts(now), Step { history: &history, changes, effects, fate });
+        plan::keep(
+            &mut batch,
+            &open.facts(now),
+            Step { history: &history, changes, effects, fate, has_head },
+        );
         let ticket = self.store.submit(batch);
         open.step = self.next_step();
         if !is_open {

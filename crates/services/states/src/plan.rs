@@ -49,6 +49,8 @@ pub(crate) struct Step<'a> {
     pub(crate) changes: Changes,
     pub(crate) effects: Vec<Effect>,
     pub(crate) fate: Fate,
+    /// Whether the store has its head, as that of an open execution.
+    pub(crate) has_head: bool,
 }
 
 /// What becomes of the state of an execution.
@@ -113,11 +115,10 @@ pub(crate) struct LogEntry {
 
 /// Adds to `batch` everything that the step did: state, history, timers, effects, log messages.
 pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
-    let Step { history, changes, effects, fate } = step;
-    keep_state(batch, facts.arn(), changes, fate);
-    let log = tables::history(facts.arn());
-    for event in history.iter().filter(|_| facts.is_told()) {
-        batch.append(log.clone(), event.id, event.timestamp, json(event));
+    let Step { history, changes, effects, fate, has_head } = step;
+    keep_state(batch, facts.arn(), changes, fate, has_head);
+    if facts.is_told() {
+        crate::history::keep(batch, facts.arn(), history);
     }
     for effect in effects {
         keep_effect(batch, facts, effect);
@@ -125,8 +126,8 @@ pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
     keep_messages(batch, facts.spec, facts.logging, history, facts.now);
 }
 
-/// Adds to `batch` the record of an execution that begins. Of a child that has ended with its first step the end alone
-/// is kept.
+/// Adds to `batch` the record of an execution that begins. Of one that has ended with its first step the end alone is kept,
+/// and that it ran is told.
 pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, is_open: bool) {
     batch.require_absent(tables::EXECUTIONS, facts.arn());
     if let Some(child) = &record.child
@@ -134,8 +135,10 @@ pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecor
     {
         batch.require_absent(tables::MAP_RUN_CHILDREN, tables::map_run_child(&child.map_run, child.index));
     }
-    if is_open || record.child.is_none() {
+    if is_open {
         keep_record(batch, facts, record, &Status::Running);
+    } else {
+        keep_status_change(batch, facts, record, &Status::Running);
     }
 }
 
@@ -155,7 +158,7 @@ pub(crate) fn reopen(
 }
 
 /// Adds to `batch` the record of an execution that has ended; nothing stays of an express one. Tasks that wait for it are
-/// to look at it.
+/// to look at it. `was_running`: whether the store has its record, or `batch`.
 pub(crate) fn close(
     batch: &mut Batch,
     facts: &Facts<'_>,
@@ -163,14 +166,17 @@ pub(crate) fn close(
     status: &Status,
     fate: Fate,
     awaited_by: &[Waiting],
+    was_running: bool,
 ) {
     tell(batch, awaited_by, facts.now);
     if !facts.is_told() {
-        batch.delete(tables::EXECUTIONS, facts.arn());
+        if was_running {
+            batch.delete(tables::EXECUTIONS, facts.arn());
+        }
         keep_child(batch, facts, record, status);
         return;
     }
-    for entry in record.index_keys(ExecutionStatus::Running) {
+    for entry in record.index_keys(ExecutionStatus::Running).filter(|_| was_running) {
         batch.delete(tables::EXECUTIONS_BY_MACHINE, entry);
     }
     keep_record(batch, facts, record, status);
@@ -194,7 +200,6 @@ pub(crate) fn tell(batch: &mut Batch, awaited_by: &[Waiting], now: Timestamp) {
 }
 
 fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
-    let state = record.status.as_str();
     batch.put(tables::EXECUTIONS, facts.arn(), json(record));
     keep_child(batch, facts, record, status);
     if !facts.is_told() {
@@ -203,10 +208,16 @@ fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, s
     for entry in record.index_keys(record.status) {
         batch.put(tables::EXECUTIONS_BY_MACHINE, entry, json(&record.listed()));
     }
-    if record.child.is_some() {
+    keep_status_change(batch, facts, record, status);
+}
+
+/// Adds to `batch` the event that tells of the execution's status.
+fn keep_status_change(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
+    if !facts.is_told() || record.child.is_some() {
         // A Map Run has up to a hundred million children: their parent's events tell of all of them.
         return;
     }
+    let state = record.status.as_str();
     let entry = status_change::entry(facts.arn(), record, &facts.spec.input, status);
     let key = tables::status_change(facts.arn(), state, record.redrives.count);
     batch.set_timer(tables::STATUS_CHANGE, key, facts.now, json(&entry));
@@ -220,20 +231,17 @@ fn keep_child(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, st
     batch.put(tables::MAP_RUN_CHILDREN, tables::map_run_child(&place.map_run, place.index), json(&child));
 }
 
-fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, fate: Fate) {
+fn keep_state(batch: &mut Batch, arn: &str, changes: Changes, fate: Fate, has_head: bool) {
+    if has_head && fate != Fate::Open {
+        batch.delete(tables::HEADS, arn);
+    }
     let heads = match fate {
-        Fate::Open => tables::HEADS,
+        Fate::Open => Some(tables::HEADS),
         // Where nobody looks at the start.
-        Fate::Redrivable => {
-            batch.delete(tables::HEADS, arn);
-            tables::REDRIVABLE
-        }
-        Fate::Over => {
-            batch.delete(tables::HEADS, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
-            return;
-        }
+        Fate::Redrivable => Some(tables::REDRIVABLE),
+        Fate::Over => None,
     };
-    if let Some(head) = changes.head {
+    if let (Some(heads), Some(head)) = (heads, changes.head) {
         batch.put(heads, arn, head);
     }
     for (frame, row) in changes.frames_put {

@@ -5,6 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use asl::Wake;
 use clock::Clock;
@@ -32,6 +33,9 @@ const COMMITS_PER_WORKER: usize = 256;
 
 /// Entries of the log queue that are delivered together.
 const LOG_ENTRIES: usize = 256;
+
+/// The pause before a store that could not keep something is asked again.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the consumers work with.
 #[derive(Clone)]
@@ -71,7 +75,7 @@ async fn wakes(runner: Runner, mut queue: TimerQueue, workers: usize) {
     let senders: Vec<mpsc::Sender<Timer>> = (0..workers)
         .map(|_| {
             let (sender, receiver) = mpsc::channel(COMMITS_PER_WORKER);
-            tasks.spawn(worker(Arc::clone(&runner.open), receiver));
+            tasks.spawn(worker(Arc::clone(&runner.open), runner.clock.clone(), receiver));
             sender
         })
         .collect();
@@ -86,7 +90,7 @@ async fn wakes(runner: Runner, mut queue: TimerQueue, workers: usize) {
     }
 }
 
-async fn worker(open: Arc<OpenExecutions>, mut timers: mpsc::Receiver<Timer>) {
+async fn worker(open: Arc<OpenExecutions>, clock: Clock, mut timers: mpsc::Receiver<Timer>) {
     let mut commits = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -95,7 +99,7 @@ async fn worker(open: Arc<OpenExecutions>, mut timers: mpsc::Receiver<Timer>) {
             Some(()) = commits.next() => {}
             timer = timers.recv(), if commits.len() < COMMITS_PER_WORKER => {
                 let Some(timer) = timer else { return };
-                let commit = wake(&open, timer).await;
+                let commit = wake(&open, &clock, timer).await;
                 commits.push(commit);
             }
         }
@@ -103,8 +107,8 @@ async fn worker(open: Arc<OpenExecutions>, mut timers: mpsc::Receiver<Timer>) {
 }
 
 /// Wakes the execution of a timer, and returns what waits until that is kept.
-async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = ()> + use<> {
-    let open = Arc::clone(open);
+async fn wake(open: &Arc<OpenExecutions>, clock: &Clock, timer: Timer) -> impl Future<Output = ()> + use<> {
+    let (open, clock) = (Arc::clone(open), clock.clone());
     let mut always = Batch::new();
     always.clear_timer(tables::WAKE, timer.key.as_str());
     let target = tables::parse_timer(&timer.key).map(|(execution, timer)| (execution.to_owned(), timer));
@@ -119,11 +123,12 @@ async fn wake(open: &Arc<OpenExecutions>, timer: Timer) -> impl Future<Output = 
     };
     async move {
         let Some((execution, again, commit)) = submitted else { return };
-        let settled = match open.settle(commit).await {
-            Err(Error::Store(store::Error::Conflict { .. })) => open.wake_durably(&execution, again).await,
-            settled => settled,
-        };
-        report(&timer.key, settled);
+        match open.settle(commit).await {
+            Err(Error::Store(_)) => {
+                until_kept(&clock, &timer.key, || open.wake_durably(&execution, again.clone())).await;
+            }
+            settled => report(&timer.key, settled),
+        }
     }
 }
 
@@ -131,19 +136,22 @@ async fn effects(runner: Runner, mut queue: TimerQueue, submitted: Vec<Waiting>)
     let permits = Arc::new(Semaphore::new(EFFECTS_AT_A_TIME));
     let mut tasks = JoinSet::new();
     for Waiting { execution, task } in submitted {
-        let (effects, permits) = (Arc::clone(&runner.effects), Arc::clone(&permits));
+        let (runner, permits) = (runner.clone(), Arc::clone(&permits));
         tasks.spawn(async move {
             let _permit = permits.acquire().await;
-            report(&execution, effects.inspect(&execution, task, Batch::new()).await);
+            let inspect = || runner.effects.inspect(&execution, task, Batch::new());
+            until_kept(&runner.clock, &execution, inspect).await;
         });
     }
     while let Some(timer) = queue.next(&runner.clock).await {
         while tasks.try_join_next().is_some() {}
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-        let effects = Arc::clone(&runner.effects);
+        let (effects, clock) = (Arc::clone(&runner.effects), runner.clock.clone());
         tasks.spawn(async move {
             match serde_json::from_slice::<Job>(&timer.payload) {
-                Ok(job) => report(&timer.key, effects.perform(&timer.key, timer.due, &job).await),
+                Ok(job) => {
+                    until_kept(&clock, &timer.key, || effects.perform(&timer.key, timer.due, &job)).await;
+                }
                 Err(error) => tracing::error!(key = timer.key, %error, "a job cannot be read"),
             }
             drop(permit);
@@ -155,10 +163,10 @@ async fn map_runs(runner: Runner, mut queue: TimerQueue) {
     let mut tasks = JoinSet::new();
     while let Some(timer) = queue.next(&runner.clock).await {
         while tasks.try_join_next().is_some() {}
-        let map_runs = Arc::clone(&runner.map_runs);
+        let (map_runs, clock) = (Arc::clone(&runner.map_runs), runner.clock.clone());
         tasks.spawn(async move {
             match serde_json::from_slice::<Order>(&timer.payload) {
-                Ok(order) => report(&timer.key, map_runs.follow(&timer.key, order).await),
+                Ok(order) => until_kept(&clock, &timer.key, || map_runs.follow(&timer.key, order)).await,
                 Err(error) => tracing::error!(key = timer.key, %error, "an order cannot be read"),
             }
         });
@@ -173,7 +181,7 @@ async fn logs(runner: Runner, mut queue: TimerQueue) {
         {
             timers.push(timer);
         }
-        report("logs", runner.delivery.log(timers).await);
+        until_kept(&runner.clock, "logs", || runner.delivery.log(timers.clone())).await;
     }
 }
 
@@ -185,8 +193,10 @@ async fn status_changes(runner: Runner, mut queue: TimerQueue) {
             Some(()) = deliveries.next() => {}
             timer = queue.next(&runner.clock), if deliveries.len() < EFFECTS_AT_A_TIME => {
                 let Some(timer) = timer else { return };
-                let delivery = Arc::clone(&runner.delivery);
-                deliveries.push(async move { report("status changes", delivery.status_change(timer).await) });
+                let (delivery, clock) = (Arc::clone(&runner.delivery), runner.clock.clone());
+                deliveries.push(async move {
+                    until_kept(&clock, "status changes", || delivery.status_change(timer.clone())).await;
+                });
             }
         }
     }
@@ -198,13 +208,30 @@ async fn children(runner: Runner, mut queue: TimerQueue) {
         let mut done = Batch::new();
         done.clear_timer(tables::RETENTION, timer.key.as_str());
         let map_run = tables::parse_children_of(&timer.key);
-        report(&timer.key, runner.sweeper.forget_children(map_run, done).await);
+        until_kept(&runner.clock, &timer.key, || runner.sweeper.forget_children(map_run, done.clone())).await;
     }
 }
 
 async fn deletions(runner: Runner, mut queue: TimerQueue) {
     while let Some(timer) = queue.next(&runner.clock).await {
-        report(&timer.key, runner.deletion.delete(&timer.key).await);
+        until_kept(&runner.clock, &timer.key, || runner.deletion.delete(&timer.key)).await;
+    }
+}
+
+/// Does something as often as it takes the store to keep it: a full disk may be freed, another writer be gone.
+async fn until_kept<F: Future<Output = Result<(), Error>>>(
+    clock: &Clock,
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) {
+    loop {
+        match attempt().await {
+            Err(Error::Store(error @ (store::Error::Unavailable(_) | store::Error::Conflict { .. }))) => {
+                tracing::warn!(what, %error, "not kept; trying again");
+                clock.sleep_until(clock.now() + STORE_PAUSE).await;
+            }
+            result => return report(what, result),
+        }
     }
 }
 

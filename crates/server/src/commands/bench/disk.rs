@@ -12,7 +12,7 @@ use serde::Serialize;
 
 const BLOCK: [u8; 4096] = [7; 4096];
 /// Blocks of the file that is written over.
-const RECYCLED_BLOCKS: u64 = 4096;
+const RECYCLED_BLOCKS: u64 = 1024;
 
 /// Syncs a second.
 #[derive(Clone, Copy, Debug, Serialize)]

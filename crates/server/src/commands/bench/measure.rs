@@ -12,8 +12,6 @@ use super::process;
 use super::scenario::{Drive, Scenario};
 use super::target::Target;
 
-/// How long the disk is measured, in each of its two ways.
-const RAW: Duration = Duration::from_millis(500);
 /// How long after the load everything may take to end.
 const END_MAX: Duration = Duration::from_secs(120);
 
@@ -91,6 +89,8 @@ pub struct Wish {
     pub amount: Amount,
     /// How long the load lasts before it is measured.
     pub warm_up: Duration,
+    /// How long the disk is measured by itself, in each of its two ways.
+    pub raw: Duration,
 }
 
 /// Measures `scenario`.
@@ -98,17 +98,16 @@ pub struct Wish {
 /// # Errors
 /// Where the machine cannot be created, or the disk cannot be measured. What clients run into is in the row.
 pub fn measure(target: &Target, scenario: Scenario, wish: Wish) -> anyhow::Result<Row> {
-    let machine_arn = create_machine(target, scenario)?;
     let plan = Plan {
         scenario,
-        machine_arn: machine_arn.clone(),
+        machine_arn: create_machine(target, scenario)?,
         input: scenario.input(),
         connections: wish.connections.unwrap_or_else(|| scenario.connections()),
         threads: wish.threads,
         amount: wish.amount,
         followers: if scenario.drive() == Drive::Start { FOLLOWERS } else { 0 },
     };
-    let raw = disk::measure(&target.dir, RAW)?;
+    let raw = disk::measure(&target.dir, wish.raw)?;
     if !wish.warm_up.is_zero() {
         load::run(&target.endpoint, &Plan { amount: Amount::Time(wish.warm_up), ..plan.clone() })?;
         wait_for_end(target, &plan)?;
@@ -116,12 +115,7 @@ pub fn measure(target: &Target, scenario: Scenario, wish: Wish) -> anyhow::Resul
     let before = Moment::of(target);
     let (tally, elapsed) = load::run(&target.endpoint, &plan)?;
     let ended = wait_for_end(target, &plan)?;
-    let row = row(&plan, &before, &Moment::of(target), tally, elapsed, ended, raw);
-    if !target.is_own() {
-        // It may refuse, or not know how: then the machine stays.
-        let _ = target.call("DeleteStateMachine", &json!({"stateMachineArn": machine_arn}));
-    }
-    Ok(row)
+    Ok(row(&plan, &before, &Moment::of(target), tally, elapsed, ended, raw))
 }
 
 /// Creates the scenario's machine under a name of its own.

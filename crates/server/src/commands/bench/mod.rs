@@ -16,6 +16,7 @@ mod request;
 mod scenario;
 mod target;
 
+use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum as _};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::palette::Palette;
@@ -36,7 +38,8 @@ use target::Target;
 /// What `runwright bench` is told.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
-    /// Measure the server that is there, Runwright or any that speaks AWS's JSON protocol [default: start one].
+    /// Measure the server that is there, Runwright or any other that speaks AWS's JSON protocol; its machines (bench-...)
+    /// stay there [default: start a server].
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
 
@@ -73,7 +76,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     warm_up: f64,
 
-    /// Also start so many executions that wait, kill the own server with SIGKILL, and start it again.
+    /// At last start so many executions that wait, kill the own server with SIGKILL, and start it again [default: 10000
+    /// after all scenarios, 0 after single ones].
     #[arg(long, value_name = "COUNT", conflicts_with = "endpoint")]
     waiting: Option<u64>,
 
@@ -100,22 +104,23 @@ pub struct BenchArgs {
     region: String,
 }
 
+/// How long the disk is measured by itself before each scenario, in each of its two ways.
+const RAW: Duration = Duration::from_millis(500);
+/// Executions that wait when an own server is killed, where nobody says how many.
+const WAITING: u64 = 10_000;
+
 /// Measures, and prints what was measured. Exits with 1 where there were errors.
 ///
 /// # Errors
-/// Where there is nothing to measure: no server, no state machine, no disk.
+/// Where there is nothing to measure: no server, no disk.
 pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let colours = Palette::of_stdout();
-    let mut target = target(args)?;
     let mut out = std::io::stdout().lock();
-    let load = process::load_average().unwrap_or_else(|| "unknown".to_owned());
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let authority = target.endpoint.authority.clone();
-    writeln!(out, "{authority} · {cpus} CPUs, load {load} · disk of {}\n", target.dir.display())?;
-    writeln!(out, "{}", report::speed_header(colours))?;
-    let wish = wish(args)?;
+    let mut target = target(args)?;
+    let about = About::of(&target);
+    writeln!(out, "{about}\n\n{}", report::speed_header(colours))?;
     let scenarios = if args.scenarios.is_empty() { Scenario::value_variants() } else { &args.scenarios };
-    let mut rows = Vec::new();
+    let (wish, mut rows) = (wish(args)?, Vec::new());
     for &scenario in scenarios {
         match measure::measure(&target, scenario, wish) {
             Ok(row) => {
@@ -126,20 +131,54 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         }
     }
     writeln!(out, "\n{}{}", report::cost(&rows, colours), report::errors(&rows, colours))?;
-    let recovery = match args.waiting {
-        Some(waiting) => Some(recovery::measure(&mut target, waiting, args.threads)?),
-        None => None,
-    };
+    let recovery =
+        waiting(args, &target).map(|waiting| recovery::measure(&mut target, waiting, args.threads));
+    let recovery = recovery.transpose()?;
     if let Some(recovery) = &recovery {
         writeln!(out, "{}", report::recovery(recovery))?;
     }
-    if let Some(path) = &args.json {
-        let document = json!({"endpoint": authority, "cpus": cpus, "load": load, "scenarios": rows, "recovery": recovery});
-        let text = serde_json::to_string_pretty(&document)?;
-        std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
-    }
     let well = rows.len() == scenarios.len() && rows.iter().all(|row| row.errors == 0);
+    if let Some(path) = &args.json {
+        let document = json!({"about": about, "scenarios": rows, "recovery": recovery});
+        let text = serde_json::to_string_pretty(&document)? + "\n";
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The circumstances.
+#[derive(Serialize)]
+struct About {
+    endpoint: String,
+    cpus: usize,
+    /// Averages of 1, 5 and 15 minutes, before anything was measured.
+    load: Option<String>,
+    dir: PathBuf,
+}
+
+impl About {
+    fn of(target: &Target) -> Self {
+        Self {
+            endpoint: target.endpoint.authority.clone(),
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            load: process::load_average(),
+            dir: target.dir.clone(),
+        }
+    }
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let load = self.load.as_deref().unwrap_or("unknown");
+        write!(f, "{} · {} CPUs, load {load} · disk of {}", self.endpoint, self.cpus, self.dir.display())
+    }
+}
+
+/// How many executions shall wait when the server is killed: nobody else's server is, nor where single scenarios were
+/// asked for.
+fn waiting(args: &BenchArgs, target: &Target) -> Option<u64> {
+    let all = args.scenarios.is_empty() && target.is_own();
+    args.waiting.or(all.then_some(WAITING)).filter(|waiting| *waiting > 0)
 }
 
 fn target(args: &BenchArgs) -> anyhow::Result<Target> {
@@ -160,5 +199,51 @@ fn wish(args: &BenchArgs) -> anyhow::Result<Wish> {
         None => Amount::Time(time(args.seconds)?),
     };
     let warm_up = time(args.warm_up)?;
-    Ok(Wish { connections: args.connections, threads: args.threads, amount, warm_up })
+    Ok(Wish { connections: args.connections, threads: args.threads, amount, warm_up, raw: RAW })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::server::Server;
+
+    /// A few executions of each kind, on a server in this process.
+    #[test]
+    fn a_server_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+            data_dir: Some(folder.path().to_owned()),
+            dev: Some(true),
+            ..Settings::default()
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let server = runtime.block_on(Server::start(settings.decide().unwrap())).unwrap();
+        let credentials = Credentials {
+            access_key_id: "test".to_owned(),
+            secret_access_key: "test".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let endpoint = Endpoint::parse(&server.endpoint(), credentials).unwrap();
+        let target = Target::running(endpoint, Some(std::process::id()), folder.path().to_owned());
+        let wish = Wish {
+            connections: Some(4),
+            threads: 2,
+            amount: Amount::Count(20),
+            warm_up: Duration::ZERO,
+            raw: Duration::ZERO,
+        };
+        // Those that take no time of their own.
+        for scenario in
+            [Scenario::Pass, Scenario::Choice, Scenario::Parallel, Scenario::Map, Scenario::Express]
+        {
+            let row = measure::measure(&target, scenario, wish).unwrap();
+            assert_eq!((row.starts, row.errors, row.first_error.clone()), (20, 0, None), "{row:?}");
+            assert!(row.seconds_to_end.is_some());
+        }
+        let row = measure::measure(&target, Scenario::Poll, wish).unwrap();
+        assert_eq!((row.finished.samples, row.errors), (20, 0), "{row:?}");
+        runtime.block_on(server.stop());
+    }
 }

@@ -1,8 +1,8 @@
 //! `StartExecution`, `DescribeExecution`, `StopExecution`, `ListExecutions`.
 
 use api::Context;
-use asl::{MachineKind, Wake};
-use store::{Collection, Range, Slice};
+use asl::{EventDetails, MachineKind, Wake};
+use store::{Collection, Range};
 
 use super::Operations;
 use crate::Error;
@@ -96,25 +96,19 @@ async fn data(
     arn: &str,
     status: ExecutionStatus,
 ) -> Result<(Option<String>, Option<String>), Error> {
-    let first = Slice { to_sequence: 2, limit: 1, ..Slice::default() };
-    let last = Slice { descending: true, limit: 1, ..Slice::default() };
-    let input = event(operations, arn, first).await?;
-    let output = match status {
-        ExecutionStatus::Succeeded => event(operations, arn, last).await?,
+    let input = match operations.histories.from(arn, 1, 1).await?.pop().map(|event| event.details) {
+        Some(EventDetails::ExecutionStarted { input, .. }) => Some(input.text().to_string()),
         _ => None,
     };
-    let input = input.and_then(|event| event.execution_started_event_details?.input);
-    let output = output.and_then(|event| event.execution_succeeded_event_details?.output);
+    let last = match status {
+        ExecutionStatus::Succeeded => operations.histories.before(arn, u64::MAX, 1).await?.pop(),
+        _ => None,
+    };
+    let output = match last.map(|event| event.details) {
+        Some(EventDetails::ExecutionSucceeded { output }) => Some(output.text().to_string()),
+        _ => None,
+    };
     Ok((input, output))
-}
-
-async fn event(
-    operations: &Operations,
-    arn: &str,
-    slice: Slice,
-) -> Result<Option<shapes::HistoryEvent>, Error> {
-    let entries = operations.store.read(&tables::history(arn), slice).await?;
-    entries.first().map(|entry| super::history::read(arn, &entry.payload)).transpose()
 }
 
 /// Stops an execution; one that has ended keeps its end.

@@ -1,20 +1,19 @@
 //! `GetExecutionHistory`.
 
 use api::Context;
+use asl::HistoryEvent;
 use serde_json::Value;
-use store::Slice;
 
 use super::Operations;
 use crate::Error;
-use crate::generated::types::{GetExecutionHistoryInput, GetExecutionHistoryOutput, HistoryEvent};
+use crate::generated::types as shapes;
 use crate::page;
-use crate::tables;
 
 pub(super) async fn get(
     operations: &Operations,
     cx: &Context,
-    input: GetExecutionHistoryInput,
-) -> Result<GetExecutionHistoryOutput, Error> {
+    input: shapes::GetExecutionHistoryInput,
+) -> Result<shapes::GetExecutionHistoryOutput, Error> {
     let arn = &input.execution_arn;
     operations.execution(cx, arn).await?;
     let descending = input.reverse_order.unwrap_or(false);
@@ -22,40 +21,29 @@ pub(super) async fn get(
     let after = page::after(&scope, input.next_token.as_deref())?;
     let after: Option<u64> = after.map(|id| id.parse().map_err(|_| Error::InvalidToken)).transpose()?;
     let size = page::size(input.max_results);
-    let all = Slice { descending, limit: size + 1, ..Slice::default() };
-    let slice = match after {
-        Some(id) if descending => Slice { to_sequence: id, ..all },
-        Some(id) => Slice { from_sequence: id.saturating_add(1), ..all },
-        None => all,
+    let histories = &operations.histories;
+    let mut events = match descending {
+        true => histories.before(arn, after.unwrap_or(u64::MAX), size + 1).await?,
+        false => histories.from(arn, after.map_or(0, |id| id.saturating_add(1)), size + 1).await?,
     };
-    let mut entries = operations.store.read(&tables::history(arn), slice).await?;
-    let has_more = entries.len() > size;
-    entries.truncate(size);
-    let next_token =
-        entries.last().filter(|_| has_more).map(|last| page::token(&scope, &last.sequence.to_string()));
+    let has_more = events.len() > size;
+    events.truncate(size);
+    let next_token = events.last().filter(|_| has_more).map(|last| page::token(&scope, &last.id.to_string()));
     let include = input.include_execution_data.unwrap_or(true);
-    let events = entries.iter().map(|entry| match include {
-        true => read(arn, &entry.payload),
-        false => read_without_data(arn, &entry.payload),
-    });
-    Ok(GetExecutionHistoryOutput { events: events.collect::<Result<_, _>>()?, next_token })
+    let events = events.iter().map(|event| shape(arn, event, include)).collect::<Result<_, _>>()?;
+    Ok(shapes::GetExecutionHistoryOutput { events, next_token })
 }
 
-/// An event as it is kept.
-pub(super) fn read(arn: &str, payload: &[u8]) -> Result<HistoryEvent, Error> {
-    serde_json::from_slice(payload).map_err(|error| unreadable(arn, &error))
-}
-
-fn read_without_data(arn: &str, payload: &[u8]) -> Result<HistoryEvent, Error> {
-    let mut event: Value = serde_json::from_slice(payload).map_err(|error| unreadable(arn, &error))?;
-    asl::without_execution_data(&mut event);
-    // The model requires the member, so that an SDK expects a text.
-    if let Some(details) = event.get_mut("taskScheduledEventDetails").and_then(Value::as_object_mut) {
+/// An event as it is answered.
+fn shape(arn: &str, event: &HistoryEvent, include: bool) -> Result<shapes::HistoryEvent, Error> {
+    let mut answer = event.to_json(include);
+    if !include
+        && let Some(details) = answer.get_mut("taskScheduledEventDetails").and_then(Value::as_object_mut)
+    {
+        // The model requires the member, so that an SDK expects a text.
         details.insert("parameters".to_owned(), "".into());
     }
-    serde_json::from_value(event).map_err(|error| unreadable(arn, &error))
-}
-
-fn unreadable(arn: &str, error: &serde_json::Error) -> Error {
-    Error::Inconsistent(format!("an event of {arn} cannot be read: {error}"))
+    let unlike =
+        |error| Error::Inconsistent(format!("event {} of {arn} is unlike its shape: {error}", event.id));
+    serde_json::from_value(answer).map_err(unlike)
 }

@@ -29,6 +29,7 @@ use crate::activities::{Activities, ActivityRecord};
 use crate::execution::ExecutionRecord;
 use crate::generated::operations::Api;
 use crate::generated::types as shapes;
+use crate::history::Histories;
 use crate::map_runs::MapRuns;
 use crate::name::{self, Qualifier, StateMachineArn};
 use crate::open_executions::OpenExecutions;
@@ -44,6 +45,7 @@ pub(crate) struct Operations {
     pub(crate) synchronous: Arc<Synchronous>,
     pub(crate) map_runs: Arc<MapRuns>,
     pub(crate) records: Collection<ExecutionRecord>,
+    pub(crate) histories: Histories,
 }
 
 impl Operations {

@@ -1,4 +1,4 @@
-//! A store that takes a number of batches and then fails, as a process does that is killed.
+//! A store that takes a number of batches and then fails, as a process does that is killed, or a disk that is full.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,6 +22,12 @@ impl LimitedStore {
         self.left.store(0, Ordering::SeqCst);
     }
 
+    /// Takes batches again, as a disk that was full and has been freed.
+    pub fn free(&self) {
+        self.left.store(usize::MAX, Ordering::SeqCst);
+        self.dead.store(false, Ordering::SeqCst);
+    }
+
     pub fn is_dead(&self) -> bool {
         self.dead.load(Ordering::SeqCst)
     }
@@ -35,7 +41,12 @@ impl Store for LimitedStore {
         }
         self.dead.store(true, Ordering::SeqCst);
         let (settle, ticket) = Ticket::new();
-        let _ = settle.send(Err(Error::unavailable("the process has ended")));
+        // As in a real store, nobody learns of a failure before all that was submitted earlier is settled.
+        let earlier = self.inner.submit(Batch::new());
+        tokio::spawn(async move {
+            let _ = earlier.durable().await;
+            let _ = settle.send(Err(Error::unavailable("the process has ended")));
+        });
         ticket
     }
 
