@@ -1,6 +1,6 @@
 //! Measures what it costs to forget: how long commits of others take meanwhile, and what becomes of the file.
 //!
-//! `cargo run --release -p states --example retention -- [executions] [states]`
+//! `cargo run --release -p states --example retention -- [executions] [states] [local|sqlite]`
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
 
@@ -13,7 +13,7 @@ use api::{Call, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
 use serde_json::{Value, json};
 use states::{Config, States};
-use store::{Batch, Range, SqliteStore, Store};
+use store::{Batch, LocalStore, Range, SqliteStore, Store};
 use types::{AccountId, Region};
 
 #[tokio::main]
@@ -22,7 +22,10 @@ async fn main() {
         |at: usize, default: usize| std::env::args().nth(at).map_or(default, |text| text.parse().unwrap());
     let (executions, states) = (argument(1, 50_000), argument(2, 10));
     let dir = tempfile::tempdir().unwrap();
-    let store = Arc::new(SqliteStore::open(dir.path()).unwrap());
+    let store: Arc<dyn Store> = match std::env::args().nth(3).as_deref() {
+        Some("sqlite") => Arc::new(SqliteStore::open(dir.path()).unwrap()),
+        _ => Arc::new(LocalStore::open(dir.path()).unwrap()),
+    };
     fill(&store, executions, states).await;
     println!("{executions} executions of {states} states: {}", sizes(dir.path()));
 
@@ -60,7 +63,7 @@ async fn main() {
 }
 
 /// Runs so many executions to their ends.
-async fn fill(store: &Arc<SqliteStore>, executions: usize, states: usize) {
+async fn fill(store: &Arc<dyn Store>, executions: usize, states: usize) {
     let (door, service) = service(store, Clock::Wall).await;
     let input = json!({"name": "m", "roleArn": "arn:aws:iam::000000000000:role/r", "definition": machine(states).to_string()});
     let machine = call(&door, "CreateStateMachine", input).await["stateMachineArn"].clone();
@@ -82,10 +85,10 @@ async fn fill(store: &Arc<SqliteStore>, executions: usize, states: usize) {
     service.stop();
 }
 
-async fn service(store: &Arc<SqliteStore>, clock: Clock) -> (Dispatcher, Arc<States>) {
+async fn service(store: &Arc<dyn Store>, clock: Clock) -> (Dispatcher, Arc<States>) {
     let door = Dispatcher::new(clock);
-    let service = Arc::new(States::new(Arc::clone(store) as _, door.clone(), Config::default()));
-    let events = Arc::new(events::Events::new(Arc::clone(store) as _, door.clone()));
+    let service = Arc::new(States::new(Arc::clone(store), door.clone(), Config::default()));
+    let events = Arc::new(events::Events::new(Arc::clone(store), door.clone()));
     door.install([Arc::clone(&service) as Arc<dyn Service>, Arc::clone(&events) as _]);
     events.load().await.unwrap();
     service.start().await.unwrap();
@@ -93,13 +96,13 @@ async fn service(store: &Arc<SqliteStore>, clock: Clock) -> (Dispatcher, Arc<Sta
 }
 
 /// Executions that are still kept.
-async fn rows(store: &SqliteStore) -> usize {
+async fn rows(store: &Arc<dyn Store>) -> usize {
     let range = Range { limit: 1, ..Range::prefix("") };
     store.list("states/execution", range).await.unwrap().len()
 }
 
 /// How long small commits take while something else is done.
-async fn probe<F: Future<Output = ()>>(store: &Arc<SqliteStore>, work: impl FnOnce() -> F) -> String {
+async fn probe<F: Future<Output = ()>>(store: &Arc<dyn Store>, work: impl FnOnce() -> F) -> String {
     let done = Arc::new(AtomicBool::new(false));
     let (prober, is_done) = (Arc::clone(store), Arc::clone(&done));
     let probing = tokio::spawn(async move {
