@@ -1,5 +1,6 @@
 //! The way to the services, for clients and for the services themselves: each call may take its time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -27,12 +28,18 @@ pub struct Ways {
     random: Mutex<Random>,
     slow_percent: u64,
     lost_permille: u64,
+    is_calm: AtomicBool,
 }
 
 impl Ways {
     /// So many calls in a hundred take their time, and so many of a thousand are lost, or their answers.
     pub fn new(random: Random, slow_percent: u64, lost_permille: u64) -> Self {
-        Self { random: Mutex::new(random), slow_percent, lost_permille }
+        Self { random: Mutex::new(random), slow_percent, lost_permille, is_calm: AtomicBool::new(false) }
+    }
+
+    /// From here on nothing is lost.
+    pub fn calm(&self) {
+        self.is_calm.store(true, Ordering::Relaxed);
     }
 
     /// Whether a call, or its answer, is lost: one by somebody who makes it again. Tasks' calls are not, whose failure
@@ -45,7 +52,10 @@ impl Ways {
             }
             Principal::Role { .. } => false,
         };
-        is_repeated && self.random.lock().unwrap_or_else(PoisonError::into_inner).permille(self.lost_permille)
+        let is_calm = self.is_calm.load(Ordering::Relaxed);
+        is_repeated
+            && !is_calm
+            && self.random.lock().unwrap_or_else(PoisonError::into_inner).permille(self.lost_permille)
     }
 
     /// Lets time pass, or not.

@@ -23,6 +23,8 @@ pub struct Faults {
     pub slow_sync_percent: u64,
     /// Reads in a hundred that take their time.
     pub slow_reads_percent: u64,
+    /// Reads in a thousand that fail.
+    pub failing_reads_permille: u64,
     /// Calls in a hundred that take their time.
     pub slow_calls_percent: u64,
     /// Calls in a thousand that are lost, or their answers.
@@ -56,6 +58,7 @@ impl Faults {
             slow_sync_percent: one_of([0, 10, 30, 60]),
             slow_reads_percent: one_of(often),
             slow_calls_percent: one_of(often),
+            failing_reads_permille: one_of([0, 0, 0, 4]),
             lost_calls_permille: one_of([0, 0, 5, 30]),
         };
         Self { crash_after_commits: if by_count { random.between(1, 80) } else { 0 }, ..faults }

@@ -16,6 +16,7 @@ use store::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::disk::Disk;
+use crate::faults::Faults;
 use crate::random::{FNV_OFFSET, Random, digest};
 
 /// Longest read, where reads are slow.
@@ -37,13 +38,14 @@ struct State {
     is_dead: bool,
     reads: Random,
     slow_reads_percent: u64,
+    failing_reads_permille: u64,
 }
 
 type Waiting = (Batch, oneshot::Sender<Result<Lsn, Error>>);
 
 impl FaultyStore {
-    /// A store on what `disk` holds, of whose reads so many in a hundred take their time.
-    pub fn new(disk: Arc<Mutex<Disk>>, clock: &VirtualClock, reads: Random, slow_reads_percent: u64) -> Self {
+    /// A store on what `disk` holds, whose reads take their time or fail as `faults` say.
+    pub fn new(disk: Arc<Mutex<Disk>>, clock: &VirtualClock, reads: Random, faults: &Faults) -> Self {
         let state = State {
             disk,
             waiting: VecDeque::new(),
@@ -52,7 +54,8 @@ impl FaultyStore {
             is_broken: false,
             is_dead: false,
             reads,
-            slow_reads_percent,
+            slow_reads_percent: faults.slow_reads_percent,
+            failing_reads_permille: faults.failing_reads_permille,
         };
         Self { clock: Clock::Virtual(clock.clone()), state: Mutex::new(state) }
     }
@@ -112,18 +115,23 @@ impl FaultyStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a read take its time, where it is a slow one.
-    async fn seek(&self) {
-        let pause = {
-            let mut state = self.state();
-            let (reads, percent) = (&mut state.reads.clone(), state.slow_reads_percent);
-            let pause = if reads.percent(percent) { reads.between(1, READ_MS_MAX) } else { 0 };
-            state.reads = reads.clone();
-            pause
+    /// From here on reads do well.
+    pub fn calm(&self) {
+        self.state().failing_reads_permille = 0;
+    }
+
+    /// Lets a read take its time, or fail.
+    async fn seek(&self) -> Result<(), Error> {
+        let (pause, fails) = {
+            let state = &mut *self.state();
+            let is_slow = state.reads.percent(state.slow_reads_percent);
+            let pause = if is_slow { state.reads.between(1, READ_MS_MAX) } else { 0 };
+            (pause, state.reads.permille(state.failing_reads_permille))
         };
         if pause > 0 {
             self.clock.sleep_until(self.clock.now() + Duration::from_millis(pause)).await;
         }
+        if fails { Err(Error::unavailable("disk I/O error")) } else { Ok(()) }
     }
 }
 
@@ -174,21 +182,21 @@ impl Store for FaultyStore {
 
     fn get<'a>(&'a self, table: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, Error>> {
         Box::pin(async move {
-            self.seek().await;
+            self.seek().await?;
             Ok(self.state().disk().get(table, key))
         })
     }
 
     fn list<'a>(&'a self, table: &'a str, range: Range<'a>) -> BoxFuture<'a, Result<Vec<Record>, Error>> {
         Box::pin(async move {
-            self.seek().await;
+            self.seek().await?;
             Ok(self.state().disk().list(table, range))
         })
     }
 
     fn read<'a>(&'a self, log: &'a str, slice: Slice) -> BoxFuture<'a, Result<Vec<Entry>, Error>> {
         Box::pin(async move {
-            self.seek().await;
+            self.seek().await?;
             Ok(self.state().disk().read(log, slice))
         })
     }

@@ -84,14 +84,15 @@ impl Ledger {
         if known.start_date.as_ref().is_some_and(|date| described["startDate"] != *date) {
             wrong.push(format!("{arn} has another date of its start: {described}"));
         }
-        if known.end.as_ref().is_some_and(|end| *end != described) {
+        let end = is_terminal(&described).then(|| lasting(&described));
+        if known.end.is_some() && known.end != end {
             wrong.push(format!("{arn} had ended as {:?}, and now is {described}", known.end));
         }
         if history.get(..known.history.len()) != Some(&known.history[..]) {
             wrong.push(format!("{arn} had the history {:?}, and now has {history:?}", known.history));
         }
         known.start_date = Some(described["startDate"].clone());
-        known.end = is_terminal(&described).then(|| described.clone());
+        known.end = end;
         known.history = history;
         drop(executions);
         wrong.into_iter().for_each(|what| self.trace.violation(what));
@@ -110,6 +111,15 @@ impl Ledger {
     fn executions(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
         self.executions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What does not change any more of an execution that has ended: whether it can be redriven does.
+fn lasting(described: &Value) -> Value {
+    let mut lasting = described.clone();
+    if let Some(members) = lasting.as_object_mut() {
+        members.retain(|name, _| !name.starts_with("redriveStatus"));
+    }
+    lasting
 }
 
 /// Whether an execution that is described so has ended.

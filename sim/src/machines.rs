@@ -191,8 +191,11 @@ impl Machines {
         if mode == "DISTRIBUTED" {
             let kind = if self.random.percent(80) { "STANDARD" } else { "EXPRESS" };
             if kind == "EXPRESS" {
-                processor = json!({"StartAt": "Only", "States": {"Only": guarded(message_end(), "Last"),
-                    "Last": {"Type": "Pass", "End": true}}});
+                let (only, last) = (self.name("Only"), self.name("Last"));
+                let work = guarded(message(&last), &last);
+                processor = json!({
+                    "StartAt": only, "States": {only.as_str(): work, last.as_str(): {"Type": "Pass", "End": true}},
+                });
             }
             processor["ProcessorConfig"] = json!({"Mode": mode, "ExecutionType": kind});
             map["ToleratedFailurePercentage"] = 100.into();

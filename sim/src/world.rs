@@ -1,5 +1,6 @@
 //! What outlives a process: the disk, the clock, containers, services outside, and clients.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use clock::VirtualClock;
@@ -38,6 +39,8 @@ pub struct World {
     pub ledger: Arc<Ledger>,
     /// What happened.
     pub trace: Arc<Trace>,
+    /// Whether everything has been looked at, and only time has to pass until it is forgotten.
+    pub is_later: AtomicBool,
 }
 
 impl World {
@@ -53,6 +56,7 @@ impl World {
             clients: clients.into_iter().map(Arc::new).collect(),
             ledger: Arc::new(Ledger::new(Arc::clone(&trace))),
             disk: Arc::default(),
+            is_later: AtomicBool::new(false),
             seed,
             clock,
             ways,

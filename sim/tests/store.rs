@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clock::{Clock, VirtualClock};
 use futures_util::FutureExt as _;
+use sim::Faults;
 use sim::faulty_store::FaultyStore;
 use sim::random::Random;
 use store::{Batch, Error, Order, Range, Slice, SqliteStore, Store, TimerQueue};
@@ -85,7 +86,7 @@ async fn behaves_as_the_store_on_sqlite() {
         let mut random = Random::new(seed, "batches");
         let clock = VirtualClock::new(Timestamp::from_seconds(0));
         let real = SqliteStore::open(dir.path()).unwrap();
-        let faulty = FaultyStore::new(Arc::default(), &clock, random.clone(), 0);
+        let faulty = FaultyStore::new(Arc::default(), &clock, random.clone(), &Faults::none());
         let mut queues = [real.timers(QUEUE).await.unwrap(), faulty.timers(QUEUE).await.unwrap()];
         for _ in 0..60 {
             let group: Vec<Batch> = (0..random.between(1, 4)).map(|_| batch(&mut random)).collect();

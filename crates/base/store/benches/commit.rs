@@ -1,4 +1,4 @@
-//! Batches a second through the store, next to what the disk does with a file that is only appended to.
+//! Batches a second through both stores, next to what the disk does with a file that is written again and again.
 //!
 //! A batch is what one transition of an execution writes: a history entry of 1 KiB, a record of 256 bytes, a timer
 //! cleared and a timer set. `cargo bench -p store`, with a directory on the disk to measure as its argument.
@@ -8,16 +8,18 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use store::{Batch, SqliteStore, Store};
+use store::{Batch, LocalStore, SqliteStore, Store};
 use tokio::sync::oneshot;
 use types::Timestamp;
 
 const RUN: Duration = Duration::from_secs(4);
+/// Length of the file that is written again and again.
+const SEGMENT: usize = 16 << 20;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -26,22 +28,17 @@ fn main() -> Outcome<()> {
     let parent = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let parent = parent.map_or_else(std::env::temp_dir, PathBuf::from);
     println!(
-        "{:>7} {:>14} {:>14} {:>6} {:>13} {:>16}",
-        "writers", "raw/s", "store/s", "ratio", "batches/sync", "p50/p99 ms"
+        "{:>7} {:>7} {:>10} {:>6} {:>13} {:>16} {:>13}",
+        "writers", "", "batches/s", "ratio", "batches/sync", "p50/p99 ms", "CPU us/batch"
     );
     for writers in [1, 64, 512] {
         let dir = tempfile::tempdir_in(&parent)?;
         let raw = raw(&dir.path().join("raw"), writers)?;
-        let store = store(dir.path(), writers)?;
-        println!(
-            "{writers:>7} {:>14.0} {:>14.0} {:>6.2} {:>13.1} {:>8.2}/{:.2}",
-            raw.per_second(),
-            store.per_second(),
-            store.per_second() / raw.per_second(),
-            store.batches() / store.syncs,
-            store.quantile(0.5),
-            store.quantile(0.99),
-        );
+        raw.print(writers, "raw", &raw);
+        through(Arc::new(SqliteStore::open(&dir.path().join("sqlite"))?), writers)?
+            .print(writers, "sqlite", &raw);
+        through(Arc::new(LocalStore::open(&dir.path().join("local"))?), writers)?
+            .print(writers, "local", &raw);
     }
     Ok(())
 }
@@ -52,9 +49,23 @@ struct Figures {
     /// Of each batch.
     latencies: Vec<Duration>,
     syncs: f64,
+    /// Of the whole process, clients and the database's thread included.
+    cpu: Duration,
 }
 
 impl Figures {
+    fn print(&self, writers: usize, name: &str, raw: &Self) {
+        println!(
+            "{writers:>7} {name:>7} {:>10.0} {:>6.2} {:>13.1} {:>8.2}/{:<7.2} {:>13.1}",
+            self.per_second(),
+            self.per_second() / raw.per_second(),
+            self.batches() / self.syncs,
+            self.quantile(0.5),
+            self.quantile(0.99),
+            self.cpu.as_secs_f64() * 1e6 / self.batches(),
+        );
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
     fn batches(&self) -> f64 {
         self.latencies.len() as f64
@@ -73,15 +84,21 @@ impl Figures {
     }
 }
 
-/// The same writers, whose 1.5 KiB go into a growing file: append what waits, one `fdatasync`, acknowledge.
+/// The same writers, whose 1.5 KiB go into a file that is there: write what waits, one `fdatasync`, acknowledge.
 fn raw(path: &Path, writers: usize) -> Outcome<Figures> {
     let mut file = File::create(path)?;
+    file.write_all(&vec![0; SEGMENT])?;
+    file.sync_all()?;
+    file.rewind()?;
     let (submit, waiting) = mpsc::channel::<oneshot::Sender<u64>>();
     let disk = std::thread::spawn(move || -> std::io::Result<()> {
         let bytes = [7; 1536];
         let mut sync = 0;
         while let Ok(first) = waiting.recv() {
             let group: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
+            if file.stream_position()? as usize + bytes.len() * group.len() > SEGMENT {
+                file.rewind()?;
+            }
             file.write_all(&bytes.repeat(group.len()))?;
             file.sync_data()?;
             sync += 1;
@@ -104,8 +121,8 @@ fn raw(path: &Path, writers: usize) -> Outcome<Figures> {
     Ok(figures)
 }
 
-fn store(dir: &Path, writers: usize) -> Outcome<Figures> {
-    let store = Arc::new(SqliteStore::open(dir)?);
+/// Through a store, until everything is where it is to stay.
+fn through(store: Arc<dyn Store>, writers: usize) -> Outcome<Figures> {
     run(writers, move |writer, number| {
         let ticket = store.submit(batch(writer, number));
         async move { Ok(ticket.durable().await?.0) }
@@ -130,7 +147,7 @@ fn run<F: Future<Output = Outcome<u64>> + Send>(
     submit: impl Fn(usize, u64) -> F + Clone + Send + 'static,
 ) -> Outcome<Figures> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let begun = Instant::now();
+    let (begun, cpu_before) = (Instant::now(), cpu()?);
     let (latencies, syncs) = runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
         for writer in 0..writers {
@@ -155,5 +172,18 @@ fn run<F: Future<Output = Outcome<u64>> + Send>(
         Outcome::Ok((latencies, syncs))
     })?;
     let syncs = f64::from(u32::try_from(syncs.len())?);
-    Ok(Figures { elapsed: begun.elapsed(), latencies, syncs })
+    let elapsed = begun.elapsed();
+    // Closes the store, which has to bring the rest into its database: that is part of the price.
+    drop(submit);
+    let cpu = cpu()?.saturating_sub(cpu_before);
+    Ok(Figures { elapsed, latencies, syncs, cpu })
+}
+
+/// What this process has used so far, in user and system mode; nothing where the machine does not say.
+fn cpu() -> Outcome<Duration> {
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return Ok(Duration::ZERO) };
+    let (_, fields) = stat.rsplit_once(')').ok_or("no process")?;
+    let fields = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+    Ok(Duration::from_millis(ticks * 10))
 }

@@ -15,6 +15,8 @@
 mod batch;
 mod collection;
 mod error;
+mod journal;
+mod local;
 mod sqlite;
 mod ticket;
 mod timer_queue;
@@ -26,6 +28,7 @@ use futures_util::future::BoxFuture;
 pub use batch::{Batch, Mutation, Precondition};
 pub use collection::{Collection, Versioned};
 pub use error::Error;
+pub use local::{LocalStore, Options};
 pub use sqlite::SqliteStore;
 pub use ticket::{Lsn, Ticket};
 pub use timer_queue::{Timer, TimerChange, TimerQueue};

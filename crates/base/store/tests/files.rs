@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use store::{Batch, SqliteStore, Store};
+use store::{Batch, LocalStore, SqliteStore, Store};
 
 fn fill(dir: &Path) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -32,6 +32,41 @@ fn a_directory_has_one_store_at_a_time() {
     assert_contains(&refusal(dir.path()), "is in use by another process");
     drop(store);
     SqliteStore::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_journal_belongs_to_one_store_at_a_time_and_to_its_owner() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    let store = LocalStore::open(&dir).unwrap();
+    assert_contains(&LocalStore::open(&dir).unwrap_err().to_string(), "is in use by another process");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&dir.join("journal")), 0o700);
+        for segment in std::fs::read_dir(dir.join("journal")).unwrap() {
+            assert_eq!(mode(&segment.unwrap().path()), 0o600);
+        }
+    }
+    drop(store);
+    LocalStore::open(&dir).unwrap();
+}
+
+#[test]
+fn behind_a_journal_a_damaged_database_is_an_error_and_not_a_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path());
+    drop(LocalStore::open(dir.path()).unwrap());
+    let path = dir.path().join("store.sqlite");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Everything behind the first page, which holds the schema.
+    for (at, byte) in bytes.iter_mut().enumerate().skip(8192) {
+        *byte = u8::try_from(at % 251).unwrap();
+    }
+    std::fs::write(&path, bytes).unwrap();
+    // How far the database is behind the journal is in it: without that nothing can be opened.
+    assert_contains(&LocalStore::open(dir.path()).unwrap_err().to_string(), "malformed");
 }
 
 #[test]
@@ -135,9 +170,14 @@ fn damage_is_an_error_and_not_a_panic() {
 
 #[test]
 fn the_space_of_what_was_deleted_comes_back_while_nobody_writes() {
+    gives_space_back(|dir| Box::new(SqliteStore::open(dir).unwrap()));
+    gives_space_back(|dir| Box::new(LocalStore::open(dir).unwrap()));
+}
+
+fn gives_space_back(open: fn(&Path) -> Box<dyn Store>) {
     let dir = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let store = SqliteStore::open(dir.path()).unwrap();
+    let store = open(dir.path());
     let mut batch = Batch::new();
     for number in 0..30_000 {
         batch.put("records", format!("old/{number}"), vec![7; 1000]);

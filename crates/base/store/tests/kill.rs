@@ -11,24 +11,52 @@ use std::sync::Arc;
 
 use clock::{Clock, VirtualClock};
 use futures_util::FutureExt as _;
-use store::{Batch, Slice, SqliteStore, Store};
+use store::{Batch, LocalStore, Options, Slice, SqliteStore, Store};
 use types::Timestamp;
 
 const CHILD: &str = "RUNWRIGHT_TEST_KILL_DIR";
 const WRITERS: usize = 64;
 const KILLS: u64 = 15;
 
-/// This test is also its own child process: there it writes until it is killed.
+/// Opens the store that is killed.
+type Open = fn(&Path) -> Arc<dyn Store>;
+
+/// These tests are also their own child processes: there they write until they are killed.
 #[test]
 fn acknowledged_batches_survive_kill_9() {
+    survives("acknowledged_batches_survive_kill_9", |dir| Arc::new(SqliteStore::open(dir).unwrap()));
+}
+
+#[test]
+fn with_a_journal_acknowledged_batches_survive_kill_9() {
+    let name = "with_a_journal_acknowledged_batches_survive_kill_9";
+    survives(name, |dir| Arc::new(LocalStore::open(dir).unwrap()));
+}
+
+/// Layers and segments so small that the process is killed while they change.
+#[test]
+fn with_small_layers_acknowledged_batches_survive_kill_9() {
+    let name = "with_small_layers_acknowledged_batches_survive_kill_9";
+    survives(name, |dir| {
+        let options = Options {
+            layer_bytes: 400_000,
+            segment_bytes: 1_000_000,
+            first_segment_bytes: 50_000,
+            group_bytes: 50_000,
+        };
+        Arc::new(LocalStore::open_with(dir, options).unwrap())
+    });
+}
+
+fn survives(test: &str, open: Open) {
     if let Some(dir) = std::env::var_os(CHILD) {
-        return write_until_killed(Path::new(&dir));
+        return write_until_killed(Path::new(&dir), open);
     }
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged = BTreeMap::new();
     for kill in 0..KILLS {
-        run_and_kill(dir.path(), random(kill), &mut acknowledged);
-        check(dir.path(), &acknowledged);
+        run_and_kill(test, dir.path(), random(kill), &mut acknowledged);
+        check(dir.path(), open, &acknowledged);
     }
     assert_eq!(acknowledged.len(), WRITERS);
 }
@@ -39,9 +67,9 @@ fn random(kill: u64) -> u64 {
     (mixed >> 40) % 4000
 }
 
-fn run_and_kill(dir: &Path, after: u64, acknowledged: &mut BTreeMap<usize, u64>) {
+fn run_and_kill(test: &str, dir: &Path, after: u64, acknowledged: &mut BTreeMap<usize, u64>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "acknowledged_batches_survive_kill_9", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(CHILD, dir)
         .stdout(Stdio::piped())
         .spawn()
@@ -72,13 +100,13 @@ fn acknowledgement(line: &str) -> Option<(usize, u64)> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn check(dir: &Path, acknowledged: &BTreeMap<usize, u64>) {
+async fn check(dir: &Path, open: Open, acknowledged: &BTreeMap<usize, u64>) {
     let database = rusqlite::Connection::open(dir.join("store.sqlite")).unwrap();
     let sound: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(sound, "ok");
     drop(database);
 
-    let store = SqliteStore::open(dir).unwrap();
+    let store = open(dir);
     let clock = Clock::Virtual(VirtualClock::new(Timestamp::MAX));
     let mut queue = store.timers("numbers").await.unwrap();
     let mut timers = BTreeMap::new();
@@ -86,7 +114,7 @@ async fn check(dir: &Path, acknowledged: &BTreeMap<usize, u64>) {
         timers.insert(timer.key, timer.payload);
     }
     for writer in 0..WRITERS {
-        let number = last_number(&store, writer).await;
+        let number = last_number(&*store, writer).await;
         assert!(number >= acknowledged.get(&writer).copied().unwrap_or(0), "writer {writer} lost {number}");
         // Each batch is there wholly or not at all.
         let entries = store.read(&writer.to_string(), Slice::default()).await.unwrap();
@@ -97,19 +125,19 @@ async fn check(dir: &Path, acknowledged: &BTreeMap<usize, u64>) {
     }
 }
 
-async fn last_number(store: &SqliteStore, writer: usize) -> u64 {
+async fn last_number(store: &dyn Store, writer: usize) -> u64 {
     let record = store.get("numbers", &writer.to_string()).await.unwrap();
     record.map_or(0, |record| u64::from_be_bytes(record.value[..8].try_into().unwrap()))
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn write_until_killed(dir: &Path) {
-    let store = Arc::new(SqliteStore::open(dir).unwrap());
+async fn write_until_killed(dir: &Path, open: Open) {
+    let store = open(dir);
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
         let store = Arc::clone(&store);
         writers.spawn(async move {
-            for number in last_number(&store, writer).await + 1.. {
+            for number in last_number(&*store, writer).await + 1.. {
                 store.submit(batch(writer, number)).durable().await.unwrap();
                 println!("ack {writer} {number}");
             }

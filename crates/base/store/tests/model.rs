@@ -9,8 +9,8 @@ use clock::{Clock, VirtualClock};
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use store::{
-    Batch, Entry, Error, Mutation, Order, Precondition, Range, Record, Slice, SqliteStore, Store, Timer,
-    TimerQueue,
+    Batch, Entry, Error, LocalStore, Mutation, Options, Order, Precondition, Range, Record, Slice,
+    SqliteStore, Store, Timer, TimerQueue,
 };
 use types::Timestamp;
 
@@ -195,15 +195,21 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Opens the store that is compared.
+type Open = fn(&Path) -> Box<dyn Store>;
+
+const SMALL: Options =
+    Options { layer_bytes: 20_000, segment_bytes: 60_000, first_segment_bytes: 3_000, group_bytes: 10_000 };
+
 /// A store with the consumers of all queues.
 struct Subject {
-    store: SqliteStore,
+    store: Box<dyn Store>,
     queues: BTreeMap<&'static str, TimerQueue>,
 }
 
 impl Subject {
-    async fn open(dir: &Path) -> Self {
-        let store = SqliteStore::open(dir).unwrap();
+    async fn open(dir: &Path, open: Open) -> Self {
+        let store = open(dir);
         let mut queues = BTreeMap::new();
         for queue in QUEUES {
             queues.insert(queue, store.timers(queue).await.unwrap());
@@ -236,7 +242,7 @@ impl Subject {
     }
 }
 
-async fn compare(subject: &SqliteStore, model: &Model, range: Range<'_>, from: u64, to: u64) {
+async fn compare(subject: &dyn Store, model: &Model, range: Range<'_>, from: u64, to: u64) {
     for table in TABLES {
         for descending in [false, true] {
             let range = Range { descending, ..range };
@@ -266,9 +272,9 @@ async fn compare(subject: &SqliteStore, model: &Model, range: Range<'_>, from: u
     }
 }
 
-async fn run(steps: Vec<Step>) {
+async fn run(steps: Vec<Step>, open: Open) {
     let dir = tempfile::tempdir().unwrap();
-    let mut subject = Subject::open(dir.path()).await;
+    let mut subject = Subject::open(dir.path(), open).await;
     let mut model = Model::default();
     for step in steps {
         match step {
@@ -278,19 +284,19 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Compare { prefix, after, limit, from, to } => {
                 let range = Range { prefix: &prefix, after, limit, descending: false };
-                compare(&subject.store, &model, range, from, to).await;
+                compare(&*subject.store, &model, range, from, to).await;
             }
             Step::Reopen => {
                 for queue in QUEUES {
                     assert_eq!(subject.drain(queue), model.due(queue), "told of {queue}");
                 }
                 drop(subject);
-                subject = Subject::open(dir.path()).await;
+                subject = Subject::open(dir.path(), open).await;
             }
         }
     }
     let range = Range::prefix("");
-    compare(&subject.store, &model, range, 0, u64::MAX).await;
+    compare(&*subject.store, &model, range, 0, u64::MAX).await;
     for queue in QUEUES {
         assert_eq!(subject.drain(queue), model.due(queue), "kept or told of {queue}");
     }
@@ -300,8 +306,22 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn behaves_as_its_model(steps in prop::collection::vec(step(), 1..30)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(run(steps));
+    fn sqlite_behaves_as_its_model(steps in prop::collection::vec(step(), 1..30)) {
+        block_on(run(steps, |dir| Box::new(SqliteStore::open(dir).unwrap())));
     }
+
+    #[test]
+    fn a_journal_in_front_behaves_as_its_model(steps in prop::collection::vec(step(), 1..30)) {
+        block_on(run(steps, |dir| Box::new(LocalStore::open(dir).unwrap())));
+    }
+
+    /// Whatever is submitted is soon in another layer, in another segment, in the database.
+    #[test]
+    fn small_layers_behave_as_their_model(steps in prop::collection::vec(step(), 1..60)) {
+        block_on(run(steps, |dir| Box::new(LocalStore::open_with(dir, SMALL).unwrap())));
+    }
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Dispatcher;
+use api::{AwsError, Dispatcher, Fault};
 use asl::{ErrorName, Failure, FailurePhase, Resource, ResourceTarget, TaskFailure, TaskId, Wake};
 use serde_json::Value;
 use store::{Batch, Collection, Store};
@@ -23,6 +23,9 @@ use crate::tables;
 
 /// How long to wait before a job is stopped again, where the service could not.
 const CANCELLATION_RETRY: Duration = Duration::from_secs(5);
+
+/// How long to wait before a job is looked at again, where the service could not say.
+const LOOK_RETRY: Duration = Duration::from_secs(1);
 
 /// Performs jobs.
 pub(crate) struct Effects {
@@ -123,7 +126,7 @@ impl Effects {
         let Some(submitted) = called.task.submitted.clone().filter(|_| is_job) else {
             return self.submit(done).await;
         };
-        match integrations::inspect(&called.attempt(&self.dispatcher, execution), submitted.value()).await {
+        match self.look(&called.attempt(&self.dispatcher, execution), submitted.value()).await {
             Ok(Some(answer)) => {
                 for (ecs_task, _) in ecs_run_task::tasks(submitted.value()) {
                     self.waiting.delete(&mut done, ecs_task);
@@ -141,6 +144,20 @@ impl Effects {
                 // The event will tell; looking needs a permission that the role may lack.
                 tracing::warn!(execution, %error, "a task could not be looked at");
                 self.submit(done).await
+            }
+        }
+    }
+
+    /// Looks at a job until its service can say: of an end that has come already, nobody else tells.
+    async fn look(&self, attempt: &Attempt<'_>, submitted: &Value) -> Result<Option<Answer>, AwsError> {
+        loop {
+            match integrations::inspect(attempt, submitted).await {
+                Err(error) if error.fault() == Fault::Receiver => {
+                    tracing::warn!(attempt.execution, %error, "a task cannot be looked at yet");
+                    let clock = self.dispatcher.clock();
+                    clock.sleep_until(clock.now() + LOOK_RETRY).await;
+                }
+                looked => return looked,
             }
         }
     }

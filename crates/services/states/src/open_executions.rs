@@ -19,18 +19,23 @@ use crate::Error;
 use crate::awaited::Awaited;
 use crate::begin::Begin;
 use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
+use crate::fair_queue::Limits;
 use crate::integrations::{self, Called};
+use crate::limits::{STEPS_AT_A_TIME, STEPS_OF_A_MACHINE};
 use crate::map_runs::{BeginChild, Ended, Inboxes, Notice};
+use crate::name::executions_of_machine;
 use crate::plan::{self, Facts, Fate, Step};
 use crate::redrive::Redrives;
 use crate::state_machine::{Compiled, StateMachines, Target};
 use crate::tables;
 
+mod gate;
 mod redrive;
 mod restore;
 mod slots;
 mod wakes;
 
+use gate::Gate;
 use slots::{Kept, Place, Slot, Slots};
 
 /// All open executions.
@@ -41,6 +46,7 @@ pub(crate) struct OpenExecutions {
     records: Collection<ExecutionRecord>,
     pub(crate) awaited: Awaited,
     slots: Slots,
+    gate: Gate,
     /// Number of the last step, of whichever execution.
     last_step: AtomicU64,
     last_order: AtomicU64,
@@ -133,6 +139,7 @@ impl OpenExecutions {
             dispatcher,
             machines,
             slots: Slots::new(in_memory),
+            gate: Gate::new(Limits { of_all: STEPS_AT_A_TIME, of_a_lane: STEPS_OF_A_MACHINE }),
             last_step: AtomicU64::new(0),
             last_order: AtomicU64::new(0),
             map_runs,
@@ -149,6 +156,7 @@ impl OpenExecutions {
     /// [`Error::ExecutionLimitExceeded`], [`Error::Store`].
     pub(crate) async fn start(&self, begin: Begin) -> Result<(String, Timestamp), Error> {
         let (name, arn) = begin.identify();
+        let _pass = self.gate.pass(executions_of_machine(&arn)).await;
         // The slot is there before the look at the machine: whoever deletes the machine finds it.
         let (slot, mut place) = self.enter(&arn).await?;
         if let Some(open) = place.open() {

@@ -13,7 +13,7 @@ const LOG_IDS_MAX: usize = 65_536;
 
 /// Why a batch was not applied.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// A precondition did not hold. Nothing was changed.
     Precondition(Error),
     /// The batch cannot be applied, and some of it may have been.
@@ -30,14 +30,18 @@ impl From<rusqlite::Error> for Failure {
 
 /// The numbers of logs, as far as they were looked up. To be forgotten with every transaction that is undone.
 #[derive(Debug, Default)]
-pub(super) struct LogIds(HashMap<String, i64>);
+pub(crate) struct LogIds(HashMap<String, i64>);
 
 impl LogIds {
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.0.clear();
     }
 
-    fn find(&mut self, connection: &Connection, name: &str) -> Result<Option<i64>, rusqlite::Error> {
+    pub(crate) fn find(
+        &mut self,
+        connection: &Connection,
+        name: &str,
+    ) -> Result<Option<i64>, rusqlite::Error> {
         if let Some(id) = self.0.get(name) {
             return Ok(Some(*id));
         }
@@ -51,7 +55,11 @@ impl LogIds {
         Ok(id)
     }
 
-    fn find_or_create(&mut self, connection: &Connection, name: &str) -> Result<i64, rusqlite::Error> {
+    pub(crate) fn find_or_create(
+        &mut self,
+        connection: &Connection,
+        name: &str,
+    ) -> Result<i64, rusqlite::Error> {
         if let Some(id) = self.find(connection, name)? {
             return Ok(id);
         }
@@ -70,7 +78,7 @@ impl LogIds {
 }
 
 /// Applies a batch: all preconditions, then all mutations in their order.
-pub(super) fn apply(connection: &Connection, logs: &mut LogIds, batch: &Batch) -> Result<(), Failure> {
+pub(crate) fn apply(connection: &Connection, logs: &mut LogIds, batch: &Batch) -> Result<(), Failure> {
     for precondition in &batch.preconditions {
         check(connection, precondition)?;
     }
@@ -121,7 +129,7 @@ fn delete(connection: &Connection, table: &str, key: &str) -> Result<(), Failure
     Ok(())
 }
 
-fn delete_prefix(connection: &Connection, table: &str, prefix: &str) -> Result<(), Failure> {
+pub(crate) fn delete_prefix(connection: &Connection, table: &str, prefix: &str) -> Result<(), Failure> {
     if prefix.is_empty() {
         // More likely a mistake than a wish: a whole table is never deleted.
         return Err(Failure::Midway(Error::unavailable("the prefix of what is to be deleted is empty")));
@@ -161,7 +169,12 @@ fn append(
     Ok(())
 }
 
-fn trim(connection: &Connection, logs: &mut LogIds, log: &str, before: Timestamp) -> Result<(), Failure> {
+pub(crate) fn trim(
+    connection: &Connection,
+    logs: &mut LogIds,
+    log: &str,
+    before: Timestamp,
+) -> Result<(), Failure> {
     let Some(id) = logs.find(connection, log)? else { return Ok(()) };
     if before == Timestamp::MAX {
         connection.prepare_cached("DELETE FROM entries WHERE log = ?1")?.execute([id])?;

@@ -33,7 +33,7 @@ enum BackupError {
 ///
 /// # Errors
 /// [`Error::Unavailable`], in particular where `dir` holds something, and where the store is damaged.
-pub(super) fn copy(from_dir: &Path, dir: &Path) -> Result<(), Error> {
+pub(crate) fn copy(from_dir: &Path, dir: &Path) -> Result<(), Error> {
     format::create_private_dir(dir).map_err(Error::unavailable)?;
     if std::fs::read_dir(dir).map_err(Error::unavailable)?.next().is_some() {
         return Err(Error::unavailable(BackupError::NotEmpty(dir.to_owned())));
@@ -82,7 +82,7 @@ fn check(file: &Path) -> Result<(), Error> {
     let finding: String =
         connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(Error::unavailable)?;
     if finding == "ok" {
-        return Ok(());
+        return format::unfollow(&connection).map_err(Error::unavailable);
     }
     Err(Error::unavailable(BackupError::Damaged { file: file.to_owned(), finding }))
 }

@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc as channel, oneshot};
-use types::Timestamp;
 
 use super::apply::{Failure, LogIds, apply};
-use super::vacuum;
+use super::{readers, vacuum};
 use crate::{Batch, Error, Lsn, Mutation, Timer, TimerChange, TimerQueue};
 
 /// At most so many batches share a transaction, so that the first does not wait for an endless last one.
@@ -24,7 +23,7 @@ const BYTES_MAX: usize = 16 << 20;
 const IDLE: Duration = Duration::from_millis(10);
 
 /// What the committer is asked for.
-pub(super) enum Command {
+pub(crate) enum Command {
     /// Commit a batch.
     Commit { batch: Batch, settle: oneshot::Sender<Result<Lsn, Error>> },
     /// Give a queue's kept timers, and tell of its changes from now on.
@@ -41,7 +40,7 @@ pub(super) struct Committer {
     failed: Option<Error>,
 }
 
-type Waiting = (Batch, oneshot::Sender<Result<Lsn, Error>>);
+pub(crate) type Waiting = (Batch, oneshot::Sender<Result<Lsn, Error>>);
 
 impl Committer {
     pub(super) fn new(connection: Connection) -> Self {
@@ -52,7 +51,7 @@ impl Committer {
     /// Serves commands until all senders are gone.
     pub(super) fn run(mut self, commands: &mpsc::Receiver<Command>) {
         while let Some(first) = self.wait(commands) {
-            let (group, subscription) = gather(first, commands);
+            let (group, subscription) = gather(first, commands, BYTES_MAX);
             if !group.is_empty() {
                 self.commit(group);
             }
@@ -200,20 +199,10 @@ impl Committer {
     }
 
     fn subscribe(&mut self, queue: &'static str) -> Result<TimerQueue, Error> {
-        let kept = self.kept(queue).map_err(Error::unavailable)?;
+        let kept = readers::timers(&self.connection, queue).map_err(Error::unavailable)?;
         let (consumer, changes) = channel::unbounded_channel();
         self.queues.insert(queue, consumer);
         Ok(TimerQueue::new(kept, changes))
-    }
-
-    fn kept(&self, queue: &str) -> Result<Vec<Timer>, rusqlite::Error> {
-        self.connection
-            .prepare_cached("SELECT k, due, payload FROM timers WHERE queue = ?1")?
-            .query_map([queue], |row| {
-                let due = Timestamp::from_millis(row.get(1)?);
-                Ok(Timer { key: row.get(0)?, due, payload: row.get(2)? })
-            })?
-            .collect()
     }
 
     fn close(self) {
@@ -223,10 +212,14 @@ impl Committer {
     }
 }
 
-type Subscription = (&'static str, oneshot::Sender<Result<TimerQueue, Error>>);
+pub(crate) type Subscription = (&'static str, oneshot::Sender<Result<TimerQueue, Error>>);
 
 /// Takes what waits, up to a subscription or a transaction's limits.
-fn gather(first: Command, commands: &mpsc::Receiver<Command>) -> (Vec<Waiting>, Option<Subscription>) {
+pub(crate) fn gather(
+    first: Command,
+    commands: &mpsc::Receiver<Command>,
+    bytes_max: usize,
+) -> (Vec<Waiting>, Option<Subscription>) {
     let (mut group, mut bytes) = (Vec::new(), 0);
     let mut next = Some(first);
     while let Some(command) = next {
@@ -237,7 +230,7 @@ fn gather(first: Command, commands: &mpsc::Receiver<Command>) -> (Vec<Waiting>, 
                 group.push((batch, settle));
             }
         }
-        let full = group.len() >= BATCHES_MAX || bytes >= BYTES_MAX;
+        let full = group.len() >= BATCHES_MAX || bytes >= bytes_max;
         next = if full { None } else { commands.try_recv().ok() };
     }
     (group, None)
@@ -263,12 +256,14 @@ fn is_of_one_batch(cause: &rusqlite::Error) -> bool {
 
 /// Whether the next transaction may succeed: a full disk may be freed. After an error of input or output nobody knows
 /// what the disk holds, so only opening the store anew can tell.
-fn is_passing(cause: &rusqlite::Error) -> bool {
+pub(crate) fn is_passing(cause: &rusqlite::Error) -> bool {
     matches!(cause.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
 }
 
 #[cfg(test)]
 mod tests {
+    use types::Timestamp;
+
     use super::*;
     use crate::sqlite::format;
 
@@ -282,7 +277,8 @@ mod tests {
     #[test]
     fn a_full_disk_acknowledges_nothing_and_may_be_freed() {
         let dir = tempfile::tempdir().unwrap();
-        let mut committer = Committer::new(format::open_for_writing(dir.path()).unwrap());
+        let mut committer =
+            Committer::new(format::open_for_writing(dir.path(), format::Usage::Alone).unwrap());
         let (consumer, mut told) = channel::unbounded_channel();
         committer.queues.insert("waits", consumer);
         let mut commit = |committer: &mut Committer, batches: Vec<Batch>| {
@@ -311,7 +307,8 @@ mod tests {
     #[test]
     fn after_a_failure_of_the_disk_nothing_more_is_acknowledged() {
         let dir = tempfile::tempdir().unwrap();
-        let mut committer = Committer::new(format::open_for_writing(dir.path()).unwrap());
+        let mut committer =
+            Committer::new(format::open_for_writing(dir.path(), format::Usage::Alone).unwrap());
         let io = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
         committer.fail(rusqlite::Error::SqliteFailure(io, None));
         assert!(committer.write(&[batch(10)])[0].is_err());

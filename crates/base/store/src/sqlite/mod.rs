@@ -3,12 +3,12 @@
 //! One connection writes, on its own thread ([`committer`]): whatever waits when the disk is free goes out as one
 //! transaction and one sync. Others read beside it ([`readers`]), each statement on the last committed state.
 
-mod apply;
-mod backup;
-mod committer;
-mod format;
-mod readers;
-mod vacuum;
+pub(crate) mod apply;
+pub(crate) mod backup;
+pub(crate) mod committer;
+pub(crate) mod format;
+pub(crate) mod readers;
+pub(crate) mod vacuum;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,11 @@ use tokio::sync::oneshot;
 
 use crate::{Batch, Entry, Error, Range, Record, Slice, Store, Ticket, TimerQueue};
 use committer::{Command, Committer};
+use format::Usage;
 use readers::Readers;
 
 /// Reads of more rows than this leave the async threads; fewer take some ten microseconds.
-const INLINE_ROWS_MAX: usize = 256;
+pub(crate) const INLINE_ROWS_MAX: usize = 256;
 
 /// A store in a directory that it has for itself.
 ///
@@ -45,7 +46,7 @@ impl SqliteStore {
     /// or by another program, where they are damaged, and where they cannot be read or written.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let lock = format::lock(dir)?;
-        let connection = format::open_for_writing(dir)?;
+        let connection = format::open_for_writing(dir, Usage::Alone)?;
         let readers = Arc::new(Readers::new(format::database(dir)));
         let (commands, waiting) = mpsc::channel();
         let committer = std::thread::Builder::new()

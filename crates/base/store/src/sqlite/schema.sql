@@ -1,4 +1,4 @@
--- The store's tables, format 1.
+-- The store's tables, format 1; what format 2 adds is in journal.sql.
 --
 -- Payloads are appended under a growing number and found by small indices: a wide row under a random key would rewrite
 -- a page per row. Times are milliseconds since the epoch. Only the committer writes.
