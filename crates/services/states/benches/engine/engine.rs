@@ -10,7 +10,7 @@ use clock::Clock;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
 use states::{Config, States};
-use store::{Batch, SqliteStore, Store};
+use store::{Batch, LocalStore, Store};
 use tempfile::TempDir;
 use types::{AccountId, Region};
 
@@ -40,7 +40,7 @@ impl Engine {
     /// A service on a fresh store under `parent`.
     pub async fn start(parent: &Path) -> Outcome<Self> {
         let dir = tempfile::tempdir_in(parent)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("store"))?);
+        let store: Arc<dyn Store> = Arc::new(LocalStore::open(&dir.path().join("store"))?);
         let door = Dispatcher::new(Clock::Wall);
         let service = Arc::new(States::new(Arc::clone(&store), door.clone(), Config::default()));
         door.install([Arc::clone(&service) as Arc<dyn Service>]);
