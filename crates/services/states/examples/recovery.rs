@@ -17,7 +17,7 @@ use api::{Call, Dispatcher, Principal, Service};
 use clock::Clock;
 use serde_json::{Value, json};
 use states::{Config, States};
-use store::{Batch, Entry, Range, Record, Slice, SqliteStore, Store, Ticket, Timer};
+use store::{Batch, Entry, LocalStore, Range, Record, Slice, Store, Ticket, Timer};
 use types::{AccountId, Region, Timestamp};
 
 /// Tables with rows of executions.
@@ -61,7 +61,7 @@ fn name(kind: char, number: usize) -> String {
 }
 
 async fn build(dir: &Path, ended: usize, waiting: usize) {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir).unwrap());
+    let store: Arc<dyn Store> = Arc::new(LocalStore::open(dir).unwrap());
     let (door, service) = service(&store).await;
     for (kind, state) in [
         ('e', json!({"Type": "Pass", "End": true})),
@@ -145,7 +145,7 @@ async fn service(store: &Arc<dyn Store>) -> (Dispatcher, Arc<States>) {
 
 async fn measure(dir: &Path, waiting: usize, woken: usize) {
     let began = (Instant::now(), cpu());
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir).unwrap());
+    let store: Arc<dyn Store> = Arc::new(LocalStore::open(dir).unwrap());
     let opened = (began.0.elapsed(), resident_bytes());
     let (door, service) = service(&store).await;
     let started = (began.0.elapsed(), cpu() - began.1, resident_bytes());
