@@ -39,8 +39,8 @@ enum Command {
     States(Box<commands::states::StatesArgs>),
     /// Print the settings that point AWS clients here, for a shell to evaluate.
     Env(Settings),
-    /// Say what can run containers here, which driver is used, and why.
-    Doctor(Settings),
+    /// Say what can run containers here, which driver is used, and why; and whether the data are sound.
+    Doctor(commands::doctor::DoctorArgs),
     /// Copy a data directory, while a server runs on it or not.
     Backup(commands::backup::BackupArgs),
     /// Make a data directory of a backup, or check one.
@@ -66,10 +66,6 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command) -> anyhow::Result<ExitCode> {
-    // It has threads of its own, and as few as it can: what it measures needs the CPUs.
-    if let Command::Bench(args) = &command {
-        return commands::bench::bench(args);
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
@@ -77,10 +73,10 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::Run(args) => run::run(*args).await,
             Command::States(args) => commands::states::states(*args).await,
             Command::Env(settings) => commands::env::print(&settings.decide()?).await,
-            Command::Doctor(settings) => commands::doctor::examine(&settings.decide()?).await,
+            Command::Doctor(args) => commands::doctor::examine(args).await,
             Command::Backup(args) => commands::backup::back_up(args).await,
             Command::Restore(args) => commands::backup::restore(args).await,
-            Command::Bench(args) => commands::bench::bench(&args),
+            Command::Bench(args) => commands::bench::bench(args).await,
             Command::Image(args) => commands::image::manage(args).await,
         }
     })

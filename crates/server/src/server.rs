@@ -26,6 +26,7 @@ pub struct Server {
     driver: Option<DriverKind>,
     shutdown: oneshot::Sender<()>,
     http: JoinHandle<std::io::Result<()>>,
+    store: Arc<dyn Store>,
     _control: Option<Control>,
 }
 
@@ -91,7 +92,7 @@ impl Server {
 
         let key = iam.ensure_root_key(&config.account).await?;
         credentials::write(&config, &endpoint, &key)?;
-        let source = Source { data_dir: config.data_dir.clone(), store, s3: Some(s3) };
+        let source = Source { data_dir: config.data_dir.clone(), store: Arc::clone(&store), s3: Some(s3) };
         let control = Control::start(source)
             .inspect_err(|error| tracing::warn!(%error, "no backup can be made while this server runs"))
             .ok();
@@ -103,7 +104,7 @@ impl Server {
         }));
         let operator = Operator::new(dispatcher, config.account, config.region);
         let driver = refusal.is_none().then(|| driver.kind());
-        Ok(Self { operator, endpoint, driver, shutdown, http, _control: control })
+        Ok(Self { operator, endpoint, driver, shutdown, http, store, _control: control })
     }
 
     /// Calls made as the account's root principal.
@@ -126,6 +127,11 @@ impl Server {
         let _ = self.shutdown.send(());
         if let Ok(Err(error)) = self.http.await {
             tracing::warn!(%error, "the HTTP server did not end well");
+        }
+        // Services hold each other and the store: nobody else would close it.
+        let store = self.store;
+        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+            tracing::warn!(%error, "the store was not closed");
         }
     }
 }

@@ -3,21 +3,21 @@
 //! Identity and resource policies are not evaluated yet: every principal that has proved who it is may call every
 //! operation on the wire. What is enforced already is that internal operations belong to services.
 
-use crate::{AwsError, Call, Principal};
+use crate::call::is_internal;
+use crate::{AwsError, Principal};
 
-/// Decides whether the call's principal may make it.
+/// Decides whether `principal` may call `service`'s `operation`.
 ///
 /// # Errors
 /// `AccessDeniedException` with AWS's text.
-pub(crate) fn authorize(call: &Call) -> Result<(), AwsError> {
-    if call.is_internal() && !matches!(call.principal, Principal::Service { .. }) {
-        return Err(denied(call));
+pub(crate) fn authorize(principal: &Principal, service: &str, operation: &str) -> Result<(), AwsError> {
+    if is_internal(operation) && !matches!(principal, Principal::Service { .. }) {
+        return Err(denied(principal, service, operation));
     }
     Ok(())
 }
 
-fn denied(call: &Call) -> AwsError {
-    let (principal, service, operation) = (&call.principal, &call.service, &call.operation);
+fn denied(principal: &Principal, service: &str, operation: &str) -> AwsError {
     AwsError::new(
         "AccessDeniedException",
         format!("User: {principal} is not authorized to perform: {service}:{operation}"),

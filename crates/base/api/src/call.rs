@@ -115,6 +115,11 @@ impl Call {
 
     /// Whether the operation is one of those that only services may call.
     pub fn is_internal(&self) -> bool {
-        self.operation.starts_with("internal:")
+        is_internal(&self.operation)
     }
+}
+
+/// Whether an operation of that name is one that only services may call.
+pub(crate) fn is_internal(operation: &str) -> bool {
+    operation.starts_with("internal:")
 }

@@ -7,8 +7,10 @@ use std::sync::{Arc, OnceLock};
 
 use clock::Clock;
 use serde_json::Value;
+use types::{AccountId, Region};
 
 use crate::authorize::authorize;
+use crate::call::is_internal;
 use crate::model::ServiceModel;
 use crate::service::{Context, Reply, Service};
 use crate::validation::validate;
@@ -53,6 +55,13 @@ impl Dispatcher {
         self.service(service)?.spool_folder()
     }
 
+    /// Whether an event, put on the default bus of that place now, may reach anybody. Who would keep an event durably in
+    /// order to put it asks first: most are wanted by no rule.
+    pub fn may_deliver(&self, account: &AccountId, region: &Region, source: &str, detail_type: &str) -> bool {
+        let events = self.service("events");
+        events.is_some_and(|events| events.may_deliver(account, region, source, detail_type))
+    }
+
     /// Serves a call.
     ///
     /// # Errors
@@ -67,30 +76,32 @@ impl Dispatcher {
     /// # Errors
     /// As for [`Dispatcher::call`].
     pub async fn call_streaming(&self, call: Call, body: Option<Body>) -> Result<Reply, AwsError> {
-        let cx = Context {
-            principal: call.principal.clone(),
-            account: call.account.clone(),
-            region: call.region.clone(),
-            request_id: call.request_id.clone(),
-            now: self.clock.now(),
-            dispatcher: self.clone(),
-        };
-        let (service, operation) = (call.service.clone(), call.operation.clone());
-        let answer = self.serve(&cx, call, body).await;
+        let Call { principal, account, region, service, operation, input, request_id } = call;
+        let (now, dispatcher) = (self.clock.now(), self.clone());
+        let cx = Context { principal, account, region, request_id, now, dispatcher };
+        let answer = self.serve(&cx, &service, &operation, input, body).await;
         audit(&cx, &service, &operation, answer.as_ref().err());
         answer
     }
 
-    async fn serve(&self, cx: &Context, call: Call, body: Option<Body>) -> Result<Reply, AwsError> {
-        let service = self.service(&call.service).ok_or_else(|| not_served(&call))?;
-        if !call.is_internal() && service.model().operation(&call.operation).is_none() {
-            return Err(not_served(&call));
+    async fn serve(
+        &self,
+        cx: &Context,
+        name: &str,
+        operation: &str,
+        input: Value,
+        body: Option<Body>,
+    ) -> Result<Reply, AwsError> {
+        let service = self.service(name).ok_or_else(|| not_served(name, operation))?;
+        let model = service.model().operation(operation);
+        if model.is_none() && !is_internal(operation) {
+            return Err(not_served(name, operation));
         }
-        authorize(&call)?;
-        if let Some(operation) = service.model().operation(&call.operation) {
-            validate(service.model(), operation, &call.input)?;
+        authorize(&cx.principal, name, operation)?;
+        if let Some(model) = model {
+            validate(service.model(), model, &input)?;
         }
-        service.serve_streaming(cx, &call.operation, call.input, body).await
+        service.serve_streaming(cx, operation, input, body).await
     }
 
     fn service(&self, name: &str) -> Option<&Arc<dyn Service>> {
@@ -105,11 +116,8 @@ impl fmt::Debug for Dispatcher {
     }
 }
 
-fn not_served(call: &Call) -> AwsError {
-    AwsError::new(
-        "UnknownOperationException",
-        format!("Runwright does not serve {}:{}.", call.service, call.operation),
-    )
+fn not_served(service: &str, operation: &str) -> AwsError {
+    AwsError::new("UnknownOperationException", format!("Runwright does not serve {service}:{operation}."))
 }
 
 fn audit(cx: &Context, service: &str, operation: &str, error: Option<&AwsError>) {

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+/// How SQLite and Linux say that a disk is full.
+const FULL_DISK: [&str; 2] = ["disk is full", "No space left on device"];
+
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -47,10 +50,16 @@ impl AwsError {
         self
     }
 
-    /// An error of ours: HTTP status 500. The cause goes to the log, not to the caller.
+    /// An error of ours: HTTP status 500. The cause goes to the log, not to the caller, but for a full disk: whoever is
+    /// told of that can do something.
     pub fn internal(code: impl Into<Cow<'static, str>>, cause: &dyn fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
-        Self::new(code, "An internal error has occurred.").with_status(500)
+        let text = cause.to_string();
+        let message = match FULL_DISK.iter().any(|words| text.contains(words)) {
+            true => "An internal error has occurred: the disk of the data directory is full.",
+            false => "An internal error has occurred.",
+        };
+        Self::new(code, message).with_status(500)
     }
 
     /// Whether the same call may succeed later: the server's fault, or throttling. A missing target or permission stays so.

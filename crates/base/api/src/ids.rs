@@ -1,10 +1,15 @@
 //! Names that nobody has used before.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
+
+/// How many names' randomness is asked for at a time: asking costs more than the bytes.
+const DRAWS: usize = 16;
 
 thread_local! {
+    /// What the operating system has given and no name has yet.
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [[0; 16]; DRAWS], left: 0 }) };
     /// Where a simulation's thread is in its sequence; nothing anywhere else.
     static SEQUENCE: Cell<Option<u64>> = const { Cell::new(None) };
 }
@@ -39,12 +44,34 @@ pub fn alphanumeric(count: usize) -> String {
     random(count, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 }
 
+/// Random bytes of the operating system's, each of them used once.
+struct Pool {
+    bytes: [[u8; 16]; DRAWS],
+    left: usize,
+}
+
+impl Pool {
+    /// The next bytes; `None` where the system has none to give. Nothing of them stays behind: they may become a secret.
+    fn draw(&mut self) -> Option<[u8; 16]> {
+        if self.left == 0 {
+            getrandom::fill(self.bytes.as_flattened_mut()).ok()?;
+            self.left = DRAWS;
+        }
+        self.left -= 1;
+        self.bytes.get_mut(self.left).map(std::mem::take)
+    }
+}
+
 fn new() -> Uuid {
-    let Some(state) = SEQUENCE.get() else { return Uuid::new_v4() };
+    let Some(state) = SEQUENCE.get() else {
+        let drawn = POOL.with_borrow_mut(Pool::draw);
+        // Where there is no randomness, `uuid` says so by a panic.
+        return drawn.map_or_else(Uuid::new_v4, |bytes| Builder::from_random_bytes(bytes).into_uuid());
+    };
     SEQUENCE.set(Some(state.wrapping_add(1)));
     let halves = u128::from(mixed(state.wrapping_mul(2))) << 64
         | u128::from(mixed(state.wrapping_mul(2).wrapping_add(1)));
-    uuid::Builder::from_random_bytes(halves.to_be_bytes()).into_uuid()
+    Builder::from_random_bytes(halves.to_be_bytes()).into_uuid()
 }
 
 /// SplitMix64: near numbers become ones that have nothing in common.

@@ -7,7 +7,7 @@
 mod print;
 mod rest_xml;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 use types::Timestamp;
@@ -28,7 +28,7 @@ pub fn validate(model: &ServiceModel, operation: &Operation, input: &Value) -> R
     }
     check_kind(operation.input, input).map_err(|text| AwsError::new("SerializationException", text))?;
     let mut violations = Violations { prints_values: model.prints_values, texts: Vec::new() };
-    violations.structure(operation.input.members(), input, "");
+    violations.structure(operation.input.members(), input, Path::Input);
     match violations.texts.len() {
         0 => Ok(()),
         count => Err(AwsError::new(operation.validation_code, message(count, &violations.texts))),
@@ -48,7 +48,7 @@ struct Violations {
 }
 
 impl Violations {
-    fn add(&mut self, value: &Value, shape: &Shape, path: &str, constraint: &str) {
+    fn add(&mut self, value: &Value, shape: &Shape, path: Path<'_>, constraint: &str) {
         let value = match value {
             _ if !self.prints_values => "Value".to_owned(),
             Value::Null => "Value null".to_owned(),
@@ -57,20 +57,19 @@ impl Violations {
         self.texts.push(format!("{value} at '{path}' failed to satisfy constraint: {constraint}"));
     }
 
-    fn structure(&mut self, members: &[Member], input: &Value, path: &str) {
+    fn structure(&mut self, members: &[Member], input: &Value, path: Path<'_>) {
         for member in members {
             let value = input.get(member.name).unwrap_or(&Value::Null);
-            let name = lower_first(member.name);
-            let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+            let path = Path::Member(&path, member.name);
             if !value.is_null() {
-                self.value(member.shape, value, &path);
+                self.value(member.shape, value, path);
             } else if member.required {
-                self.add(value, member.shape, &path, "Member must not be null");
+                self.add(value, member.shape, path, "Member must not be null");
             }
         }
     }
 
-    fn value(&mut self, shape: &Shape, value: &Value, path: &str) {
+    fn value(&mut self, shape: &Shape, value: &Value, path: Path<'_>) {
         for constraint in broken_constraints(shape, value, self.prints_values) {
             self.add(value, shape, path, &constraint);
         }
@@ -83,7 +82,7 @@ impl Violations {
     }
 
     /// A list of structures is checked element by element. A list of scalars is reported once, as a whole.
-    fn list(&mut self, shape: &Shape, list: &List, value: &Value, path: &str) {
+    fn list(&mut self, shape: &Shape, list: &List, value: &Value, path: Path<'_>) {
         let elements = value.as_array().map(Vec::as_slice).unwrap_or_default();
         if is_scalar(list.element) {
             let broken = elements.iter().any(|element| breaks(list.element, element));
@@ -94,16 +93,16 @@ impl Violations {
             return;
         }
         for (index, element) in elements.iter().enumerate() {
-            let path = format!("{path}.{}.member", index + 1);
+            let path = Path::Element(&path, index);
             if element.is_null() {
-                self.add(element, list.element, &path, "Member must not be null");
+                self.add(element, list.element, path, "Member must not be null");
             } else {
-                self.value(list.element, element, &path);
+                self.value(list.element, element, path);
             }
         }
     }
 
-    fn map(&mut self, shape: &Shape, map: &Map, value: &Value, path: &str) {
+    fn map(&mut self, shape: &Shape, map: &Map, value: &Value, path: Path<'_>) {
         let Some(entries) = value.as_object() else { return };
         let keys: Vec<Value> = entries.keys().map(|key| Value::String(key.clone())).collect();
         if keys.iter().any(|key| breaks(map.key, key)) {
@@ -118,12 +117,34 @@ impl Violations {
             return;
         }
         for (key, value) in entries {
-            let path = format!("{path}.{key}.member");
+            let path = Path::Entry(&path, key);
             if value.is_null() {
-                self.add(value, map.value, &path, "Member must not be null");
+                self.add(value, map.value, path, "Member must not be null");
             } else {
-                self.value(map.value, value, &path);
+                self.value(map.value, value, path);
             }
+        }
+    }
+}
+
+/// Where in an input a value is; written out only for messages.
+#[derive(Clone, Copy)]
+enum Path<'a> {
+    Input,
+    Member(&'a Path<'a>, &'a str),
+    /// By its place, the first being 0.
+    Element(&'a Path<'a>, usize),
+    Entry(&'a Path<'a>, &'a str),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Input => Ok(()),
+            Path::Member(Path::Input, name) => f.write_str(&lower_first(name)),
+            Path::Member(path, name) => write!(f, "{path}.{}", lower_first(name)),
+            Path::Element(path, index) => write!(f, "{path}.{}.member", index + 1),
+            Path::Entry(path, key) => write!(f, "{path}.{key}.member"),
         }
     }
 }
@@ -208,10 +229,10 @@ fn broken_constraints(shape: &Shape, value: &Value, lists_enumerations: bool) ->
 }
 
 fn broken_by_text(text: &Text, value: &str, lists_enumerations: bool) -> Vec<String> {
-    let mut broken = if text.size == Size::NONE {
-        Vec::new()
-    } else {
-        broken_by_length(text.size, value.encode_utf16().count())
+    let mut broken = match text.size {
+        Size::NONE => Vec::new(),
+        size if value.is_ascii() => broken_by_length(size, value.len()),
+        size => broken_by_length(size, value.encode_utf16().count()),
     };
     if let Some(pattern) = &text.pattern
         && !pattern.matches(value)

@@ -29,12 +29,13 @@ pub use batch::{Batch, Mutation, Precondition};
 pub use collection::{Collection, Versioned};
 pub use error::Error;
 pub use local::{LocalStore, Options};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, examine};
 pub use ticket::{Lsn, Ticket};
 pub use timer_queue::{Timer, TimerChange, TimerQueue};
 use types::Timestamp;
 
-/// What a store can do. Implementations: SQLite on one machine; PostgreSQL for many comes later.
+/// What a store can do. Implementations: on one machine a journal with SQLite behind it, and SQLite alone; PostgreSQL for
+/// many comes later.
 pub trait Store: Send + Sync {
     /// Accepts a batch and returns at once. Batches become visible and durable in the order of their submission, each
     /// wholly or not at all.
@@ -66,6 +67,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`Error::Unavailable`] where the store cannot be read.
     fn timers(&self, queue: &'static str) -> BoxFuture<'_, Result<TimerQueue, Error>>;
+
+    /// Commits what was submitted, closes the files for writing, and returns then. What is submitted later is refused.
+    ///
+    /// For the end of a process, in which many may still hold the store. It blocks.
+    fn close(&self) {}
 
     /// Copies into `dir`, a directory that is created or empty, everything that was durable when this was called: a store
     /// that can be opened. Writers go on meanwhile. What is left in `dir` after an error is no store.

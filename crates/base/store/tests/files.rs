@@ -29,7 +29,7 @@ fn assert_contains(text: &str, part: &str) {
 fn a_directory_has_one_store_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path()).unwrap();
-    assert_contains(&refusal(dir.path()), "is in use by another process");
+    assert_contains(&refusal(dir.path()), "is in use by process");
     drop(store);
     SqliteStore::open(dir.path()).unwrap();
 }
@@ -39,7 +39,7 @@ fn a_journal_belongs_to_one_store_at_a_time_and_to_its_owner() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("data");
     let store = LocalStore::open(&dir).unwrap();
-    assert_contains(&LocalStore::open(&dir).unwrap_err().to_string(), "is in use by another process");
+    assert_contains(&LocalStore::open(&dir).unwrap_err().to_string(), "is in use by process");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

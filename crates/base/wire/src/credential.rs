@@ -1,6 +1,7 @@
 //! Access keys, as the wire needs to know them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use api::Principal;
 use futures_util::future::BoxFuture;
@@ -9,7 +10,7 @@ use types::Timestamp;
 /// Knows the access keys.
 pub trait CredentialStore: Send + Sync {
     /// The credential with that access key id; `None` for keys that do not exist, are inactive or were deleted.
-    fn lookup<'a>(&'a self, access_key_id: &'a str) -> BoxFuture<'a, Option<Credential>>;
+    fn lookup<'a>(&'a self, access_key_id: &'a str) -> BoxFuture<'a, Option<Arc<Credential>>>;
 }
 
 /// What belongs to an access key id.

@@ -17,6 +17,7 @@ use serde_json::Value;
 use types::{AccountId, Arn, Region};
 
 use crate::credential::CredentialStore;
+use crate::finishing::Finishing;
 use crate::limits;
 use crate::protocol::{Payload, Syntax};
 use crate::route::{Routed, Target, is_cross_origin, route};
@@ -53,26 +54,35 @@ impl Wire {
     {
         let request_id = ids::uuid();
         let (parts, body) = request.into_parts();
+        let signed = SignedRequest::parse(&parts);
         if !is_cross_origin(&parts.headers)
-            && let Some(s3) = s3::service(&parts, self.dispatcher.models())
+            && let Some(s3) = s3::service(&parts, &signed, self.dispatcher.models())
         {
-            return self.handle_s3(s3, parts, body, &request_id).await;
+            drop(signed);
+            // Boxed, because it is large: every request is moved about with room for it otherwise.
+            return Box::pin(self.handle_s3(s3, parts, body, &request_id)).await;
         }
         let payload = match read(&parts, body).await {
-            Ok(body) => self.answer(&parts, &body, &request_id).await,
+            Ok(body) => self.answer(&parts, signed, &body, &request_id).await,
             Err(error) => Syntax::guess(&parts.headers).error(&error, None, &request_id),
         };
         response(payload, &request_id)
     }
 
-    async fn answer(&self, parts: &Parts, body: &[u8], request_id: &str) -> Payload {
+    async fn answer(
+        &self,
+        parts: &Parts,
+        signed: Result<SignedRequest<'_>, Refusal>,
+        body: &[u8],
+        request_id: &str,
+    ) -> Payload {
         let models: Vec<_> = self.dispatcher.models().collect();
-        let Routed { syntax, target } = route(parts, body, &models);
+        let Routed { syntax, target } = route(parts, &signed, body, &models);
         let (model, operation, input) = match target {
             Ok(Target { model, operation, input }) => (model, operation, input),
             Err(error) => return syntax.error(&error, None, request_id),
         };
-        let caller = match self.authenticate(parts, body, model).await {
+        let caller = match self.authenticate(signed, body, model).await {
             Ok(caller) => caller,
             Err(refusal) => {
                 let error = syntax.refusal(&refusal);
@@ -89,11 +99,11 @@ impl Wire {
 
     async fn authenticate(
         &self,
-        parts: &Parts,
+        signed: Result<SignedRequest<'_>, Refusal>,
         body: &[u8],
         model: &ServiceModel,
     ) -> Result<Caller, Refusal> {
-        let signed = SignedRequest::parse(parts)?;
+        let signed = signed?;
         let credential = self.credentials.lookup(signed.access_key_id()).await.ok_or(Refusal::UnknownKey)?;
         signed.check_token(&credential, self.dispatcher.clock().now())?;
         signed.verify(
@@ -104,7 +114,7 @@ impl Wire {
             &self.signing_keys,
         )?;
         let account = account(&credential.principal).ok_or(Refusal::UnknownKey)?;
-        Ok(Caller { principal: credential.principal, account, region: Region::new(signed.region()) })
+        Ok(Caller { principal: credential.principal.clone(), account, region: Region::new(signed.region()) })
     }
 
     /// Calls the operation, and lets it finish even where the client goes away meanwhile.
@@ -126,7 +136,7 @@ impl Wire {
             request_id: request_id.to_owned(),
         };
         let dispatcher = self.dispatcher.clone();
-        match tokio::spawn(async move { dispatcher.call(call).await }).await {
+        match Finishing::new(async move { dispatcher.call(call).await }).await {
             Ok(answer) => answer,
             Err(panic) => Err(AwsError::internal("InternalFailure", &panic)),
         }

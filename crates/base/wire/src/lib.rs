@@ -5,6 +5,7 @@
 //! dispatcher; what a credential is worth is said by a [`CredentialStore`].
 
 mod credential;
+mod finishing;
 mod handler;
 mod limits;
 mod protocol;

@@ -8,7 +8,7 @@ use hyper::{HeaderMap, Method};
 
 use crate::protocol::query::Form;
 use crate::protocol::{Input, Syntax, rest_json};
-use crate::sigv4::scope_service;
+use crate::sigv4::{Refusal, SignedRequest, scope_service};
 
 /// How to answer a request, and what it asks for.
 pub struct Routed<'a> {
@@ -24,8 +24,14 @@ pub struct Target<'a> {
 }
 
 /// Routes by `X-Amz-Target`, else by the service in the signature's scope and the path or, for services that speak
-/// forms, the form's `Action`. The host says nothing: all services share it.
-pub fn route<'a>(parts: &'a Parts, body: &'a [u8], models: &[&'static ServiceModel]) -> Routed<'a> {
+/// forms, the form's `Action`. The host says nothing: all services share it. `signed` is the request's signature as it
+/// was found.
+pub fn route<'a>(
+    parts: &'a Parts,
+    signed: &Result<SignedRequest<'_>, Refusal>,
+    body: &'a [u8],
+    models: &[&'static ServiceModel],
+) -> Routed<'a> {
     if is_cross_origin(&parts.headers) {
         let error =
             AwsError::new("AccessDeniedException", "Cross-origin requests are not served.").with_status(403);
@@ -34,7 +40,7 @@ pub fn route<'a>(parts: &'a Parts, body: &'a [u8], models: &[&'static ServiceMod
     if let Some(target) = parts.headers.get("x-amz-target") {
         return by_target(target.to_str().unwrap_or_default(), &parts.headers, body, models);
     }
-    let service = scope_service(parts);
+    let service = scope_service(parts, signed);
     if let Some((model, routes)) = service.as_deref().and_then(|service| rest_service(service, models)) {
         return by_path(model, routes, parts, body);
     }

@@ -127,24 +127,21 @@ impl SignedRequest<'_> {
     /// Long ago or far ahead is refused: a signature must not be usable for ever.
     fn check_age(&self, now: Timestamp) -> Result<(), Refusal> {
         let skew = limits::CLOCK_SKEW_MAX;
-        let (shown, now_shown) = (basic(self.signed_at), basic(now));
         let lifetime = self.expires.unwrap_or(skew);
-        if now > self.signed_at + lifetime {
-            let earliest = basic(now - lifetime);
-            return Err(Refusal::Invalid(match self.expires {
-                None => format!(
-                    "Signature expired: {shown} is now earlier than {earliest} ({now_shown} - 5 min.)"
-                ),
-                Some(_) => format!("Signature expired: {shown} is now earlier than {earliest} ({now_shown})"),
-            }));
-        }
-        if self.signed_at > now + skew {
-            let latest = basic(now + skew);
-            return Err(Refusal::Invalid(format!(
-                "Signature not yet current: {shown} is still later than {latest} ({now_shown} + 5 min.)"
-            )));
-        }
-        Ok(())
+        let text = if now > self.signed_at + lifetime {
+            let (shown, earliest) = (basic(self.signed_at), basic(now - lifetime));
+            let margin = if self.is_presigned() { "" } else { " - 5 min." };
+            format!("Signature expired: {shown} is now earlier than {earliest} ({}{margin})", basic(now))
+        } else if self.signed_at > now + skew {
+            let (shown, latest) = (basic(self.signed_at), basic(now + skew));
+            format!(
+                "Signature not yet current: {shown} is still later than {latest} ({} + 5 min.)",
+                basic(now)
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::Invalid(text))
     }
 
     fn check_scope(&self, service: &str) -> Result<(), Refusal> {
@@ -233,9 +230,9 @@ pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(DIGITS.get(usize::from(digit)).map(|digit| char::from(*digit)));
-        }
+        // Both are less than 16.
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
     text
 }

@@ -101,7 +101,9 @@ impl Directory {
         let mut batch = Batch::new();
         self.put_root_key_ids(&mut batch, account, seen, &ids);
         self.access_keys.delete(&mut batch, id);
-        self.commit(batch).await
+        let outcome = self.commit(batch).await;
+        self.known.remove(id);
+        outcome
     }
 
     async fn root_key_ids(

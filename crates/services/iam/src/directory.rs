@@ -7,6 +7,7 @@ use types::AccountId;
 
 use crate::Configuration;
 use crate::access_key::{AccessKey, RootKeys};
+use crate::credential::Known;
 use crate::error::Error;
 use crate::limits;
 use crate::role::Role;
@@ -27,6 +28,8 @@ pub(crate) struct Directory {
     pub(crate) root_keys: Collection<RootKeys>,
     /// By access key id.
     pub(crate) sessions: Collection<Session>,
+    /// What of `access_keys` and `sessions` requests were signed with lately.
+    pub(crate) known: Known,
 }
 
 impl Directory {
@@ -36,6 +39,7 @@ impl Directory {
             access_keys: Collection::new(Arc::clone(&store), "iam-access-keys"),
             root_keys: Collection::new(Arc::clone(&store), "iam-root-keys"),
             sessions: Collection::new(Arc::clone(&store), "sts-sessions"),
+            known: Known::default(),
             store,
             configuration,
         }

@@ -80,7 +80,7 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn credential(&self, access_key_id: &str) -> Result<Option<Credential>, Error> {
+    pub async fn credential(&self, access_key_id: &str) -> Result<Option<Arc<Credential>>, Error> {
         self.directory.credential(access_key_id).await
     }
 

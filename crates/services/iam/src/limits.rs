@@ -23,3 +23,5 @@ pub(crate) const SESSION_SECONDS_DEFAULT: i64 = 3600;
 pub(crate) const MAX_SESSION_DURATION_DEFAULT: i64 = 3600;
 /// How long an expired session is kept so that its holder is told that it expired. Ours: AWS names no time.
 pub(crate) const EXPIRED_SESSION_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Credentials that are kept in memory because requests were signed with them lately. Ours.
+pub(crate) const KNOWN_CREDENTIALS_MAX: usize = 4096;

@@ -65,8 +65,9 @@ impl Directory {
         while let Some(timer) = queue.next(clock).await {
             let mut batch = Batch::new();
             self.sessions.delete(&mut batch, &timer.key);
-            batch.clear_timer(QUEUE, timer.key);
+            batch.clear_timer(QUEUE, timer.key.as_str());
             self.commit(batch).await?;
+            self.known.remove(&timer.key);
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ async fn the_root_key_is_created_once_and_kept() {
     let credential = again.iam.credential(&key.access_key_id).await.unwrap().unwrap();
     assert_eq!(credential.principal, Principal::Root { account: account() });
     assert_eq!(credential.secret_access_key, key.secret_access_key);
-    assert_eq!((credential.session_token, credential.expires), (None, None));
+    assert_eq!((&credential.session_token, credential.expires), (&None, None));
     assert!(again.iam.credential("AKIAUNKNOWN").await.unwrap().is_none());
 }
 
@@ -100,7 +100,7 @@ async fn a_session_is_its_role_until_it_expires_and_is_then_forgotten() {
     let credential = world.iam.credential(&id).await.unwrap().unwrap();
     assert_eq!(credential.principal, Principal::role("arn:aws:iam::000000000000:role/a/R", "session"));
     assert_eq!(credential.expires, Some(Timestamp::from_seconds(1_800_003_600)));
-    assert!(credential.session_token.unwrap().len() >= 300);
+    assert!(credential.session_token.as_ref().unwrap().len() >= 300);
 
     let forgetting = world.iam.start();
     world.clock.advance(Duration::from_secs(3600 + 24 * 3600 - 1));

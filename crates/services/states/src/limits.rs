@@ -58,6 +58,12 @@ pub const DIAGNOSTICS: usize = 100;
 /// Bytes of input and output together that a status change event carries; it leaves them out beyond.
 pub const EVENT_PAYLOAD_BYTES: usize = 248 * 1024;
 
+/// Entries of one `PutEvents` call.
+pub const EVENT_ENTRIES: usize = 10;
+
+/// Bytes of one `PutEvents` call.
+pub const EVENT_BYTES: usize = 256 * 1024;
+
 /// Events in one `PutLogEvents` call.
 pub const LOG_EVENTS: usize = 10_000;
 
@@ -65,10 +71,27 @@ pub const LOG_EVENTS: usize = 10_000;
 pub const LOG_BYTES: usize = 1_048_576;
 
 /// Effects that are performed at a time. Ours: enough to keep the services busy.
-pub const EFFECTS_AT_A_TIME: usize = 256;
+pub const EFFECTS_AT_A_TIME: usize = 1024;
+
+/// Effects of the executions of one state machine that are performed at a time. Ours: a machine whose services take long
+/// leaves places to others.
+pub const EFFECTS_OF_A_MACHINE: usize = 256;
+
+/// Steps of executions that are on their way to the disk at a time, of those that time wakes, and of all others. Ours: a
+/// transaction takes so many.
+pub const STEPS_AT_A_TIME: usize = 2048;
+
+/// Such steps of the executions of one state machine. Ours.
+pub const STEPS_OF_A_MACHINE: usize = 1024;
+
+/// Log entries, or status changes, that are delivered together.
+pub const DELIVERED_TOGETHER: usize = 256;
 
 /// Child executions of one Map Run that run side by side. Ours, where AWS has 10,000: each open execution is in memory.
 pub const MAP_RUN_CONCURRENCY: usize = 1_000;
+
+/// Starts of children of one Map Run that are on their way to the disk at a time. Ours.
+pub const MAP_RUN_COMMITS: usize = 256;
 
 /// Redrives of one Map Run.
 pub const MAP_RUN_REDRIVES: u64 = 1_000;

@@ -109,6 +109,15 @@ pub(crate) fn state_machine_arn(cx: &Context, name: &str) -> String {
     cx.arn("states", format!("stateMachine:{name}")).to_string()
 }
 
+/// How the ARNs of all executions of a state machine begin, read from one of them, or from a key that begins with one.
+/// Children of its Map Runs are among them, those that are express apart.
+pub(crate) fn executions_of_machine(execution: &str) -> &str {
+    // arn, partition, states, region, account, execution, machine; a child's machine has the Map state's label behind it.
+    let end = execution.match_indices(':').nth(6).map_or(execution.len(), |(at, _)| at);
+    let machine = execution.get(..end).unwrap_or(execution);
+    machine.split('/').next().unwrap_or(machine)
+}
+
 /// ARN of a standard execution: `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ExecutionArn {

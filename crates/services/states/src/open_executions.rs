@@ -1,4 +1,5 @@
-//! The executions that run: kept in memory while they are open, each behind its own lock, written through to the store.
+//! The executions that run, each behind its own lock, written through to the store. Those that took a step last are in memory;
+//! of others there is a place only, until they are woken (`slots`).
 //!
 //! A wake runs an execution to where it waits again and submits one batch; the lock is held until the submission only.
 //! Effects are entries of queues in that batch, so that none is performed before the batch is durable. Every batch
@@ -13,24 +14,30 @@ use api::Dispatcher;
 use asl::{Effect, Execution, OpenTask, TaskId, Wake};
 use clock::Clock;
 use store::{Batch, Collection, Store, Ticket};
-use types::Timestamp;
+use types::{AccountId, Region, Timestamp};
 
 use crate::Error;
 use crate::awaited::Awaited;
 use crate::begin::Begin;
 use crate::execution::{ExecutionRecord, ExecutionStatus, Waiting};
+use crate::fair_queue::Limits;
 use crate::integrations::{self, Called};
+use crate::limits::{STEPS_AT_A_TIME, STEPS_OF_A_MACHINE};
 use crate::map_runs::{BeginChild, Ended, Inboxes, Notice};
+use crate::name::executions_of_machine;
 use crate::plan::{self, Facts, Fate, Step};
 use crate::redrive::Redrives;
 use crate::state_machine::{Compiled, StateMachines, Target};
+use crate::status_change;
 use crate::tables;
 
+mod gate;
 mod redrive;
 mod restore;
 mod slots;
 mod wakes;
 
+use gate::Gate;
 use slots::{Kept, Place, Slot, Slots};
 
 /// All open executions.
@@ -41,6 +48,7 @@ pub(crate) struct OpenExecutions {
     records: Collection<ExecutionRecord>,
     pub(crate) awaited: Awaited,
     slots: Slots,
+    gate: Gate,
     /// Number of the last step, of whichever execution.
     last_step: AtomicU64,
     last_order: AtomicU64,
@@ -133,6 +141,7 @@ impl OpenExecutions {
             dispatcher,
             machines,
             slots: Slots::new(in_memory),
+            gate: Gate::new(Limits { of_all: STEPS_AT_A_TIME, of_a_lane: STEPS_OF_A_MACHINE }),
             last_step: AtomicU64::new(0),
             last_order: AtomicU64::new(0),
             map_runs,
@@ -149,6 +158,7 @@ impl OpenExecutions {
     /// [`Error::ExecutionLimitExceeded`], [`Error::Store`].
     pub(crate) async fn start(&self, begin: Begin) -> Result<(String, Timestamp), Error> {
         let (name, arn) = begin.identify();
+        let _pass = self.gate.pass(executions_of_machine(&arn)).await;
         // The slot is there before the look at the machine: whoever deletes the machine finds it.
         let (slot, mut place) = self.enter(&arn).await?;
         if let Some(open) = place.open() {
@@ -281,7 +291,7 @@ impl OpenExecutions {
         open.learn(&effects);
         if begins {
             let is_open = *open.execution.status() == asl::Status::Running;
-            plan::open(&mut batch, &open.facts(now), &open.record, is_open);
+            plan::open(&mut batch, &self.facts(open, now), &open.record, is_open);
         }
         let over = tasks_over(&effects);
         let kept = self.keep(open, arn, effects, batch, now);
@@ -316,13 +326,13 @@ impl OpenExecutions {
             let (stopped, events) = history.last().map_or((now, 0), |event| (event.timestamp, event.id));
             open.record = open.record.closed(&status, stopped, events);
             let was_running = has_head || open.record.redrives.count > 0;
-            let facts = open.facts(now);
+            let facts = self.facts(open, now);
             plan::close(&mut batch, &facts, &open.record, &status, fate, &awaited_by, was_running);
         }
         self.forget_children(&mut batch, arn, &effects);
         plan::keep(
             &mut batch,
-            &open.facts(now),
+            &self.facts(open, now),
             Step { history: &history, changes, effects, fate, has_head },
         );
         let ticket = self.store.submit(batch);
@@ -358,6 +368,20 @@ impl OpenExecutions {
                 let waiting = Waiting { execution: arn.to_owned(), task: *task };
                 self.awaited.forget(batch, child, &waiting);
             }
+        }
+    }
+
+    fn facts<'a>(&self, open: &'a Open, now: Timestamp) -> Facts<'a> {
+        let spec = open.execution.spec();
+        let (account, region) = (AccountId::new(&spec.account), Region::new(&*spec.region));
+        Facts {
+            spec,
+            revision: &open.record.revision,
+            logging: &open.compiled.revision.logging,
+            called: &open.called,
+            credentials: &open.credentials,
+            has_listeners: status_change::has_listeners(&self.dispatcher, &account, &region),
+            now,
         }
     }
 
@@ -441,17 +465,6 @@ impl Open {
             if let Effect::Invoke { task, credentials: Some(role), .. } = effect {
                 self.credentials.insert(*task, role.clone());
             }
-        }
-    }
-
-    fn facts(&self, now: Timestamp) -> Facts<'_> {
-        Facts {
-            spec: self.execution.spec(),
-            revision: &self.record.revision,
-            logging: &self.compiled.revision.logging,
-            called: &self.called,
-            credentials: &self.credentials,
-            now,
         }
     }
 }

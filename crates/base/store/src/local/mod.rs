@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
 use futures_util::future::BoxFuture;
@@ -33,7 +33,7 @@ use crate::journal::changes::Changes;
 use crate::journal::files::{Disk, FileSystem};
 use crate::journal::record::Secret;
 use crate::journal::recovery::{self, Recovered};
-use crate::journal::{Journal, Lengths};
+use crate::journal::{Journal, Lengths, describe};
 use crate::sqlite::committer::Command;
 use crate::sqlite::format::{self, Follower as Position, Usage};
 use crate::sqlite::readers::{Keys, Readers};
@@ -82,8 +82,9 @@ impl Options {
 ///
 /// Dropping it commits what was submitted, brings it into the database, then closes the files.
 pub struct LocalStore {
-    commands: Option<mpsc::Sender<Command>>,
-    committer: Option<JoinHandle<()>>,
+    /// `None` once it was closed.
+    commands: RwLock<Option<mpsc::Sender<Command>>>,
+    committer: Mutex<Option<JoinHandle<()>>>,
     view: Arc<View>,
     dir: PathBuf,
     progress: Arc<Progress>,
@@ -141,8 +142,8 @@ impl LocalStore {
         let follower = thread("store-follower", move || follower.run())?;
         let committer = thread("store-committer", move || committer.run(&waiting, follower))?;
         Ok(Self {
-            commands: Some(commands),
-            committer: Some(committer),
+            commands: RwLock::new(Some(commands)),
+            committer: Mutex::new(Some(committer)),
             view,
             dir: dir.to_owned(),
             progress,
@@ -152,7 +153,8 @@ impl LocalStore {
 
     /// Sends a command. Where the committer is gone, whoever waits for an answer learns it from the dropped sender.
     fn send(&self, command: Command) {
-        if let Some(commands) = &self.commands {
+        let commands = self.commands.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(commands) = &*commands {
             let _ = commands.send(command);
         }
     }
@@ -199,7 +201,7 @@ fn open_journal(
         Recovered { next_number: 1, ..Recovered::default() }
     };
     let journal = Journal::open(disk, &dir, secret, lengths, applied, found)
-        .map_err(|cause| Error::unavailable(format!("{}: {cause}", dir.display())))?;
+        .map_err(|cause| Error::unavailable(format!("{}: {}", dir.display(), describe(&cause))))?;
     if position.is_none() {
         // The first segment is on disk: from now on a journal without one is a journal that was lost.
         let position = Position { applied, secret: secret.0 };
@@ -264,6 +266,16 @@ impl Store for LocalStore {
         Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Error::closed())) })
     }
 
+    fn close(&self) {
+        drop(self.commands.write().unwrap_or_else(PoisonError::into_inner).take());
+        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(committer) = committer
+            && committer.join().is_err()
+        {
+            tracing::error!("the store's committer panicked");
+        }
+    }
+
     fn backup<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let upto = self.view.layers().active.last;
@@ -280,12 +292,7 @@ impl Store for LocalStore {
 
 impl Drop for LocalStore {
     fn drop(&mut self) {
-        self.commands = None;
-        if let Some(committer) = self.committer.take()
-            && committer.join().is_err()
-        {
-            tracing::error!("the store's committer panicked");
-        }
+        self.close();
     }
 }
 

@@ -206,6 +206,11 @@ impl Committer {
     }
 
     fn close(self) {
+        // Readers keep the log from being brought in by the closing itself.
+        let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(cause) = checkpoint {
+            tracing::warn!(%cause, "the log was not brought into the database");
+        }
         if let Err((_, cause)) = self.connection.close() {
             tracing::warn!(%cause, "the store was not closed cleanly");
         }

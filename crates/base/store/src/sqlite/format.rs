@@ -4,8 +4,9 @@ use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
+use super::lock_holder::{Holder, holder_of};
 use crate::Error;
 
 /// Marks the database as ours: `RunW`.
@@ -21,13 +22,13 @@ const JOURNAL_SCHEMA: &str = include_str!("journal.sql");
 /// Why a directory was not opened.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
-    #[error("{0} is in use by another process")]
-    InUse(PathBuf),
+    #[error("{dir} is in use by {holder}: stop that first, or name another directory with --data-dir")]
+    InUse { dir: PathBuf, holder: Holder },
     #[error("{0} is a database of another program")]
     Foreign(PathBuf),
     #[error("{file} has format {found}; this version reads format {reads}: use the version that wrote it")]
     Format { file: PathBuf, found: i32, reads: i32 },
-    #[error("{file} is damaged: it has {length} bytes and should have {expected}")]
+    #[error("{file} is damaged: it has {length} bytes and should have {expected}: restore a backup")]
     Truncated { file: PathBuf, length: u64, expected: u64 },
     #[error(
         "{0} is missing or empty, but the directory has held a store: bring the file back, or empty the directory"
@@ -39,6 +40,18 @@ enum OpenError {
     Io { path: PathBuf, cause: std::io::Error },
     #[error("{file}: {cause}")]
     Sqlite { file: PathBuf, cause: rusqlite::Error },
+    #[error("{file} is damaged ({cause}): restore a backup")]
+    Damaged { file: PathBuf, cause: rusqlite::Error },
+}
+
+impl OpenError {
+    fn sqlite(file: &Path, cause: rusqlite::Error) -> Self {
+        let file = file.to_owned();
+        match cause.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { file, cause },
+            _ => Self::Sqlite { file, cause },
+        }
+    }
 }
 
 /// The database in a store's directory.
@@ -71,7 +84,9 @@ pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::unavailable(OpenError::InUse(dir.to_owned()))),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::unavailable(OpenError::InUse { dir: dir.to_owned(), holder: holder_of(&file) }))
+        }
         Err(TryLockError::Error(cause)) => Err(io(&path)(cause)),
     }
 }
@@ -91,7 +106,7 @@ pub(crate) fn open_for_writing(dir: &Path, usage: Usage) -> Result<Connection, E
     create_private_file(&file).map_err(io)?;
     let connection = prepare(&file, usage).map_err(|error| match error {
         Opening::Refused(error) => Error::unavailable(error),
-        Opening::Sqlite(cause) => Error::unavailable(OpenError::Sqlite { file: file.clone(), cause }),
+        Opening::Sqlite(cause) => Error::unavailable(OpenError::sqlite(&file, cause)),
     })?;
     if !has_held_a_store {
         mark(dir).map_err(io)?;
@@ -114,7 +129,8 @@ pub(crate) fn open_for_reading(file: &Path) -> Result<Connection, rusqlite::Erro
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.pragma_update(None, "cache_size", -8192)?;
+    // A little for each of the connections: what one does not have the system has.
+    connection.pragma_update(None, "cache_size", -2048)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }

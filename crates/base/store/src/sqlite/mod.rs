@@ -6,13 +6,15 @@
 pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod committer;
+mod examine;
 pub(crate) mod format;
+mod lock_holder;
 pub(crate) mod readers;
 pub(crate) mod vacuum;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
 use futures_util::future::BoxFuture;
@@ -20,6 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::{Batch, Entry, Error, Range, Record, Slice, Store, Ticket, TimerQueue};
 use committer::{Command, Committer};
+pub use examine::examine;
 use format::Usage;
 use readers::Readers;
 
@@ -30,8 +33,9 @@ pub(crate) const INLINE_ROWS_MAX: usize = 256;
 ///
 /// Dropping it commits what was submitted, then closes the files.
 pub struct SqliteStore {
-    commands: Option<mpsc::Sender<Command>>,
-    committer: Option<JoinHandle<()>>,
+    /// `None` once it was closed.
+    commands: RwLock<Option<mpsc::Sender<Command>>>,
+    committer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
     dir: PathBuf,
     /// Held as long as the store is open; dropped last.
@@ -54,8 +58,8 @@ impl SqliteStore {
             .spawn(move || Committer::new(connection).run(&waiting))
             .map_err(Error::unavailable)?;
         Ok(Self {
-            commands: Some(commands),
-            committer: Some(committer),
+            commands: RwLock::new(Some(commands)),
+            committer: Mutex::new(Some(committer)),
             readers,
             dir: dir.to_owned(),
             _lock: lock,
@@ -64,7 +68,8 @@ impl SqliteStore {
 
     /// Sends a command. Where the committer is gone, whoever waits for an answer learns it from the dropped sender.
     fn send(&self, command: Command) {
-        if let Some(commands) = &self.commands {
+        let commands = self.commands.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(commands) = &*commands {
             let _ = commands.send(command);
         }
     }
@@ -115,6 +120,16 @@ impl Store for SqliteStore {
         Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Error::closed())) })
     }
 
+    fn close(&self) {
+        drop(self.commands.write().unwrap_or_else(PoisonError::into_inner).take());
+        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(committer) = committer
+            && committer.join().is_err()
+        {
+            tracing::error!("the store's committer panicked");
+        }
+    }
+
     fn backup<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let (from, to) = (self.dir.clone(), dir.to_owned());
@@ -126,12 +141,7 @@ impl Store for SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.commands = None;
-        if let Some(committer) = self.committer.take()
-            && committer.join().is_err()
-        {
-            tracing::error!("the store's committer panicked");
-        }
+        self.close();
     }
 }
 

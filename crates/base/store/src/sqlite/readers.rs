@@ -157,7 +157,7 @@ pub(crate) fn time_of(
 /// All timers of a queue.
 pub(crate) fn timers(connection: &Connection, queue: &str) -> Result<Vec<Timer>, rusqlite::Error> {
     connection
-        .prepare_cached("SELECT k, due, payload FROM timers WHERE queue = ?1")?
+        .prepare_cached("SELECT k, due, payload FROM timers WHERE queue = ?1 ORDER BY id")?
         .query_map([queue], |row| {
             let due = Timestamp::from_millis(row.get(1)?);
             Ok(Timer { key: row.get(0)?, due, payload: row.get(2)? })

@@ -3,6 +3,7 @@
 //! Source: S3 API Reference, "Authenticating requests (AWS Signature Version 4)" and "Error responses".
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use api::{AwsError, Principal};
 use hyper::header::AUTHORIZATION;
@@ -70,7 +71,7 @@ impl Verifier<'_> {
             previous: signed.signature.clone().into_owned(),
         });
         Ok(Sender {
-            principal: credential.principal,
+            principal: credential.principal.clone(),
             region: Region::new(signed.region()),
             payload,
             is_presigned: signed.is_presigned(),
@@ -83,11 +84,11 @@ impl Verifier<'_> {
         signed.check(&credential, self.now, self.session_now)?;
         // Such a signature names no region.
         let region = Region::new("us-east-1");
-        let (principal, payload) = (credential.principal, Payload::Unsigned);
+        let (principal, payload) = (credential.principal.clone(), Payload::Unsigned);
         Ok(Sender { principal, region, payload, is_presigned: true, chunks: None })
     }
 
-    async fn credential(&self, access_key_id: &str) -> Result<Credential, AwsError> {
+    async fn credential(&self, access_key_id: &str) -> Result<Arc<Credential>, AwsError> {
         self.credentials.lookup(access_key_id).await.ok_or_else(|| {
             let text = "The AWS Access Key Id you provided does not exist in our records.";
             AwsError::new("InvalidAccessKeyId", text)

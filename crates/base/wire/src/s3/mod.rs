@@ -31,22 +31,23 @@ use sha2::{Digest as _, Sha256};
 
 use crate::handler::{AnswerBody, Wire, account};
 use crate::protocol::rest_xml::{self, Answer, Request};
-use crate::sigv4::{parameter, scope_service};
+use crate::sigv4::{Refusal, SignedRequest, parameter, scope_service};
 use address::Address;
 use authentication::{Sender, Verifier};
 use integrity::Expected;
 use upload::Upload;
 
-/// The service of S3's kind that a request is for, if it is for one.
+/// The service of S3's kind that a request is for, if it is for one. `signed` is its signature as it was found.
 pub fn service(
     parts: &Parts,
+    signed: &Result<SignedRequest<'_>, Refusal>,
     mut models: impl Iterator<Item = &'static ServiceModel>,
 ) -> Option<(&'static ServiceModel, &'static [Route])> {
     let found = models.find_map(|model| match model.protocol {
         Protocol::RestXml(routes) => Some((model, routes)),
         _ => None,
     })?;
-    let signed_for = scope_service(parts);
+    let signed_for = scope_service(parts, signed);
     let is_s3 = match signed_for.as_deref() {
         Some(service) => service == found.0.signing_name,
         None => parameter(parts, "AWSAccessKeyId").is_some() || address::is_s3_host(parts),

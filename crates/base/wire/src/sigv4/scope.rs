@@ -1,7 +1,10 @@
 //! The credential scope: whose key, which day, region and service.
 
+use std::borrow::Cow;
+
 use hyper::http::request::Parts;
 
+use super::Refusal;
 use super::signed_request::{SignedRequest, parameter};
 
 /// `AKID/20261120/us-east-1/states/aws4_request`.
@@ -60,11 +63,16 @@ impl Scope {
     }
 }
 
-/// The service that a request claims to be signed for, before anything is verified.
-pub fn scope_service(parts: &Parts) -> Option<String> {
-    let service = |credential: &str| Scope::parse(credential).map(|scope| scope.service().to_owned());
-    match SignedRequest::parse(parts) {
-        Ok(signed) => Some(signed.scope.service().to_owned()),
+/// The service that a request claims to be signed for, before anything is verified. `signed` is its signature as it was
+/// found.
+pub fn scope_service<'a>(
+    parts: &Parts,
+    signed: &'a Result<SignedRequest<'_>, Refusal>,
+) -> Option<Cow<'a, str>> {
+    let service =
+        |credential: &str| Scope::parse(credential).map(|scope| Cow::Owned(scope.service().to_owned()));
+    match signed {
+        Ok(signed) => Some(Cow::Borrowed(signed.scope.service())),
         // A signature that lacks other parts still says which service refuses it.
         Err(_) => match parts.headers.get("authorization").and_then(|value| value.to_str().ok()) {
             Some(header) => {

@@ -170,18 +170,7 @@ fn lifetime(expires: Option<String>) -> Result<Duration, Refusal> {
 
 /// Reads `20261120T235207Z`.
 fn parse_time(time: &str) -> Result<Timestamp, Refusal> {
-    let part = |range: std::ops::Range<usize>| time.get(range).unwrap_or_default();
-    let extended = format!(
-        "{}-{}-{}T{}:{}:{}Z",
-        part(0..4),
-        part(4..6),
-        part(6..8),
-        part(9..11),
-        part(11..13),
-        part(13..15)
-    );
-    let parsed = Timestamp::parse_rfc3339(&extended).ok();
-    parsed.filter(|_| time.len() == 16 && part(8..9) == "T" && part(15..16) == "Z").ok_or_else(|| {
+    extended(time).and_then(|extended| Timestamp::parse_rfc3339(&extended).ok()).ok_or_else(|| {
         Refusal::incomplete(
             Part::Time,
             format!(
@@ -189,6 +178,21 @@ fn parse_time(time: &str) -> Result<Timestamp, Refusal> {
             ),
         )
     })
+}
+
+/// `20261120T235207Z` as `2026-11-20T23:52:07Z`.
+fn extended(basic: &str) -> Option<String> {
+    if basic.len() != 16 || basic.get(8..9) != Some("T") || basic.get(15..) != Some("Z") {
+        return None;
+    }
+    let mut text = String::with_capacity(20);
+    for (part, separator) in
+        [(0..4, '-'), (4..6, '-'), (6..8, 'T'), (9..11, ':'), (11..13, ':'), (13..15, 'Z')]
+    {
+        text.push_str(basic.get(part)?);
+        text.push(separator);
+    }
+    Some(text)
 }
 
 fn lacking(header: &str, present: [bool; 4]) -> Refusal {

@@ -92,7 +92,7 @@ impl Service for Scripted {
 struct Keys;
 
 impl CredentialStore for Keys {
-    fn lookup<'a>(&'a self, access_key_id: &'a str) -> BoxFuture<'a, Option<Credential>> {
+    fn lookup<'a>(&'a self, access_key_id: &'a str) -> BoxFuture<'a, Option<Arc<Credential>>> {
         let root = Principal::Root { account: AccountId::new("000000000000") };
         let role = Principal::role("arn:aws:iam::000000000000:role/path/name", "session");
         let (token, expires, principal) = match access_key_id {
@@ -107,6 +107,6 @@ impl CredentialStore for Keys {
             expires,
             principal,
         };
-        Box::pin(async { Some(credential) })
+        Box::pin(async { Some(Arc::new(credential)) })
     }
 }

@@ -26,7 +26,7 @@ use super::retention;
 use super::supply::{NextChild, NoChild, Supply};
 use super::{Counts, MapRuns, Notice, Settings};
 use crate::Error;
-use crate::limits::MAP_RUN_CONCURRENCY;
+use crate::limits::{MAP_RUN_COMMITS, MAP_RUN_CONCURRENCY};
 use crate::open_executions::{Commit, Report};
 use crate::state_machine::Compiled;
 use crate::tables;
@@ -179,9 +179,12 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Starts as many children as may run.
+    /// Starts as many children as may run, while the disk keeps up.
     async fn start_children(&mut self) -> Result<(), Error> {
-        while self.ending.is_none() && self.running.len() < self.concurrency() {
+        while self.ending.is_none()
+            && self.running.len() < self.concurrency()
+            && self.commits.len() < MAP_RUN_COMMITS
+        {
             let Some(supply) = &mut self.supply else { return Ok(()) };
             let now = self.runs.dispatcher.clock().now();
             match supply.next(&self.spec, &self.compiled.machine, &self.bucket, now).await {

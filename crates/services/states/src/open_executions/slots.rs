@@ -190,6 +190,10 @@ impl OpenExecutions {
         let Some(slot) = self.slots.get(arn) else { return Ok(None) };
         let mut place = Arc::clone(&slot).lock_owned().await;
         self.awaken(arn, &mut place).await?;
+        if matches!(*place, Place::Empty) {
+            self.slots.remove(arn, &slot);
+            return Ok(None);
+        }
         Ok(Some((slot, place)))
     }
 

@@ -3,7 +3,7 @@
 use asl::TaskId;
 
 use super::slots::Place;
-use super::{Batch, Called, Commit, Error, Notice, OpenExecutions, Report};
+use super::{Batch, Called, Commit, Error, Notice, OpenExecutions, Report, executions_of_machine};
 
 impl OpenExecutions {
     /// Wakes an execution and returns once that is submitted. A wake for what is not open changes nothing.
@@ -50,33 +50,26 @@ impl OpenExecutions {
             }
             Err(error) => {
                 tracing::error!(execution = arn, %error, "a step could not be kept");
-                self.read_anew(&arn, step).await;
+                self.undo(&arn, step).await;
                 Err(error.into())
             }
         }
     }
 
-    /// Puts what the store has of an execution in the place of what its step `step` made of it. One that has ended with
-    /// that step has not.
-    async fn read_anew(&self, arn: &str, step: u64) {
-        let Ok((slot, mut place)) = self.hold(arn).await else { return };
-        if place.open().is_some_and(|open| open.read_before > step) {
-            // Another step that could not be kept has had it read since.
-            return;
-        }
-        // What is there stays until it is replaced: whoever waits here may hang up, and the next one finds out again.
-        *place = match self.restore(arn).await {
-            Ok(restored) => restored.into(),
-            Err(_) => Place::Dormant,
-        };
-        if matches!(*place, Place::Empty) {
-            self.slots.remove(arn, &slot);
+    /// Forgets what the step `step` made of an execution: whoever is next at it has what the store has. One that has ended
+    /// with that step has not.
+    async fn undo(&self, arn: &str, step: u64) {
+        let Ok((_, mut place)) = self.hold(arn).await else { return };
+        // Another step that could not be kept may have had it read since.
+        if place.open().is_none_or(|open| open.read_before < step) {
+            *place = Place::Dormant;
         }
     }
 
     /// Wakes an execution and waits until that is durable. Where somebody else has written, it is tried once more on
     /// what they left.
     pub(crate) async fn wake_durably(&self, arn: &str, report: Report) -> Result<(), Error> {
+        let _pass = self.gate.pass(executions_of_machine(arn)).await;
         let commit = self.wake(arn, report.clone()).await;
         match self.settle(commit).await {
             Err(Error::Store(store::Error::Conflict { .. })) => {

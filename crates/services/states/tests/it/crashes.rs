@@ -3,8 +3,8 @@
 use crate::world::{Process, World, pass};
 use serde_json::{Value, json};
 
-/// More rounds than any run takes: each looks at the store once.
-const ROUNDS: usize = 100_000;
+/// More rounds than any run takes: each waits for the disk once.
+const ROUNDS: usize = 10_000;
 
 /// A state machine with everything that can be under way: tasks, waits, retries, branches.
 fn definition() -> Value {
@@ -54,7 +54,7 @@ async fn drive(world: &World, process: &Process, machine: &str) -> Option<String
             let _ = process.deliver(event).await;
         }
         pass(&world.clock, 1);
-        tokio::task::yield_now().await;
+        world.kept().await;
         rounds += 1;
         assert!(rounds < ROUNDS, "stuck after {:?}", process.event_types(&execution).await);
     }
@@ -167,6 +167,7 @@ async fn a_stop_leaves_no_task_behind_whenever_the_process_ends() {
                 process = world.process().await;
             }
             rounds += 1;
+            world.kept().await;
             let described = process.describe(&execution).await;
             assert!(rounds < ROUNDS, "after {batches} batches: {described}");
         }

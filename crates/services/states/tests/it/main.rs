@@ -8,6 +8,7 @@ mod crashes;
 mod ecs_run_task;
 mod executions;
 mod express;
+mod fairness;
 mod full_disk;
 mod http_invoke;
 mod integrations;

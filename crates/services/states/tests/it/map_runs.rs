@@ -1,5 +1,7 @@
 //! Map Runs: the children of distributed Map states, what is told of them, and how they end.
 
+use std::collections::BTreeSet;
+
 use crate::world::{Process, World, pass};
 use serde_json::{Value, json};
 
@@ -366,8 +368,10 @@ fn task_machine(execution_type: &str, fields: &Value) -> Value {
 /// Waits until the execution has ended so many times.
 async fn until_ended(world: &World, execution: &str, times: usize) {
     loop {
-        let ends = world.events.statuses(execution);
-        if ends.iter().filter(|detail| detail["status"] != "RUNNING").count() == times {
+        // A process that ends may have told what the next one tells again.
+        let ends =
+            world.events.statuses(execution).into_iter().filter(|detail| detail["status"] != "RUNNING");
+        if ends.map(|detail| detail.to_string()).collect::<BTreeSet<_>>().len() == times {
             return;
         }
         tokio::task::yield_now().await;

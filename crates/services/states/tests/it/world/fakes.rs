@@ -7,7 +7,7 @@ use api::model::ServiceModel;
 use api::{AwsError, Context, Principal, Service};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 #[path = "../../../../ecs/src/generated/model.rs"]
 mod ecs_model;
@@ -23,6 +23,8 @@ pub struct FakeEcs {
     pub changes: Changes,
     /// What RunTask answers instead, if anything.
     pub refusal: Mutex<Option<AwsError>>,
+    /// Lets calls of RunTask come back, where they are held.
+    doors: OnceLock<Semaphore>,
 }
 
 #[derive(Default)]
@@ -59,6 +61,16 @@ impl FakeEcs {
     /// Calls so far: operation, input, principal.
     pub fn calls(&self) -> Vec<(String, Value, String)> {
         self.tasks.lock().unwrap().calls.clone()
+    }
+
+    /// From here on, calls of RunTask do not come back until they are released.
+    pub fn hold(&self) {
+        self.doors.get_or_init(|| Semaphore::new(0));
+    }
+
+    /// Lets so many calls come back.
+    pub fn release(&self, calls: usize) {
+        self.doors.get().unwrap().add_permits(calls);
     }
 
     /// Inputs of the calls of an operation.
@@ -180,6 +192,10 @@ impl Service for FakeEcs {
         Box::pin(async move {
             let call = (operation.to_owned(), input.clone(), cx.principal.arn());
             self.tasks.lock().unwrap().calls.push(call);
+            if let Some(doors) = self.doors.get().filter(|_| operation == "RunTask") {
+                self.changes.note();
+                doors.acquire().await.unwrap().forget();
+            }
             let answer = self.answer(operation, &input);
             self.changes.note();
             answer
@@ -228,6 +244,18 @@ impl FakeEvents {
             .iter()
             .map(|entry| serde_json::from_str::<Value>(entry["Detail"].as_str().unwrap()).unwrap());
         details.filter(|detail| detail["executionArn"] == execution).collect()
+    }
+
+    /// Details of all status change events, in their order.
+    pub fn told(&self) -> Vec<Value> {
+        let entries = self.entries.lock().unwrap();
+        let told = entries.iter().filter(|entry| entry["Source"] == "aws.states");
+        told.map(|entry| serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap()).collect()
+    }
+
+    /// Waits until so many events were put.
+    pub async fn until_put(&self, count: usize) {
+        self.changes.until(|| self.entries.lock().unwrap().len() >= count).await;
     }
 
     /// Waits until the execution's end was told, and gives it.

@@ -1,20 +1,55 @@
 //! A store that takes a number of batches and then fails, as a process does that is killed, or a disk that is full.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
-use store::{Batch, Entry, Error, Range, Record, Slice, SqliteStore, Store, Ticket, TimerQueue};
+use store::{Batch, Entry, Error, Lsn, Range, Record, Slice, SqliteStore, Store, Ticket, TimerQueue};
+use tokio::sync::{oneshot, watch};
 
 pub struct LimitedStore {
     inner: Arc<SqliteStore>,
     left: AtomicUsize,
     dead: AtomicBool,
+    /// Batches that are not on their way to the disk yet, while it is behind.
+    held: Mutex<Option<Vec<(Batch, Settle)>>>,
+    changes: watch::Sender<usize>,
 }
+
+type Settle = oneshot::Sender<Result<Lsn, Error>>;
 
 impl LimitedStore {
     pub fn new(inner: Arc<SqliteStore>, batches: usize) -> Self {
-        Self { inner, left: AtomicUsize::new(batches), dead: AtomicBool::new(false) }
+        Self {
+            inner,
+            left: AtomicUsize::new(batches),
+            dead: AtomicBool::new(false),
+            held: Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// From here on the disk is behind: nothing comes to it until it is released.
+    pub fn hold(&self) {
+        self.held.lock().unwrap().get_or_insert_default();
+    }
+
+    /// How many batches are held.
+    pub fn held(&self) -> usize {
+        *self.changes.borrow()
+    }
+
+    /// Waits until so many batches are held.
+    pub async fn until_held(&self, count: usize) {
+        self.changes.subscribe().wait_for(|held| *held >= count).await.unwrap();
+    }
+
+    /// Lets the disk go on.
+    pub fn release(&self) {
+        for (batch, settle) in self.held.lock().unwrap().take().unwrap_or_default() {
+            let ticket = self.inner.submit(batch);
+            tokio::spawn(async move { settle.send(ticket.durable().await) });
+        }
     }
 
     /// Takes no more batches.
@@ -36,6 +71,12 @@ impl LimitedStore {
 impl Store for LimitedStore {
     fn submit(&self, batch: Batch) -> Ticket {
         let take = |left: usize| left.checked_sub(1);
+        if let Some(held) = &mut *self.held.lock().unwrap() {
+            let (settle, ticket) = Ticket::new();
+            held.push((batch, settle));
+            self.changes.send_replace(held.len());
+            return ticket;
+        }
         if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok() {
             return self.inner.submit(batch);
         }

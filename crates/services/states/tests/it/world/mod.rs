@@ -93,11 +93,17 @@ impl World {
         rows.unwrap().map(Result::unwrap).collect()
     }
 
-    async fn process_of(&self, batches: usize, config: Config) -> Process {
-        // What the last process submitted is on its way: a dead process's batches are there or not, never later.
+    /// Waits until all that was submitted is on disk. Who looks again and again at what becomes of something takes turns
+    /// with the disk so, however slow that is.
+    pub async fn kept(&self) {
         let mut barrier = Batch::new();
         barrier.put("barrier", "barrier", Vec::new());
         self.store.submit(barrier).durable().await.unwrap();
+    }
+
+    async fn process_of(&self, batches: usize, config: Config) -> Process {
+        // What the last process submitted is on its way: a dead process's batches are there or not, never later.
+        self.kept().await;
         let store = Arc::new(LimitedStore::new(Arc::clone(&self.store), batches));
         let dispatcher = Dispatcher::new(Clock::Virtual(self.clock.clone()));
         let states = Arc::new(States::new(Arc::clone(&store) as _, dispatcher.clone(), config));
