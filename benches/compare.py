@@ -156,12 +156,15 @@ def figure(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def table(header, rows):
+def table(header, rows, words=1):
+    """In Markdown; the first columns hold words."""
     cells = [header] + [[cell if isinstance(cell, str) else figure(cell) for cell in row] for row in rows]
     widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
-    lines = ["| " + " | ".join(cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths))) + " |" for row in cells]
-    rule = "|" + "|".join("-" * (width + 2) if at == 0 else "-" * (width + 1) + ":" for at, width in enumerate(widths)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    left = [at < words for at in range(len(header))]
+    rule = ["-" * width if to_left else "-" * (width - 1) + ":" for width, to_left in zip(widths, left)]
+    pad = lambda cell, width, to_left: cell.ljust(width) if to_left else cell.rjust(width)
+    lines = [cells[0], rule, *cells[1:]]
+    return "\n".join("| " + " | ".join(map(pad, line, widths, left)) + " |" for line in lines)
 
 
 def comparison(rows, scenarios, names):
@@ -178,7 +181,7 @@ def comparison(rows, scenarios, names):
                 of(its, "acknowledged", "p50"), of(its, "acknowledged", "p99"),
                 of(its, "finished", "p50"), of(its, "finished", "p99"), str(sum(row["errors"] for row in its)),
             ])
-    return table(header, lines)
+    return table(header, lines, words=2)
 
 
 def costs(rows, scenarios, names):
@@ -195,7 +198,7 @@ def costs(rows, scenarios, names):
                 of(its, "disk", "flushes_per_second"), of(its, "disk", "transitions_per_flush"),
                 of(its, "raw", "growing"), of(its, "raw", "recycled"), *mib,
             ])
-    return table(header, lines)
+    return table(header, lines, words=2)
 
 
 def memory(options):

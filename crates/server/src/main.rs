@@ -66,10 +66,6 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command) -> anyhow::Result<ExitCode> {
-    // It has threads of its own, and as few as it can: what it measures needs the CPUs.
-    if let Command::Bench(args) = &command {
-        return commands::bench::bench(args);
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
@@ -80,7 +76,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::Doctor(args) => commands::doctor::examine(args).await,
             Command::Backup(args) => commands::backup::back_up(args).await,
             Command::Restore(args) => commands::backup::restore(args).await,
-            Command::Bench(args) => commands::bench::bench(&args),
+            Command::Bench(args) => commands::bench::bench(args).await,
             Command::Image(args) => commands::image::manage(args).await,
         }
     })

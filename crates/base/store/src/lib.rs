@@ -34,7 +34,8 @@ pub use ticket::{Lsn, Ticket};
 pub use timer_queue::{Timer, TimerChange, TimerQueue};
 use types::Timestamp;
 
-/// What a store can do. Implementations: SQLite on one machine; PostgreSQL for many comes later.
+/// What a store can do. Implementations: on one machine a journal with SQLite behind it, and SQLite alone; PostgreSQL for
+/// many comes later.
 pub trait Store: Send + Sync {
     /// Accepts a batch and returns at once. Batches become visible and durable in the order of their submission, each
     /// wholly or not at all.

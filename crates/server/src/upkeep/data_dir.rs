@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
-use store::{SqliteStore, Store};
+use store::{LocalStore, Store};
 
 use super::files;
 
@@ -41,7 +41,7 @@ struct Format {
 /// # Errors
 /// What the store says.
 pub fn open_store(data_dir: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    Ok(Arc::new(SqliteStore::open(&data_dir.join(STORE))?))
+    Ok(Arc::new(LocalStore::open(&data_dir.join(STORE))?))
 }
 
 /// Looks whether this program understands the directory. One without the file is new, or older than the file.

@@ -29,6 +29,8 @@ use crate::{Error, Inner};
 
 const QUEUE: &str = "events/delivery";
 const UPKEEP: &str = "events/outcome-upkeep";
+/// Outcomes that are forgotten in one batch.
+const OUTCOMES_AT_A_TIME: usize = 256;
 
 /// One event for one target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -303,11 +305,16 @@ async fn start_upkeep(inner: &Arc<Inner>) -> Result<(), Error> {
     let inner = Arc::clone(inner);
     tokio::spawn(async move {
         let clock = inner.dispatcher.clock().clone();
-        while let Some(timer) = timers.next(&clock).await {
-            let mut batch = Batch::new();
-            batch.delete("events/outcome", timer.key.as_str()).clear_timer(UPKEEP, timer.key.as_str());
+        while let Some(first) = timers.next(&clock).await {
+            // One commit for many: they come as fast as events do.
+            let (mut batch, mut next) = (Batch::new(), Some(first));
+            while let Some(timer) = next {
+                batch.delete("events/outcome", timer.key.as_str()).clear_timer(UPKEEP, timer.key.as_str());
+                let is_full = batch.mutations.len() >= OUTCOMES_AT_A_TIME * 2;
+                next = if is_full { None } else { timers.next(&clock).now_or_never().flatten() };
+            }
             if let Err(error) = inner.store.submit(batch).durable().await {
-                tracing::error!(delivery = timer.key, %error, "an old outcome could not be removed");
+                tracing::error!(%error, "old outcomes could not be removed");
             }
         }
     });

@@ -29,11 +29,19 @@ const GROWTH: u64 = 4;
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum WriteError {
     /// There was no room for another segment. Nothing was written; there may be room later.
-    #[error("there is no room for the journal: {0}")]
+    #[error("the disk has no room for the journal: {}", describe(.0))]
     NoRoom(Arc<io::Error>),
     /// Nobody knows what is on disk, until the store is opened anew.
     #[error("the journal could not be written: {0}")]
     Lost(Arc<io::Error>),
+}
+
+/// A full disk is called so, whatever the system calls it.
+pub(crate) fn describe(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => format!("the disk is full ({cause})"),
+        _ => cause.to_string(),
+    }
 }
 
 /// How long segments are.
@@ -171,7 +179,8 @@ impl Journal {
 
     fn begin_segment(&mut self) -> io::Result<()> {
         let Self { secret, current, last, .. } = self;
-        let header = Header { secret: *secret, number: current.number, first: *last + 1 };
+        let (number, length) = (current.number, current.length);
+        let header = Header { secret: *secret, number, first: *last + 1, length };
         current.file.write(&record::header(header))?;
         current.is_begun = true;
         Ok(())

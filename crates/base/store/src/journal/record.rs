@@ -30,7 +30,12 @@ pub(crate) struct Header {
     pub(crate) number: u64,
     /// The number of its first record.
     pub(crate) first: u64,
+    /// The file's length, which it has from the beginning.
+    pub(crate) length: u64,
 }
+
+/// Bytes of a header that its checksum is about.
+const CHECKED_BYTES: usize = 48;
 
 /// What the beginning of a segment turns out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,24 +71,25 @@ pub(crate) struct Record<'a> {
 /// The bytes of a segment's header.
 pub(crate) fn header(header: Header) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
-    let fields: [&[u8]; 5] = [
+    let fields: [&[u8]; 6] = [
         SEGMENT_MAGIC,
         &u64::from(FORMAT).to_le_bytes(),
         &header.secret.0.to_le_bytes(),
         &header.number.to_le_bytes(),
         &header.first.to_le_bytes(),
+        &header.length.to_le_bytes(),
     ];
     for (place, field) in bytes.chunks_exact_mut(8).zip(fields) {
         place.copy_from_slice(field);
     }
-    let crc = crc(&[&bytes[..40]]);
-    bytes[40..44].copy_from_slice(&crc);
+    let crc = crc(&[&bytes[..CHECKED_BYTES]]);
+    bytes[CHECKED_BYTES..CHECKED_BYTES + 4].copy_from_slice(&crc);
     bytes
 }
 
 /// Reads a segment's header.
 pub(crate) fn beginning(segment: &[u8]) -> Beginning {
-    let Some((checked, rest)) = segment.split_at_checked(40) else { return Beginning::Nothing };
+    let Some((checked, rest)) = segment.split_at_checked(CHECKED_BYTES) else { return Beginning::Nothing };
     if !checked.starts_with(SEGMENT_MAGIC) || !rest.starts_with(&crc(&[checked])) {
         return Beginning::Nothing;
     }
@@ -92,6 +98,7 @@ pub(crate) fn beginning(segment: &[u8]) -> Beginning {
             secret: Secret(number(checked, 16)),
             number: number(checked, 24),
             first: number(checked, 32),
+            length: number(checked, 40),
         }),
         other => Beginning::Format(other),
     }
@@ -120,10 +127,15 @@ pub(crate) fn finish(buffer: &mut Vec<u8>, secret: Secret, segment: u64, lsn: u6
     buffer.resize(buffer.len().next_multiple_of(ALIGNMENT), 0);
 }
 
+/// Whether `head` looks like the header of a record of this segment.
+pub(crate) fn is_of(head: &[u8], segment: u64) -> bool {
+    head.starts_with(RECORD_MAGIC) && number(head, 16) == segment
+}
+
 /// The record at the beginning of `bytes`, if there is a whole one of this segment, and the bytes that it takes.
 pub(crate) fn read(bytes: &[u8], secret: Secret, segment: u64) -> Option<(Record<'_>, usize)> {
     let (head, rest) = bytes.split_at_checked(RECORD_BYTES)?;
-    if !head.starts_with(RECORD_MAGIC) || number(head, 16) != segment {
+    if !is_of(head, segment) {
         return None;
     }
     let length = number(head, 8);

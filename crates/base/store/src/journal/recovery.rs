@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::changes::Malformed;
-use super::record::{self, Beginning, FORMAT, HEADER_BYTES, Header, Kind, Secret};
+use super::record::{self, Beginning, FORMAT, HEADER_BYTES, Header, Kind, RECORD_BYTES, Secret};
 
 /// Why a journal was not taken up.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,10 @@ pub(crate) enum RecoveryError {
     Format { path: PathBuf, found: u32 },
     #[error("{0} belongs to another store")]
     Foreign(PathBuf),
+    #[error("{0} is damaged: its header is not whole, but records were written behind it")]
+    Headless(PathBuf),
+    #[error("{path} was cut off: it has {length} bytes and should have {expected}")]
+    CutOff { path: PathBuf, length: u64, expected: u64 },
     #[error(
         "{path} is damaged at byte {offset}: record {expected} is not whole, but later ones were written"
     )]
@@ -121,10 +125,19 @@ fn files(dir: &Path, secret: Secret) -> Result<Files, RecoveryError> {
         match record::beginning(&head(&path).map_err(io(&path))?) {
             Beginning::Format(found) => return Err(RecoveryError::Format { path, found }),
             Beginning::Header(header) if header.secret != secret => return Err(RecoveryError::Foreign(path)),
+            Beginning::Header(Header { length: expected, .. }) if length < expected => {
+                return Err(RecoveryError::CutOff { path, length, expected });
+            }
             Beginning::Header(header) if header.number == number => {
                 begun.push(Found { path, header, length })
             }
-            Beginning::Header(_) | Beginning::Nothing => free.push((path, length)),
+            Beginning::Header(_) | Beginning::Nothing => {
+                // A header is written before any record: one that is not whole has none behind it.
+                if has_first_record(&path, secret, number).map_err(io(&path))? {
+                    return Err(RecoveryError::Headless(path));
+                }
+                free.push((path, length));
+            }
         }
     }
     Ok((begun, free, next_number))
@@ -143,6 +156,19 @@ fn head(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = std::fs::File::open(path)?;
     std::io::Read::read_to_end(&mut std::io::Read::take(file, HEADER_BYTES as u64), &mut head)?;
     Ok(head)
+}
+
+/// Whether a whole record of that segment begins where the first one would.
+fn has_first_record(path: &Path, secret: Secret, number: u64) -> std::io::Result<bool> {
+    let mut file = std::fs::File::open(path)?;
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(HEADER_BYTES as u64))?;
+    let mut bytes = Vec::with_capacity(RECORD_BYTES);
+    std::io::Read::read_to_end(&mut std::io::Read::take(&mut file, RECORD_BYTES as u64), &mut bytes)?;
+    if !record::is_of(&bytes, number) {
+        return Ok(false);
+    }
+    std::io::Read::read_to_end(&mut file, &mut bytes)?;
+    Ok(record::read(&bytes, secret, number).is_some())
 }
 
 /// Reads one segment to its end, and answers the number of its last record; `next` is the first one of the segment

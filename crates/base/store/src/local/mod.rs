@@ -33,7 +33,7 @@ use crate::journal::changes::Changes;
 use crate::journal::files::{Disk, FileSystem};
 use crate::journal::record::Secret;
 use crate::journal::recovery::{self, Recovered};
-use crate::journal::{Journal, Lengths};
+use crate::journal::{Journal, Lengths, describe};
 use crate::sqlite::committer::Command;
 use crate::sqlite::format::{self, Follower as Position, Usage};
 use crate::sqlite::readers::{Keys, Readers};
@@ -201,7 +201,7 @@ fn open_journal(
         Recovered { next_number: 1, ..Recovered::default() }
     };
     let journal = Journal::open(disk, &dir, secret, lengths, applied, found)
-        .map_err(|cause| Error::unavailable(format!("{}: {cause}", dir.display())))?;
+        .map_err(|cause| Error::unavailable(format!("{}: {}", dir.display(), describe(&cause))))?;
     if position.is_none() {
         // The first segment is on disk: from now on a journal without one is a journal that was lost.
         let position = Position { applied, secret: secret.0 };

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::connection::{Connection, Endpoint};
+use super::interrupt;
 use super::latency::Latencies;
 use super::scenario::{Drive, Scenario};
 
@@ -175,6 +176,9 @@ impl Load {
 
     /// Whether another execution is to be started.
     fn goes_on(&self) -> bool {
+        if interrupt::wanted() {
+            return false;
+        }
         match self.plan.amount {
             Amount::Count(count) => self.started.fetch_add(1, Ordering::Relaxed) < count,
             Amount::Time(time) => self.begun.elapsed() < time,
@@ -268,7 +272,7 @@ async fn follow(connection: &mut Connection, arn: &str) -> anyhow::Result<()> {
         if described.status != "RUNNING" {
             return succeeded(&described);
         }
-        if begun.elapsed() > END_MAX {
+        if begun.elapsed() > END_MAX || interrupt::wanted() {
             bail!("{arn} still runs after {} s", END_MAX.as_secs());
         }
         tokio::time::sleep(pause).await;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::disk::{self, RawSyncs};
+use super::interrupt;
 use super::latency::Quantiles;
 use super::load::{self, Amount, FOLLOWERS, Plan, Tally};
 use super::process;
@@ -115,7 +116,10 @@ pub fn measure(target: &Target, scenario: Scenario, wish: Wish) -> anyhow::Resul
     let before = Moment::of(target);
     let (tally, elapsed) = load::run(&target.endpoint, &plan)?;
     let ended = wait_for_end(target, &plan)?;
-    Ok(row(&plan, &before, &Moment::of(target), tally, elapsed, ended, raw))
+    let executions = count(tally.acknowledged.len());
+    let transitions = executions * f64::from(scenario.transitions());
+    let span = Span { before, after: Moment::of(target), executions, transitions };
+    Ok(row(&plan, &span, tally, elapsed, ended, raw))
 }
 
 /// Creates the scenario's machine under a name of its own.
@@ -140,7 +144,7 @@ fn wait_for_end(target: &Target, plan: &Plan) -> anyhow::Result<bool> {
     }
     let input = json!({"stateMachineArn": plan.machine_arn, "statusFilter": "RUNNING", "maxResults": 1});
     let (begun, mut pause) = (Instant::now(), Duration::from_millis(2));
-    while begun.elapsed() < END_MAX {
+    while begun.elapsed() < END_MAX && !interrupt::wanted() {
         let running = target.call("ListExecutions", &input)?;
         if running["executions"].as_array().is_none_or(Vec::is_empty) {
             return Ok(true);
@@ -159,6 +163,14 @@ struct Moment {
     flushes: Option<u64>,
 }
 
+/// What happened between two moments.
+struct Span {
+    before: Moment,
+    after: Moment,
+    executions: f64,
+    transitions: f64,
+}
+
 impl Moment {
     fn of(target: &Target) -> Self {
         Self {
@@ -170,50 +182,60 @@ impl Moment {
     }
 }
 
-fn row(
-    plan: &Plan,
-    before: &Moment,
-    after: &Moment,
-    tally: Tally,
-    elapsed: Duration,
-    ended: bool,
-    raw: RawSyncs,
-) -> Row {
-    let starts = tally.acknowledged.len();
-    let executions = count(starts);
-    let transitions = executions * f64::from(plan.scenario.transitions());
-    let whole = (after.at - before.at).as_secs_f64();
-    let to_end = ended.then_some(whole);
-    let cpu = |before: process::Usage, after: process::Usage| after.cpu.saturating_sub(before.cpu);
-    let server = before.server.zip(after.server).map(|(earlier, later)| ServerUsage {
-        cpu_per_execution: ratio(cpu(earlier, later).as_secs_f64() * 1e6, executions).unwrap_or_default(),
-        cpu_per_transition: ratio(cpu(earlier, later).as_secs_f64() * 1e6, transitions).unwrap_or_default(),
-        cpus: cpu(earlier, later).as_secs_f64() / whole,
-        resident_before: earlier.resident,
-        resident_after: later.resident,
-    });
-    let client = before.client.zip(after.client).map(|(earlier, later)| cpu(earlier, later));
-    let disk = before.flushes.zip(after.flushes).map(|(earlier, later)| {
-        let flushes = f64::from(u32::try_from(later.saturating_sub(earlier)).unwrap_or(u32::MAX));
-        DiskUsage { flushes_per_second: flushes / whole, transitions_per_flush: ratio(transitions, flushes) }
-    });
+impl Span {
+    fn seconds(&self) -> f64 {
+        (self.after.at - self.before.at).as_secs_f64()
+    }
+
+    fn server(&self) -> Option<ServerUsage> {
+        let (before, after) = self.before.server.zip(self.after.server)?;
+        let micros = micros_between(before, after);
+        Some(ServerUsage {
+            cpu_per_execution: ratio(micros, self.executions).unwrap_or_default(),
+            cpu_per_transition: ratio(micros, self.transitions).unwrap_or_default(),
+            cpus: micros / 1e6 / self.seconds(),
+            resident_before: before.resident,
+            resident_after: after.resident,
+        })
+    }
+
+    fn client_cpu_per_execution(&self) -> Option<f64> {
+        let (before, after) = self.before.client.zip(self.after.client)?;
+        ratio(micros_between(before, after), self.executions)
+    }
+
+    fn disk(&self) -> Option<DiskUsage> {
+        let (before, after) = self.before.flushes.zip(self.after.flushes)?;
+        let flushes = f64::from(u32::try_from(after.saturating_sub(before)).unwrap_or(u32::MAX));
+        let transitions_per_flush = ratio(self.transitions, flushes);
+        Some(DiskUsage { flushes_per_second: flushes / self.seconds(), transitions_per_flush })
+    }
+}
+
+/// CPU time, microseconds.
+fn micros_between(before: process::Usage, after: process::Usage) -> f64 {
+    after.cpu.saturating_sub(before.cpu).as_secs_f64() * 1e6
+}
+
+fn row(plan: &Plan, span: &Span, tally: Tally, elapsed: Duration, ended: bool, raw: RawSyncs) -> Row {
+    let to_end = ended.then(|| span.seconds());
     Row {
         scenario: plan.scenario.name(),
         title: plan.scenario.title(),
         connections: plan.connections,
-        starts,
+        starts: tally.acknowledged.len(),
         seconds: elapsed.as_secs_f64(),
         seconds_to_end: to_end,
-        starts_per_second: executions / elapsed.as_secs_f64(),
-        ends_per_second: to_end.map(|seconds| executions / seconds),
-        transitions_per_second: to_end.map(|seconds| transitions / seconds),
+        starts_per_second: span.executions / elapsed.as_secs_f64(),
+        ends_per_second: to_end.map(|seconds| span.executions / seconds),
+        transitions_per_second: to_end.map(|seconds| span.transitions / seconds),
         acknowledged: tally.acknowledged.quantiles(),
         finished: tally.finished.quantiles(),
         errors: tally.errors,
         first_error: tally.first_error,
-        client_cpu_per_execution: client.and_then(|cpu| ratio(cpu.as_secs_f64() * 1e6, executions)),
-        server,
-        disk,
+        client_cpu_per_execution: span.client_cpu_per_execution(),
+        server: span.server(),
+        disk: span.disk(),
         raw,
     }
 }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod disk;
+mod interrupt;
 mod latency;
 mod load;
 mod measure;
@@ -113,7 +114,13 @@ const WAITING: u64 = 10_000;
 ///
 /// # Errors
 /// Where there is nothing to measure: no server, no disk.
-pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+pub async fn bench(args: BenchArgs) -> anyhow::Result<ExitCode> {
+    interrupt::listen()?;
+    // It has threads of its own, and as few as it can: what it measures needs the CPUs.
+    tokio::task::spawn_blocking(move || measure_all(&args)).await?
+}
+
+fn measure_all(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let colours = Palette::of_stdout();
     let mut out = std::io::stdout().lock();
     let mut target = target(args)?;
@@ -128,6 +135,9 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
                 rows.push(row);
             }
             Err(error) => writeln!(out, "{:21}{}{error:#}{}", scenario.title(), colours.red, colours.reset)?,
+        }
+        if interrupt::wanted() {
+            break;
         }
     }
     writeln!(out, "\n{}{}", report::cost(&rows, colours), report::errors(&rows, colours))?;
@@ -177,6 +187,9 @@ impl fmt::Display for About {
 /// How many executions shall wait when the server is killed: nobody else's server is, nor where single scenarios were
 /// asked for.
 fn waiting(args: &BenchArgs, target: &Target) -> Option<u64> {
+    if interrupt::wanted() {
+        return None;
+    }
     let all = args.scenarios.is_empty() && target.is_own();
     args.waiting.or(all.then_some(WAITING)).filter(|waiting| *waiting > 0)
 }

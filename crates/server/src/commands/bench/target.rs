@@ -1,6 +1,7 @@
 //! What is measured: a server that somebody else runs, or one of this program's own in a fresh directory.
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -142,7 +143,8 @@ fn spawn(data_dir: &Path, authority: &str) -> anyhow::Result<Child> {
     let program = std::env::current_exe().context("this program does not know where it is")?;
     let mut command = Command::new(program);
     command.args(["serve", "--dev", "--listen", authority, "--data-dir"]).arg(data_dir);
-    // In a directory of its own, so that it finds no configuration file.
+    // In a directory of its own, so that it finds no configuration file; a signal from the terminal is not for it.
+    command.process_group(0);
     command.current_dir(data_dir).stdin(Stdio::null()).stdout(Stdio::null());
     command.stderr(std::fs::File::create(data_dir.join(LOG))?);
     command.spawn().context("cannot start a server")
