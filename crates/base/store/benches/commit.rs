@@ -27,6 +27,7 @@ fn main() -> Outcome<()> {
     // Cargo adds `--bench`.
     let parent = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let parent = parent.map_or_else(std::env::temp_dir, PathBuf::from);
+    starts(&parent)?;
     println!(
         "{:>7} {:>7} {:>10} {:>6} {:>13} {:>16} {:>13}",
         "writers", "", "batches/s", "ratio", "batches/sync", "p50/p99 ms", "CPU us/batch"
@@ -39,6 +40,18 @@ fn main() -> Outcome<()> {
             .print(writers, "sqlite", &raw);
         through(Arc::new(LocalStore::open(&dir.path().join("local"))?), writers)?
             .print(writers, "local", &raw);
+    }
+    Ok(())
+}
+
+/// How long it takes to open a store that is new, and one that was closed.
+fn starts(parent: &Path) -> Outcome<()> {
+    let dir = tempfile::tempdir_in(parent)?;
+    for name in ["first start", "start after a clean end"] {
+        let begun = Instant::now();
+        let store = LocalStore::open(dir.path())?;
+        println!("{name}: {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+        drop(store);
     }
     Ok(())
 }

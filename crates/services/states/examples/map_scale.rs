@@ -13,7 +13,7 @@ use clock::Clock;
 use s3::S3;
 use serde_json::{Value, json};
 use states::{Config, States};
-use store::SqliteStore;
+use store::LocalStore;
 use types::{AccountId, Region};
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/r";
@@ -24,8 +24,8 @@ async fn main() {
     let (mode, kind) = (argument(1, "distributed"), argument(2, "STANDARD"));
     let items: usize = argument(3, "1000").parse().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let store = Arc::new(SqliteStore::open(&dir.path().join("states")).unwrap());
-    let objects = Arc::new(SqliteStore::open(&dir.path().join("s3")).unwrap());
+    let store = Arc::new(LocalStore::open(&dir.path().join("states")).unwrap());
+    let objects = Arc::new(LocalStore::open(&dir.path().join("s3")).unwrap());
     let door = Dispatcher::new(Clock::Wall);
     let service = Arc::new(States::new(store, door.clone(), Config::default()));
     let s3 = S3::new(objects, &dir.path().join("blobs"));

@@ -17,7 +17,7 @@ use api::{Call, Dispatcher, Principal, Service};
 use clock::Clock;
 use serde_json::{Value, json};
 use states::{Config, States};
-use store::{Batch, Entry, Range, Record, Slice, SqliteStore, Store, Ticket, Timer};
+use store::{Batch, Entry, LocalStore, Range, Record, Slice, Store, Ticket, Timer};
 use types::{AccountId, Region, Timestamp};
 
 /// Tables with rows of executions.
@@ -43,7 +43,8 @@ async fn main() {
     println!("{ended} ended and {waiting} waiting executions made in {:.0} s", began.elapsed().as_secs_f64());
     // In a process of its own, which has made none of them.
     let mut measure = Command::new(std::env::current_exe().unwrap());
-    let measured = measure.arg("measure").arg(dir.path()).args([waiting.to_string(), waiting.min(1000).to_string()]);
+    let measured =
+        measure.arg("measure").arg(dir.path()).args([waiting.to_string(), waiting.min(1000).to_string()]);
     assert!(measured.status().unwrap().success());
 }
 
@@ -60,9 +61,12 @@ fn name(kind: char, number: usize) -> String {
 }
 
 async fn build(dir: &Path, ended: usize, waiting: usize) {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir).unwrap());
+    let store: Arc<dyn Store> = Arc::new(LocalStore::open(dir).unwrap());
     let (door, service) = service(&store).await;
-    for (kind, state) in [('e', json!({"Type": "Pass", "End": true})), ('f', json!({"Type": "Wait", "Seconds": 8_000_000, "End": true}))] {
+    for (kind, state) in [
+        ('e', json!({"Type": "Pass", "End": true})),
+        ('f', json!({"Type": "Wait", "Seconds": 8_000_000, "End": true})),
+    ] {
         let definition = json!({"StartAt": "S", "States": {"S": state}}).to_string();
         let role = "arn:aws:iam::000000000000:role/r";
         let input = json!({"name": format!("machine-{kind}"), "roleArn": role, "definition": definition});
@@ -141,7 +145,7 @@ async fn service(store: &Arc<dyn Store>) -> (Dispatcher, Arc<States>) {
 
 async fn measure(dir: &Path, waiting: usize, woken: usize) {
     let began = (Instant::now(), cpu());
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir).unwrap());
+    let store: Arc<dyn Store> = Arc::new(LocalStore::open(dir).unwrap());
     let opened = (began.0.elapsed(), resident_bytes());
     let (door, service) = service(&store).await;
     let started = (began.0.elapsed(), cpu() - began.1, resident_bytes());

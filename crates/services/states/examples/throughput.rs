@@ -12,7 +12,7 @@ use api::{Call, Dispatcher, Principal, Service};
 use clock::Clock;
 use serde_json::{Value, json};
 use states::{Config, States};
-use store::SqliteStore;
+use store::LocalStore;
 use types::{AccountId, Region};
 
 #[tokio::main]
@@ -21,7 +21,7 @@ async fn main() {
         |at: usize, default: usize| std::env::args().nth(at).map_or(default, |text| text.parse().unwrap());
     let (executions, callers, states) = (argument(1, 20_000), argument(2, 64), argument(3, 1));
     let dir = tempfile::tempdir().unwrap();
-    let store = Arc::new(SqliteStore::open(dir.path()).unwrap());
+    let store = Arc::new(LocalStore::open(dir.path()).unwrap());
     let door = Dispatcher::new(Clock::Wall);
     let service = Arc::new(States::new(store, door.clone(), Config::default()));
     door.install([Arc::clone(&service) as Arc<dyn Service>]);

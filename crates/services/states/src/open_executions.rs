@@ -1,4 +1,5 @@
-//! The executions that run: kept in memory while they are open, each behind its own lock, written through to the store.
+//! The executions that run, each behind its own lock, written through to the store. Those that took a step last are in memory;
+//! of others there is a place only, until they are woken (`slots`).
 //!
 //! A wake runs an execution to where it waits again and submits one batch; the lock is held until the submission only.
 //! Effects are entries of queues in that batch, so that none is performed before the batch is durable. Every batch

@@ -129,7 +129,8 @@ pub(crate) fn open_for_reading(file: &Path) -> Result<Connection, rusqlite::Erro
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.pragma_update(None, "cache_size", -8192)?;
+    // A little for each of the connections: what one does not have the system has.
+    connection.pragma_update(None, "cache_size", -2048)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
