@@ -12,9 +12,9 @@ use crate::history;
 use crate::ledger::is_terminal;
 use crate::world::World;
 
-/// Queues in which entries wait for months: what is to be forgotten some day.
+/// Queues of what is to be forgotten some day: what could not be is done at the next start.
 const FOR_LATER: &[&str] =
-    &["states/retention", "ecs/expiry", "ecs/token", "events/outcome-upkeep", "scheduler/client-token"];
+    &["states/retention", "ecs/expire", "ecs/token", "events/outcome-upkeep", "scheduler/client-token"];
 
 /// Tables that hold what is open.
 const OPEN: &[&str] = &["states/head", "states/child", "states/ecs_task", "states/activity_task"];

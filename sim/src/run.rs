@@ -27,6 +27,9 @@ use crate::{worker, workload};
 /// More things than happen in any run.
 const STEPS_MAX: u64 = 400_000;
 
+/// Steps of a process whose disk takes nothing any more, at most.
+const DYING_STEPS_MAX: u64 = 200;
+
 /// What follows when everything is over may wait so long.
 const SETTLING: Duration = Duration::from_secs(2 * 3_600);
 
@@ -87,12 +90,24 @@ struct Run<'a> {
     commits_of_life: u64,
     refusals: u64,
     steps: u64,
+    /// The step of the crash, once the disk takes nothing any more.
+    doom: Option<u64>,
 }
 
 impl<'a> Run<'a> {
     fn new(world: &'a Arc<World>, faults: Faults) -> Self {
         let random = Random::new(world.seed, "run");
-        Self { world, faults, random, crashes: 0, commits: 0, commits_of_life: 0, refusals: 0, steps: 0 }
+        Self {
+            world,
+            faults,
+            random,
+            crashes: 0,
+            commits: 0,
+            commits_of_life: 0,
+            refusals: 0,
+            steps: 0,
+            doom: None,
+        }
     }
 
     fn finish(mut self) -> Report {
@@ -143,6 +158,7 @@ impl<'a> Run<'a> {
         let store =
             Arc::new(FaultyStore::new(Arc::clone(&self.world.disk), &self.world.clock, reads, &self.faults));
         self.commits_of_life = 0;
+        self.doom = None;
         runtime.block_on(self.control(&store, &idle))
     }
 
@@ -177,7 +193,12 @@ impl<'a> Run<'a> {
     fn step(&mut self, store: &FaultyStore) -> Option<End> {
         let waiting = store.waiting();
         if self.is_to_crash() {
-            return Some(self.crash(store, waiting));
+            if self.doom.is_some() || !self.random.percent(self.faults.broken_disk_percent) {
+                return Some(self.crash(store, waiting));
+            }
+            self.world.trace.note("the disk takes nothing any more");
+            store.break_disk();
+            self.doom = Some(self.steps + self.random.below(DYING_STEPS_MAX));
         }
         let due = self.world.clock.next_due();
         let now = Clock::Virtual(self.world.clock.clone()).now();
@@ -194,6 +215,9 @@ impl<'a> Run<'a> {
     }
 
     fn is_to_crash(&mut self) -> bool {
+        if let Some(step) = self.doom {
+            return self.steps >= step;
+        }
         let scheduled =
             self.faults.crash_after_commits > 0 && self.commits_of_life >= self.faults.crash_after_commits;
         let by_chance = self.random.permille(self.faults.crash_permille);

@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import time
@@ -81,6 +80,11 @@ def refusal(data_dir, *words, **popen):
     return line
 
 
+def no_room(data_dir):
+    line = refusal(data_dir)
+    assert "disk is full" in line or "No space left" in line, line
+
+
 def machine(server, definition):
     arn = role(server.client("iam"), "disk")
     return server.client("stepfunctions").create_state_machine(name="disk", roleArn=arn, definition=json.dumps(definition))["stateMachineArn"]
@@ -140,11 +144,11 @@ def test_a_start_on_a_full_disk(small_disk):
         try:
             server.start()
         except RuntimeError:
-            refusal(server.data_dir, "full")
+            no_room(server.data_dir)
         else:
             check(server, arns)
             server.kill()
-    refusal(small_disk / "another", "full")
+    no_room(small_disk / "another")
     (small_disk / "filling").unlink()
     server.start()
     check(server, arns)
@@ -267,8 +271,6 @@ CHANGES = {
     "emptied": lambda file: os.truncate(file, 0),
     "removed": os.remove,
 }
-# The last record before a kill cannot be told from one that was being written: it may be taken for never acknowledged.
-TAIL = {"the last bytes written", "cut in what was written", "cut to a half", "emptied", "removed", "the first bytes", "last page", "cut by a page"}
 
 
 @pytest.fixture(scope="module", params=["clean", "killed"])

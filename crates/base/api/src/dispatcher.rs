@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use clock::Clock;
 use serde_json::Value;
+use types::{AccountId, Region};
 
 use crate::authorize::authorize;
 use crate::call::is_internal;
@@ -52,6 +53,13 @@ impl Dispatcher {
     /// The folder that large bodies for the service of that name are spooled to.
     pub fn spool_folder(&self, service: &str) -> Option<&Path> {
         self.service(service)?.spool_folder()
+    }
+
+    /// Whether an event, put on the default bus of that place now, may reach anybody. Who would keep an event durably in
+    /// order to put it asks first: most are wanted by no rule.
+    pub fn may_deliver(&self, account: &AccountId, region: &Region, source: &str, detail_type: &str) -> bool {
+        let events = self.service("events");
+        events.is_some_and(|events| events.may_deliver(account, region, source, detail_type))
     }
 
     /// Serves a call.

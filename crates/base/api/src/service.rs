@@ -44,6 +44,13 @@ pub trait Service: Send + Sync {
         Box::pin(async move { Ok(self.serve(cx, operation, input).await?.into()) })
     }
 
+    /// Whether an event with that source and detail type, put on the default bus of that place now, may reach anybody: of
+    /// the service `events`. Only a "no" is certain.
+    fn may_deliver(&self, account: &AccountId, region: &Region, source: &str, detail_type: &str) -> bool {
+        let _ = (account, region, source, detail_type);
+        true
+    }
+
     /// The folder that large bodies on their way in are spooled to, on the file system where the service keeps them. A
     /// service without one takes only bodies that fit into memory.
     fn spool_folder(&self) -> Option<&Path> {

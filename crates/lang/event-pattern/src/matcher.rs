@@ -71,23 +71,35 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
 
     /// The keys of the rules that want the event, in no particular order, each once.
     pub fn matches(&self, event: &Event<'_>) -> Vec<&K> {
-        let mut slots: Vec<usize> = Vec::new();
-        let (sources, detail_types) = (strings(event, "source"), strings(event, "detail-type"));
-        let mut add = |anchor: &Anchor| slots.extend(self.anchored.get(anchor).into_iter().flatten());
-        add(&Anchor::Anything);
-        for detail_type in &detail_types {
-            add(&Anchor::DetailType((*detail_type).to_owned()));
-        }
-        for source in &sources {
-            add(&Anchor::Source((*source).to_owned()));
-            for detail_type in &detail_types {
-                add(&Anchor::SourceAndDetailType((*source).to_owned(), (*detail_type).to_owned()));
-            }
-        }
+        let mut slots = self.candidates(&strings(event, "source"), &strings(event, "detail-type"));
         slots.sort_unstable();
         slots.dedup();
         let rules = slots.into_iter().filter_map(|slot| self.rules.get(slot)?.as_ref());
         rules.filter(|(_, pattern)| pattern.matches(event)).map(|(key, _)| key).collect()
+    }
+}
+
+impl<K> Matcher<K> {
+    /// Whether some rule may want events with that source and detail type. Only a "no" is certain.
+    pub fn may_match(&self, source: &str, detail_type: &str) -> bool {
+        !self.anchored.is_empty() && !self.candidates(&[source], &[detail_type]).is_empty()
+    }
+
+    /// The rules that do not ask for other sources or detail types; some of them more than once.
+    fn candidates(&self, sources: &[&str], detail_types: &[&str]) -> Vec<usize> {
+        let mut slots: Vec<usize> = Vec::new();
+        let mut add = |anchor: &Anchor| slots.extend(self.anchored.get(anchor).into_iter().flatten());
+        add(&Anchor::Anything);
+        for detail_type in detail_types {
+            add(&Anchor::DetailType((*detail_type).to_owned()));
+        }
+        for source in sources {
+            add(&Anchor::Source((*source).to_owned()));
+            for detail_type in detail_types {
+                add(&Anchor::SourceAndDetailType((*source).to_owned(), (*detail_type).to_owned()));
+            }
+        }
+        slots
     }
 }
 

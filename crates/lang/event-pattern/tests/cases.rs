@@ -88,6 +88,18 @@ fn a_matcher_finds_rules_by_source_and_detail_type() {
 }
 
 #[test]
+fn a_matcher_knows_which_events_no_rule_wants() {
+    let mut matcher = Matcher::new();
+    assert!(!matcher.may_match("a", "t"));
+    matcher.insert("one", EventPattern::parse(r#"{"source":["a"],"detail-type":["t"]}"#).unwrap());
+    assert!(matcher.may_match("a", "t") && !matcher.may_match("a", "u") && !matcher.may_match("b", "t"));
+    matcher.insert("two", EventPattern::parse(r#"{"detail-type":[{"prefix":"u"}]}"#).unwrap());
+    assert!(matcher.may_match("b", "anything"));
+    matcher.remove(&"two");
+    assert!(!matcher.may_match("b", "anything"));
+}
+
+#[test]
 fn independent_arrays_are_not_multiplied() {
     let names = ["a", "b", "c", "d", "e", "f"];
     let array: Vec<Value> = (0..200).map(|_| json!({"x": 1})).collect();

@@ -32,10 +32,13 @@ use api::{AwsError, Context, Dispatcher, Service};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use store::{Collection, Store};
+use types::{AccountId, Region};
 
 pub use error::Error;
-use registry::Registry;
 pub use secret_key::SecretKey;
+
+use names::{BusName, DEFAULT_BUS};
+use registry::Registry;
 use writers::Writers;
 
 /// The service `events`.
@@ -106,6 +109,11 @@ impl Service for Events {
 
     fn model(&self) -> &'static ServiceModel {
         &generated::model::MODEL
+    }
+
+    fn may_deliver(&self, account: &AccountId, region: &Region, source: &str, detail_type: &str) -> bool {
+        let bus = BusName { account: account.clone(), region: region.clone(), name: DEFAULT_BUS.to_owned() };
+        self.inner.registry.may_match(&bus, source, detail_type)
     }
 
     fn serve<'a>(

@@ -140,6 +140,12 @@ impl Registry {
         }
     }
 
+    /// Whether a rule of `bus` may match events with that source and detail type.
+    pub fn may_match(&self, bus: &BusName, source: &str, detail_type: &str) -> bool {
+        let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
+        buses.get(bus).is_some_and(|rules| rules.matcher.may_match(source, detail_type))
+    }
+
     /// The rules of `bus` that match `event`.
     pub fn matches(&self, bus: &BusName, event: &Event<'_>) -> Vec<Arc<CompiledRule>> {
         let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);

@@ -12,7 +12,7 @@ use store::{Batch, Store, Timer};
 use types::{AccountId, Region, Timestamp};
 
 use crate::Error;
-use crate::limits::{LOG_BYTES, LOG_EVENTS};
+use crate::limits::{EVENT_BYTES, EVENT_ENTRIES, LOG_BYTES, LOG_EVENTS};
 use crate::name;
 use crate::plan::LogEntry;
 use crate::tables;
@@ -105,17 +105,26 @@ impl Delivery {
         self.call(LOG_DELIVERY, place, "logs", operation, input).await
     }
 
-    /// Delivers an entry of the queue `tables::STATUS_CHANGE`.
-    pub(crate) async fn status_change(&self, timer: Timer) -> Result<(), Error> {
+    /// Delivers entries of the queue `tables::STATUS_CHANGE` in their order, as many as fit into one request.
+    pub(crate) async fn status_changes(&self, timers: Vec<Timer>) -> Result<(), Error> {
+        let mut places: BTreeMap<(String, String), Vec<(Timer, Value)>> = BTreeMap::new();
         let mut batch = Batch::new();
-        let place = timer.key.rsplit_once('#').and_then(|(execution, _)| name::place(execution).ok());
-        match (place, serde_json::from_slice::<Value>(&timer.payload)) {
-            (Some(place), Ok(entry)) => {
-                let input = json!({"Entries": [entry]});
-                let answer = self.call(STATES, place, "events", "PutEvents", input).await;
-                self.settle(&mut batch, tables::STATUS_CHANGE, &timer, answer.as_ref().err());
+        for timer in timers {
+            match status_change(&timer) {
+                Some((place, entry)) => places.entry(place).or_default().push((timer, entry)),
+                None => unreadable(&mut batch, tables::STATUS_CHANGE, &timer),
             }
-            _ => unreadable(&mut batch, tables::STATUS_CHANGE, &timer),
+        }
+        for ((region, account), changes) in places {
+            for changes in changes.chunk_by(by_request()) {
+                let entries: Vec<&Value> = changes.iter().map(|(_, entry)| entry).collect();
+                let place = (Region::new(&region), AccountId::new(&account));
+                let answer =
+                    self.call(STATES, place, "events", "PutEvents", json!({"Entries": entries})).await;
+                for (timer, _) in changes {
+                    self.settle(&mut batch, tables::STATUS_CHANGE, timer, answer.as_ref().err());
+                }
+            }
         }
         self.submit(batch).await
     }
@@ -166,6 +175,24 @@ fn log_entry(timer: &Timer) -> Option<(Stream, LogEntry)> {
         log_stream: entry.log_stream.clone(),
     };
     Some((stream, entry))
+}
+
+fn status_change(timer: &Timer) -> Option<((String, String), Value)> {
+    let entry = serde_json::from_slice(&timer.payload).ok()?;
+    let (execution, _) = timer.key.rsplit_once('#')?;
+    let (region, account) = name::place(execution).ok()?;
+    Some(((region.as_str().to_owned(), account.as_str().to_owned()), entry))
+}
+
+/// Whether an entry goes into the request of the one before it.
+fn by_request() -> impl FnMut(&(Timer, Value), &(Timer, Value)) -> bool {
+    let (mut entries, mut bytes) = (1, 0);
+    move |(before, _), (timer, _)| {
+        bytes += before.payload.len();
+        let fits = entries < EVENT_ENTRIES && bytes + timer.payload.len() <= EVENT_BYTES;
+        (entries, bytes) = if fits { (entries + 1, bytes) } else { (1, 0) };
+        fits
+    }
 }
 
 fn unreadable(batch: &mut Batch, queue: &'static str, timer: &Timer) {

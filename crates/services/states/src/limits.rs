@@ -58,6 +58,12 @@ pub const DIAGNOSTICS: usize = 100;
 /// Bytes of input and output together that a status change event carries; it leaves them out beyond.
 pub const EVENT_PAYLOAD_BYTES: usize = 248 * 1024;
 
+/// Entries of one `PutEvents` call.
+pub const EVENT_ENTRIES: usize = 10;
+
+/// Bytes of one `PutEvents` call.
+pub const EVENT_BYTES: usize = 256 * 1024;
+
 /// Events in one `PutLogEvents` call.
 pub const LOG_EVENTS: usize = 10_000;
 
@@ -78,8 +84,8 @@ pub const STEPS_AT_A_TIME: usize = 2048;
 /// Such steps of the executions of one state machine. Ours.
 pub const STEPS_OF_A_MACHINE: usize = 1024;
 
-/// Status changes that are told at a time. Ours.
-pub const STATUS_CHANGES_AT_A_TIME: usize = 256;
+/// Log entries, or status changes, that are delivered together.
+pub const DELIVERED_TOGETHER: usize = 256;
 
 /// Child executions of one Map Run that run side by side. Ours, where AWS has 10,000: each open execution is in memory.
 pub const MAP_RUN_CONCURRENCY: usize = 1_000;

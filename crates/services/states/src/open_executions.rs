@@ -14,7 +14,7 @@ use api::Dispatcher;
 use asl::{Effect, Execution, OpenTask, TaskId, Wake};
 use clock::Clock;
 use store::{Batch, Collection, Store, Ticket};
-use types::Timestamp;
+use types::{AccountId, Region, Timestamp};
 
 use crate::Error;
 use crate::awaited::Awaited;
@@ -28,6 +28,7 @@ use crate::name::executions_of_machine;
 use crate::plan::{self, Facts, Fate, Step};
 use crate::redrive::Redrives;
 use crate::state_machine::{Compiled, StateMachines, Target};
+use crate::status_change;
 use crate::tables;
 
 mod gate;
@@ -290,7 +291,7 @@ impl OpenExecutions {
         open.learn(&effects);
         if begins {
             let is_open = *open.execution.status() == asl::Status::Running;
-            plan::open(&mut batch, &open.facts(now), &open.record, is_open);
+            plan::open(&mut batch, &self.facts(open, now), &open.record, is_open);
         }
         let over = tasks_over(&effects);
         let kept = self.keep(open, arn, effects, batch, now);
@@ -325,13 +326,13 @@ impl OpenExecutions {
             let (stopped, events) = history.last().map_or((now, 0), |event| (event.timestamp, event.id));
             open.record = open.record.closed(&status, stopped, events);
             let was_running = has_head || open.record.redrives.count > 0;
-            let facts = open.facts(now);
+            let facts = self.facts(open, now);
             plan::close(&mut batch, &facts, &open.record, &status, fate, &awaited_by, was_running);
         }
         self.forget_children(&mut batch, arn, &effects);
         plan::keep(
             &mut batch,
-            &open.facts(now),
+            &self.facts(open, now),
             Step { history: &history, changes, effects, fate, has_head },
         );
         let ticket = self.store.submit(batch);
@@ -367,6 +368,20 @@ impl OpenExecutions {
                 let waiting = Waiting { execution: arn.to_owned(), task: *task };
                 self.awaited.forget(batch, child, &waiting);
             }
+        }
+    }
+
+    fn facts<'a>(&self, open: &'a Open, now: Timestamp) -> Facts<'a> {
+        let spec = open.execution.spec();
+        let (account, region) = (AccountId::new(&spec.account), Region::new(&*spec.region));
+        Facts {
+            spec,
+            revision: &open.record.revision,
+            logging: &open.compiled.revision.logging,
+            called: &open.called,
+            credentials: &open.credentials,
+            has_listeners: status_change::has_listeners(&self.dispatcher, &account, &region),
+            now,
         }
     }
 
@@ -450,17 +465,6 @@ impl Open {
             if let Effect::Invoke { task, credentials: Some(role), .. } = effect {
                 self.credentials.insert(*task, role.clone());
             }
-        }
-    }
-
-    fn facts(&self, now: Timestamp) -> Facts<'_> {
-        Facts {
-            spec: self.execution.spec(),
-            revision: &self.record.revision,
-            logging: &self.compiled.revision.logging,
-            called: &self.called,
-            credentials: &self.credentials,
-            now,
         }
     }
 }

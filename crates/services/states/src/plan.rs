@@ -29,6 +29,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) called: &'a BTreeSet<TaskId>,
     /// Roles of tasks that have their own.
     pub(crate) credentials: &'a BTreeMap<TaskId, String>,
+    /// Whether anybody may want the event that tells of a status.
+    pub(crate) has_listeners: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -213,7 +215,7 @@ fn keep_record(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, s
 
 /// Adds to `batch` the event that tells of the execution's status.
 fn keep_status_change(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, status: &Status) {
-    if !facts.is_told() || record.child.is_some() {
+    if !facts.has_listeners || !facts.is_told() || record.child.is_some() {
         // A Map Run has up to a hundred million children: their parent's events tell of all of them.
         return;
     }

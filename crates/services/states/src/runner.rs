@@ -9,16 +9,14 @@ use std::time::Duration;
 
 use clock::Clock;
 use futures_util::FutureExt;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use store::{Batch, Store, TimerQueue};
+use store::{Batch, Store, Timer, TimerQueue};
 use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::delivery::Delivery;
 use crate::effects::Effects;
 use crate::execution::Waiting;
-use crate::limits::STATUS_CHANGES_AT_A_TIME;
+use crate::limits::DELIVERED_TOGETHER;
 use crate::map_runs::{MapRuns, Order};
 use crate::open_executions::OpenExecutions;
 use crate::operations::deletion::Deletion;
@@ -27,9 +25,6 @@ use crate::tables;
 
 mod effects;
 mod wakes;
-
-/// Entries of the log queue that are delivered together.
-const LOG_ENTRIES: usize = 256;
 
 /// The pause before a store that could not keep something is asked again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -82,32 +77,26 @@ async fn map_runs(runner: Runner, mut queue: TimerQueue) {
 }
 
 async fn logs(runner: Runner, mut queue: TimerQueue) {
-    while let Some(first) = queue.next(&runner.clock).await {
-        let mut timers = vec![first];
-        while timers.len() < LOG_ENTRIES
-            && let Some(Some(timer)) = queue.next(&runner.clock).now_or_never()
-        {
-            timers.push(timer);
-        }
+    while let Some(timers) = due(&mut queue, &runner.clock).await {
         until_kept(&runner.clock, "logs", || runner.delivery.log(timers.clone())).await;
     }
 }
 
 async fn status_changes(runner: Runner, mut queue: TimerQueue) {
-    let mut deliveries = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some(()) = deliveries.next() => {}
-            timer = queue.next(&runner.clock), if deliveries.len() < STATUS_CHANGES_AT_A_TIME => {
-                let Some(timer) = timer else { return };
-                let (delivery, clock) = (Arc::clone(&runner.delivery), runner.clock.clone());
-                deliveries.push(async move {
-                    until_kept(&clock, "status changes", || delivery.status_change(timer.clone())).await;
-                });
-            }
-        }
+    while let Some(timers) = due(&mut queue, &runner.clock).await {
+        until_kept(&runner.clock, "status changes", || runner.delivery.status_changes(timers.clone())).await;
     }
+}
+
+/// Waits for the next timer, and takes what is due with it.
+async fn due(queue: &mut TimerQueue, clock: &Clock) -> Option<Vec<Timer>> {
+    let mut timers = vec![queue.next(clock).await?];
+    while timers.len() < DELIVERED_TOGETHER
+        && let Some(Some(timer)) = queue.next(clock).now_or_never()
+    {
+        timers.push(timer);
+    }
+    Some(timers)
 }
 
 /// Forgets the children of Map Runs that nobody will ask about.

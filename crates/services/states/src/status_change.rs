@@ -2,12 +2,23 @@
 //!
 //! Source: Step Functions Developer Guide, "Automating Step Functions event delivery with EventBridge".
 
+use api::Dispatcher;
 use asl::Status;
 use serde_json::{Value, json};
+use types::{AccountId, Region};
 
 use crate::execution::ExecutionRecord;
 use crate::limits::EVENT_PAYLOAD_BYTES;
 use crate::redrive::RedriveStatus;
+
+const SOURCE: &str = "aws.states";
+const DETAIL_TYPE: &str = "Step Functions Execution Status Change";
+
+/// Whether a rule may want the event. Where none does now, the event need not be kept: rules see what happens while they
+/// are there.
+pub(crate) fn has_listeners(dispatcher: &Dispatcher, account: &AccountId, region: &Region) -> bool {
+    dispatcher.may_deliver(account, region, SOURCE, DETAIL_TYPE)
+}
 
 /// The entry for `PutEvents`. Absent values are explicit nulls, times count milliseconds.
 pub(crate) fn entry(execution: &str, record: &ExecutionRecord, input: &str, status: &Status) -> Value {
@@ -39,8 +50,8 @@ pub(crate) fn entry(execution: &str, record: &ExecutionRecord, input: &str, stat
         "cause": record.failure.cause,
     });
     json!({
-        "Source": "aws.states",
-        "DetailType": "Step Functions Execution Status Change",
+        "Source": SOURCE,
+        "DetailType": DETAIL_TYPE,
         "Resources": [execution],
         "Time": told_at,
         "Detail": detail.to_string(),

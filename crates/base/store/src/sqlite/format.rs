@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
@@ -15,6 +16,11 @@ const APPLICATION_ID: i32 = 0x5275_6e57;
 const FORMAT: i32 = 1;
 /// The format of a store that has a journal in front of its database.
 const FORMAT_WITH_JOURNAL: i32 = 2;
+
+/// How often a directory in use is asked for, and the pause between. A killed process's child that has not yet become
+/// another program holds the lock a little longer than its parent.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 const SCHEMA: &str = include_str!("schema.sql");
 const JOURNAL_SCHEMA: &str = include_str!("journal.sql");
@@ -82,13 +88,14 @@ pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
     }
     let path = lock_file(dir);
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::unavailable(OpenError::InUse { dir: dir.to_owned(), holder: holder_of(&file) }))
+    for _ in 0..LOCK_ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(cause)) => return Err(io(&path)(cause)),
         }
-        Err(TryLockError::Error(cause)) => Err(io(&path)(cause)),
     }
+    Err(Error::unavailable(OpenError::InUse { dir: dir.to_owned(), holder: holder_of(&file) }))
 }
 
 /// Opens the one connection that writes, and creates the tables of a new store.

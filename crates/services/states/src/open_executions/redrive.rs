@@ -123,7 +123,7 @@ impl OpenExecutions {
         open.learn(&effects);
         let mut batch = Batch::new();
         batch.require_version(tables::REDRIVABLE, arn, head.version);
-        plan::reopen(&mut batch, &open.facts(now), record, &open.record);
+        plan::reopen(&mut batch, &self.facts(&open, now), record, &open.record);
         let advanced = self.keep(&mut open, arn, effects, batch, now);
         Ok((open, advanced))
     }
