@@ -45,8 +45,9 @@ async fn report(seed: u64, door: &Door, receiver: &Receiver, trace: &Trace, work
                 door.sleep(RETRY).await;
                 continue;
             }
-            // The first report was taken and its answer lost, or somebody has stopped the execution.
-            Err(error) if was_tried || work.key.starts_with("stop") => {
+            // The first report was taken and its answer lost, or somebody has stopped the execution, or a branch beside
+            // the task's has failed. A report that is lost shows in the history.
+            Err(error) if was_tried || work.key.starts_with("stop") || error.code == "TaskTimedOut" => {
                 trace.note(&format!("reported {} before: {}", work.key, error.code));
             }
             Err(error) => trace.violation(format!("the report of {} was refused: {error}", work.key)),
