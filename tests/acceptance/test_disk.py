@@ -291,7 +291,7 @@ def test_damaged_files(stopped, change, tmp_path):
     for file in files(original):
         data_dir = tmp_path / "data"
         shutil.rmtree(data_dir, ignore_errors=True)
-        shutil.copytree(original, data_dir)
+        shutil.copytree(original, data_dir, ignore=shutil.ignore_patterns("*.sock"))
         CHANGES[change](data_dir / file.relative_to(original))
         server = Server(data_dir)
         try:

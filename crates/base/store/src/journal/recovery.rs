@@ -17,6 +17,8 @@ pub(crate) enum RecoveryError {
     Io { path: PathBuf, cause: std::io::Error },
     #[error("{0}: the journal is missing: bring its files back")]
     Missing(PathBuf),
+    #[error("{0} was written, but the database knows of no journal: bring the database's files back")]
+    Unknown(PathBuf),
     #[error("{path} has format {found}; this version reads format {FORMAT}: use the version that wrote it")]
     Format { path: PathBuf, found: u32 },
     #[error("{0} belongs to another store")]
@@ -156,6 +158,26 @@ fn head(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = std::fs::File::open(path)?;
     std::io::Read::read_to_end(&mut std::io::Read::take(file, HEADER_BYTES as u64), &mut head)?;
     Ok(head)
+}
+
+/// Answers the segments of a journal that its database knows nothing of: a first start did not come to its end.
+///
+/// # Errors
+/// [`RecoveryError::Unknown`] where something was written: then it is the database that has lost something.
+pub(crate) fn leftovers(dir: &Path) -> Result<Vec<PathBuf>, RecoveryError> {
+    let io = |path: &Path, cause| RecoveryError::Io { path: path.to_owned(), cause };
+    let mut leftovers = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|cause| io(dir, cause))? {
+        let path = entry.map_err(|cause| io(dir, cause))?.path();
+        let Some(number) = number_of(&path) else { continue };
+        if let Beginning::Header(header) = record::beginning(&head(&path).map_err(|cause| io(&path, cause))?)
+            && has_first_record(&path, header.secret, number).map_err(|cause| io(&path, cause))?
+        {
+            return Err(RecoveryError::Unknown(path));
+        }
+        leftovers.push(path);
+    }
+    Ok(leftovers)
 }
 
 /// Whether a whole record of that segment begins where the first one would.

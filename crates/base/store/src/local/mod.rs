@@ -197,7 +197,7 @@ fn open_journal(
         recovery::recover(&dir, secret, applied, &mut |lsn, payload| replay(active, lsn, payload))
             .map_err(Error::unavailable)?
     } else {
-        begin_dir(&*disk, &dir).map_err(Error::unavailable)?;
+        begin_dir(&*disk, &dir)?;
         Recovered { next_number: 1, ..Recovered::default() }
     };
     let journal = Journal::open(disk, &dir, secret, lengths, applied, found)
@@ -220,16 +220,13 @@ fn replay(layer: &mut Layer, lsn: u64, payload: &[u8]) -> Result<(), crate::jour
 }
 
 /// Makes the journal's directory, without what a first start that did not come to its end has left there.
-fn begin_dir(disk: &dyn Disk, dir: &Path) -> std::io::Result<()> {
-    format::create_private_dir(dir)?;
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        if recovery::number_of(&path).is_some() {
-            disk.remove(&path)?;
-        }
+fn begin_dir(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
+    format::create_private_dir(dir).map_err(Error::unavailable)?;
+    for path in recovery::leftovers(dir).map_err(Error::unavailable)? {
+        disk.remove(&path).map_err(Error::unavailable)?;
     }
     match dir.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
+        Some(parent) => File::open(parent).and_then(|parent| parent.sync_all()).map_err(Error::unavailable),
         None => Ok(()),
     }
 }

@@ -301,6 +301,12 @@ fn a_journal_that_was_lost_or_exchanged_is_noticed() {
     std::fs::write(path, &bytes[..bytes.len() - 1]).unwrap();
     assert!(refusal(&cut).contains("was cut off"));
 
+    let forgotten = image(dir.path());
+    let database = Connection::open(format::database(forgotten.path())).unwrap();
+    database.execute("DELETE FROM journal", []).unwrap();
+    drop(database);
+    assert!(refusal(&forgotten).contains("the database knows of no journal"));
+
     let headless = image(dir.path());
     let (path, mut bytes, _) = records(headless.path()).pop().unwrap();
     bytes[..HEADER_BYTES].fill(0xff);
