@@ -316,7 +316,9 @@ impl Request<'_> {
         }
         match refused {
             // An earlier request, or the other one, has started it.
-            Some(error) if error.code == "ExecutionAlreadyExists" && (self.is_tried || acknowledged || twice) => {
+            Some(error)
+                if error.code == "ExecutionAlreadyExists" && (self.is_tried || acknowledged || twice) =>
+            {
                 self.ledger.started(&execution_arn(machine, name), None);
                 Ok(())
             }
