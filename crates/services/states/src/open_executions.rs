@@ -242,10 +242,11 @@ impl OpenExecutions {
     /// One that is open already goes on as it was.
     ///
     /// # Errors
-    /// [`Error::ExecutionLimitExceeded`].
+    /// [`Error::ExecutionLimitExceeded`], [`Error::Store`].
     pub(crate) async fn begin_child(&self, begin: BeginChild) -> Result<Commit, Error> {
         let arn = begin.execution.spec().arn.clone();
-        let (slot, mut place) = self.hold(&arn).await?;
+        // Where its first step could not be kept there is a place, of what the store does not have.
+        let (slot, mut place) = self.enter(&arn).await?;
         if !matches!(*place, Place::Empty) {
             return Ok(Commit::nothing(arn));
         }

@@ -89,7 +89,21 @@ impl<'a> Driver<'a> {
     }
 
     /// Brings it to its end. Durable when this returns.
+    ///
+    /// # Errors
+    /// What could not be kept or read. Nothing is on its way to the disk any more: the next driver finds in the store how
+    /// all children stand, and in memory none that the store does not have.
     pub(super) async fn drive(mut self, notices: &mut UnboundedReceiver<Notice>) -> Result<(), Error> {
+        let driven = self.until_end(notices).await;
+        while let Some(kept) = self.commits.next().await {
+            if let Err(error) = kept {
+                tracing::warn!(map_run = self.arn, %error, "a child's step was not kept");
+            }
+        }
+        driven
+    }
+
+    async fn until_end(&mut self, notices: &mut UnboundedReceiver<Notice>) -> Result<(), Error> {
         loop {
             while let Ok(notice) = notices.try_recv() {
                 self.take(notice).await;
@@ -260,7 +274,7 @@ impl<'a> Driver<'a> {
     }
 
     /// All children have ended: writes their results and closes the Map Run.
-    async fn finish(mut self, ending: Ending) -> Result<(), Error> {
+    async fn finish(&mut self, ending: Ending) -> Result<(), Error> {
         while let Some(kept) = self.commits.next().await {
             kept?;
         }

@@ -76,7 +76,7 @@ impl OpenExecutions {
     /// # Errors
     /// [`Error::ExecutionLimitExceeded`], [`Error::Store`].
     pub(crate) async fn redrive_child(&self, arn: &str, place: Child) -> Result<Option<Commit>, Error> {
-        let (slot, mut held) = self.hold(arn).await?;
+        let (slot, mut held) = self.enter(arn).await?;
         if !matches!(*held, Place::Empty) {
             return Ok(None);
         }

@@ -27,7 +27,7 @@ fn definition() -> Value {
 
 /// Starts the execution as a client does that repeats what was refused.
 async fn start(process: &Process, machine: &str) -> String {
-    let input = json!({"stateMachineArn": machine, "name": "e", "input": "{}"});
+    let input = json!({"stateMachineArn": machine, "name": "e", "input": r#"{"items": [1, 2, 3]}"#});
     match process.call("StartExecution", input.clone()).await {
         Ok(answer) => answer["executionArn"].as_str().unwrap().to_owned(),
         Err(error) => {
@@ -71,13 +71,30 @@ async fn drive(world: &World, process: &Process, execution: &str) -> bool {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_execution_goes_on_when_the_disk_is_freed() {
+/// A distributed Map of three children, each of which takes two steps.
+fn map_definition(execution_type: &str) -> Value {
+    json!({
+        "StartAt": "Each",
+        "States": {"Each": {
+            "Type": "Map",
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": execution_type},
+                "StartAt": "Wait",
+                "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": true}},
+            },
+            "ItemsPath": "$.items",
+            "End": true,
+        }},
+    })
+}
+
+/// Runs the machine on a disk that is full after so many batches, from none to more than it takes.
+async fn on_full_disks(definition: &Value, tasks: usize) {
     for batches in 0.. {
         let world = World::new();
         let machine = {
             let process = world.process().await;
-            process.create("m", &definition()).await
+            process.create("m", definition).await
         };
         let process = world.process_with(batches).await;
         if process.started.is_err() {
@@ -88,10 +105,21 @@ async fn an_execution_goes_on_when_the_disk_is_freed() {
         let was_full = drive(&world, &process, &execution).await;
         let described = process.describe(&execution).await;
         assert_eq!(described["status"], "SUCCEEDED", "after {batches} batches: {described}");
-        assert_eq!(world.ecs.started().len(), 2, "after {batches} batches");
+        assert_eq!(world.ecs.started().len(), tasks, "after {batches} batches");
         if !was_full && batches > 2 {
             assert!(batches > 8, "{batches} batches are too few for a full disk to show anything");
             return;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_goes_on_when_the_disk_is_freed() {
+    on_full_disks(&definition(), 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_map_run_goes_on_when_the_disk_is_freed() {
+    on_full_disks(&map_definition("EXPRESS"), 0).await;
+    on_full_disks(&map_definition("STANDARD"), 0).await;
 }
