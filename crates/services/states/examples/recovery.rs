@@ -84,17 +84,17 @@ async fn build(dir: &Path, ended: usize, waiting: usize) {
 
 impl Sample {
     async fn read(store: &Arc<dyn Store>, name: String) -> Self {
-        let (mut records, mut arn) = (Vec::new(), String::new());
+        let (mut records, mut log) = (Vec::new(), String::new());
         for table in TABLES {
             let rows = store.list(table, Range::prefix("")).await.unwrap();
             for row in rows.into_iter().filter(|row| row.key.contains(&name)) {
                 if table == "states/execution" {
-                    arn.clone_from(&row.key);
+                    let record: Value = serde_json::from_slice(&row.value).unwrap();
+                    log = format!("states/history/{:020}/{name}", record["order"].as_u64().unwrap());
                 }
                 records.push((table, row));
             }
         }
-        let log = format!("states/history/{arn}");
         let history = store.read(&log, Slice::default()).await.unwrap();
         let mut queue = store.timers("states/wake").await.unwrap();
         let timers = std::iter::from_fn(|| queue.next_due(Timestamp::MAX));
@@ -122,7 +122,7 @@ impl Sample {
 
     fn add(&self, batch: &mut Batch, name: &str) {
         let text = |text: &str| text.replace(&self.name, name);
-        let bytes = |bytes: &[u8]| text(std::str::from_utf8(bytes).unwrap()).into_bytes();
+        let bytes = |bytes: &[u8]| renamed(bytes, self.name.as_bytes(), name.as_bytes());
         for (table, record) in &self.records {
             batch.put(table, text(&record.key), bytes(&record.value));
         }
@@ -133,6 +133,17 @@ impl Sample {
             batch.set_timer("states/wake", text(&timer.key), timer.due, timer.payload.clone());
         }
     }
+}
+
+/// The bytes with one name in the place of another of the same length.
+fn renamed(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut renamed = bytes.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(from.len()).position(|part| part == from) {
+        renamed[at + found..at + found + to.len()].copy_from_slice(to);
+        at += found + from.len();
+    }
+    renamed
 }
 
 async fn service(store: &Arc<dyn Store>) -> (Dispatcher, Arc<States>) {

@@ -121,6 +121,11 @@ impl ExecutionRecord {
         }
     }
 
+    /// Name of the log that holds its history.
+    pub(crate) fn history(&self) -> String {
+        tables::history(self.order, &self.name)
+    }
+
     /// Adds to `batch` that nothing is kept of the execution any more.
     pub(crate) fn forget(&self, batch: &mut Batch, arn: &str) {
         for entry in self.index_keys(self.status) {
@@ -128,7 +133,7 @@ impl ExecutionRecord {
         }
         batch.delete(tables::EXECUTIONS, arn);
         batch.delete(tables::REDRIVABLE, arn).delete_prefix(tables::FRAMES, tables::frames(arn));
-        batch.trim(tables::history(arn), Timestamp::MAX);
+        batch.trim(self.history(), Timestamp::MAX);
     }
 
     /// What the list of its machine's executions says of it.

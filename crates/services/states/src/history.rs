@@ -9,7 +9,6 @@ use asl::{HistoryChunk, HistoryEvent};
 use store::{Batch, Entry, Slice, Store};
 
 use crate::Error;
-use crate::tables;
 
 /// Chunks that one read takes.
 const CHUNKS: usize = 16;
@@ -25,34 +24,35 @@ impl Histories {
         Self { store }
     }
 
-    /// The events of `execution` from the id `from` on, at most `limit`.
+    /// The events of the log `history` from the id `from` on, at most `limit`.
     pub(crate) async fn from(
         &self,
-        execution: &str,
+        history: &str,
         from: u64,
         limit: usize,
     ) -> Result<Vec<HistoryEvent>, Error> {
-        let mut chunk = self.chunk_with(execution, from).await?;
+        let mut chunk = self.chunk_with(history, from).await?;
         let mut events = Vec::new();
         loop {
             let slice = Slice { from_sequence: chunk, limit: CHUNKS.min(limit), ..Slice::default() };
-            let chunks = self.read(execution, slice).await?;
+            let chunks = self.read(history, slice).await?;
             let Some(last) = chunks.last() else { return Ok(events) };
+            let is_last = chunks.len() < slice.limit;
             chunk = last.sequence.saturating_add(1);
             for entry in &chunks {
-                events.extend(decode(execution, entry)?.into_iter().filter(|event| event.id >= from));
+                events.extend(decode(history, entry)?.into_iter().filter(|event| event.id >= from));
             }
-            if events.len() >= limit {
+            if is_last || events.len() >= limit {
                 events.truncate(limit);
                 return Ok(events);
             }
         }
     }
 
-    /// The events of `execution` before the id `before`, the last ones first, at most `limit`.
+    /// The events of the log `history` before the id `before`, the last ones first, at most `limit`.
     pub(crate) async fn before(
         &self,
-        execution: &str,
+        history: &str,
         before: u64,
         limit: usize,
     ) -> Result<Vec<HistoryEvent>, Error> {
@@ -61,14 +61,15 @@ impl Histories {
         loop {
             let slice =
                 Slice { to_sequence: chunk, descending: true, limit: CHUNKS.min(limit), ..Slice::default() };
-            let chunks = self.read(execution, slice).await?;
+            let chunks = self.read(history, slice).await?;
             let Some(last) = chunks.last() else { return Ok(events) };
+            let is_last = chunks.len() < slice.limit;
             chunk = last.sequence;
             for entry in &chunks {
-                let before = decode(execution, entry)?.into_iter().filter(|event| event.id < before);
+                let before = decode(history, entry)?.into_iter().filter(|event| event.id < before);
                 events.extend(before.rev());
             }
-            if events.len() >= limit {
+            if is_last || events.len() >= limit {
                 events.truncate(limit);
                 return Ok(events);
             }
@@ -76,29 +77,28 @@ impl Histories {
     }
 
     /// Where the chunk lies that has the event.
-    async fn chunk_with(&self, execution: &str, event: u64) -> Result<u64, Error> {
+    async fn chunk_with(&self, history: &str, event: u64) -> Result<u64, Error> {
         if event <= 1 {
             return Ok(0);
         }
         let slice =
             Slice { to_sequence: event.saturating_add(1), descending: true, limit: 1, ..Slice::default() };
-        Ok(self.read(execution, slice).await?.first().map_or(0, |chunk| chunk.sequence))
+        Ok(self.read(history, slice).await?.first().map_or(0, |chunk| chunk.sequence))
     }
 
-    async fn read(&self, execution: &str, slice: Slice) -> Result<Vec<Entry>, Error> {
-        Ok(self.store.read(&tables::history(execution), slice).await?)
+    async fn read(&self, history: &str, slice: Slice) -> Result<Vec<Entry>, Error> {
+        Ok(self.store.read(history, slice).await?)
     }
 }
 
 /// Adds the events of a step to `batch`.
-pub(crate) fn keep(batch: &mut Batch, execution: &str, events: &[HistoryEvent]) {
+pub(crate) fn keep(batch: &mut Batch, history: &str, events: &[HistoryEvent]) {
     for chunk in HistoryChunk::of(events) {
-        batch.append(tables::history(execution), chunk.first, chunk.timestamp, chunk.bytes);
+        batch.append(history, chunk.first, chunk.timestamp, chunk.bytes);
     }
 }
 
-fn decode(execution: &str, chunk: &Entry) -> Result<Vec<HistoryEvent>, Error> {
-    HistoryChunk::read(&chunk.payload).map_err(|error| {
-        Error::Inconsistent(format!("the history of {execution} from event {}: {error}", chunk.sequence))
-    })
+fn decode(history: &str, chunk: &Entry) -> Result<Vec<HistoryEvent>, Error> {
+    HistoryChunk::read(&chunk.payload)
+        .map_err(|error| Error::Inconsistent(format!("{history} from event {}: {error}", chunk.sequence)))
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::Dispatcher;
-use asl::{Effect, Execution, OpenTask, TaskId, Wake};
+use asl::{Effect, Execution, MachineKind, OpenTask, TaskId, Wake};
 use clock::Clock;
 use store::{Batch, Collection, Store, Ticket};
 use types::{AccountId, Region, Timestamp};
@@ -63,6 +63,8 @@ struct Open {
     compiled: Arc<Compiled>,
     /// Version of the head that the last batch left; 0 before the first.
     head_version: u64,
+    /// Whether its ARN was made up for it, so that no other can have it.
+    is_unique: bool,
     /// Number of its last step.
     step: u64,
     /// The first step since it was read from the store has a greater number.
@@ -189,8 +191,10 @@ impl OpenExecutions {
     async fn begin(&self, arn: &str, name: String, begin: Begin) -> Result<(Timestamp, Option<Open>), Error> {
         let target = self.machines.target(&begin.state_machine, begin.kind, begin.seed)?;
         let request_id = begin.request_id.clone();
+        let is_unique = begin.kind == MachineKind::Express || begin.name.is_none();
         let compiled = self.machines.compiled(&target.revision).await?;
         let mut open = self.new_execution(arn, name, begin, target, compiled)?;
+        open.is_unique = is_unique;
         let Advanced { ticket, is_open, .. } = self.advance(&mut open, arn, Wake::Start, Batch::new());
         match ticket.durable().await {
             Ok(_) => Ok((open.record.start_date, is_open.then_some(open))),
@@ -381,6 +385,8 @@ impl OpenExecutions {
             logging: &open.compiled.revision.logging,
             called: &open.called,
             credentials: &open.credentials,
+            is_unique: open.is_unique,
+            order: open.record.order,
             has_listeners: status_change::has_listeners(&self.dispatcher, &account, &region),
             now,
         }
@@ -441,7 +447,17 @@ impl Open {
         head_version: u64,
     ) -> Self {
         let (called, credentials) = (BTreeSet::new(), BTreeMap::new());
-        Self { execution, record, compiled, head_version, step: 0, read_before: 0, called, credentials }
+        Self {
+            execution,
+            record,
+            compiled,
+            head_version,
+            is_unique: false,
+            step: 0,
+            read_before: 0,
+            called,
+            credentials,
+        }
     }
 
     fn find(&self, task: TaskId) -> Option<&OpenTask> {

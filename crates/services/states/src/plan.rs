@@ -29,6 +29,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) called: &'a BTreeSet<TaskId>,
     /// Roles of tasks that have their own.
     pub(crate) credentials: &'a BTreeMap<TaskId, String>,
+    /// Whether its ARN was made up for it, so that no other can have it.
+    pub(crate) is_unique: bool,
+    /// Its place among all that began.
+    pub(crate) order: u64,
     /// Whether anybody may want the event that tells of a status.
     pub(crate) has_listeners: bool,
     pub(crate) now: Timestamp,
@@ -120,7 +124,7 @@ pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
     let Step { history, changes, effects, fate, has_head } = step;
     keep_state(batch, facts.arn(), changes, fate, has_head);
     if facts.is_told() {
-        crate::history::keep(batch, facts.arn(), history);
+        crate::history::keep(batch, &tables::history(facts.order, &facts.spec.name), history);
     }
     for effect in effects {
         keep_effect(batch, facts, effect);
@@ -131,7 +135,9 @@ pub(crate) fn keep(batch: &mut Batch, facts: &Facts<'_>, step: Step<'_>) {
 /// Adds to `batch` the record of an execution that begins. Of one that has ended with its first step the end alone is kept,
 /// and that it ran is told.
 pub(crate) fn open(batch: &mut Batch, facts: &Facts<'_>, record: &ExecutionRecord, is_open: bool) {
-    batch.require_absent(tables::EXECUTIONS, facts.arn());
+    if !facts.is_unique {
+        batch.require_absent(tables::EXECUTIONS, facts.arn());
+    }
     if let Some(child) = &record.child
         && child.redrive_count == 0
     {

@@ -105,9 +105,10 @@ pub(crate) fn activity_task(activity: &str, execution: &str, task: TaskId) -> St
     format!("{activity}#{execution}#{task}")
 }
 
-/// Name of the log that holds an execution's history.
-pub(crate) fn history(execution: &str) -> String {
-    format!("states/history/{execution}")
+/// Name of the log that holds the history of an execution, which is the `order`th that began. Logs of executions that
+/// began together lie together: names alone are random, and each would be looked for in a page of its own.
+pub(crate) fn history(order: u64, execution: &str) -> String {
+    format!("states/history/{order:020}/{execution}")
 }
 
 /// Key of a frame. `#` cannot occur in an ARN of an execution.

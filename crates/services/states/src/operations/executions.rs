@@ -7,7 +7,7 @@ use store::{Collection, Range};
 use super::Operations;
 use crate::Error;
 use crate::begin::Begin;
-use crate::execution::{ExecutionStatus, Listed};
+use crate::execution::{ExecutionRecord, ExecutionStatus, Listed};
 use crate::generated::types as shapes;
 use crate::json_text;
 use crate::limits::PAYLOAD_BYTES;
@@ -63,7 +63,7 @@ pub(super) async fn describe(
     let arn = input.execution_arn;
     let record = operations.execution(cx, &arn).await?;
     let included = input.included_data.as_deref() != Some("METADATA_ONLY");
-    let data = if included { data(operations, &arn, record.status).await? } else { (None, None) };
+    let data = if included { data(operations, &record).await? } else { (None, None) };
     let details = Some(shapes::CloudWatchEventsExecutionDataDetails { included: Some(included) });
     let redrive_status = operations.open.redrive_status(&record);
     Ok(shapes::DescribeExecutionOutput {
@@ -93,15 +93,15 @@ pub(super) async fn describe(
 /// Input and output: they are in the first and the last event of the history.
 async fn data(
     operations: &Operations,
-    arn: &str,
-    status: ExecutionStatus,
+    record: &ExecutionRecord,
 ) -> Result<(Option<String>, Option<String>), Error> {
-    let input = match operations.histories.from(arn, 1, 1).await?.pop().map(|event| event.details) {
+    let history = record.history();
+    let input = match operations.histories.from(&history, 1, 1).await?.pop().map(|event| event.details) {
         Some(EventDetails::ExecutionStarted { input, .. }) => Some(input.text().to_string()),
         _ => None,
     };
-    let last = match status {
-        ExecutionStatus::Succeeded => operations.histories.before(arn, u64::MAX, 1).await?.pop(),
+    let last = match record.status {
+        ExecutionStatus::Succeeded => operations.histories.before(&history, u64::MAX, 1).await?.pop(),
         _ => None,
     };
     let output = match last.map(|event| event.details) {

@@ -15,7 +15,7 @@ pub(super) async fn get(
     input: shapes::GetExecutionHistoryInput,
 ) -> Result<shapes::GetExecutionHistoryOutput, Error> {
     let arn = &input.execution_arn;
-    operations.execution(cx, arn).await?;
+    let history = operations.execution(cx, arn).await?.history();
     let descending = input.reverse_order.unwrap_or(false);
     let scope = format!("GetExecutionHistory {arn} {descending}");
     let after = page::after(&scope, input.next_token.as_deref())?;
@@ -23,8 +23,8 @@ pub(super) async fn get(
     let size = page::size(input.max_results);
     let histories = &operations.histories;
     let mut events = match descending {
-        true => histories.before(arn, after.unwrap_or(u64::MAX), size + 1).await?,
-        false => histories.from(arn, after.map_or(0, |id| id.saturating_add(1)), size + 1).await?,
+        true => histories.before(&history, after.unwrap_or(u64::MAX), size + 1).await?,
+        false => histories.from(&history, after.map_or(0, |id| id.saturating_add(1)), size + 1).await?,
     };
     let has_more = events.len() > size;
     events.truncate(size);

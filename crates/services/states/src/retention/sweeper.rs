@@ -157,20 +157,18 @@ impl Sweeper {
         arn: &str,
         budget: &mut Budget,
     ) -> Result<Progress, Error> {
-        let Some(seen) = self.executions.get(arn).await? else {
-            batch.trim(tables::history(arn), Timestamp::MAX);
-            return Ok(Progress::Whole);
-        };
+        let Some(seen) = self.executions.get(arn).await? else { return Ok(Progress::Whole) };
+        let history = seen.value.history();
         if seen.value.stop_date.is_none() {
             // It was opened anew, and has a row under its next end.
             return Ok(Progress::Whole);
         }
         let events = usize::try_from(seen.value.events.unwrap_or(0)).unwrap_or(usize::MAX);
         if events > FORGOTTEN_EVENTS
-            && let Some(before) = self.part_of_history(arn).await?
+            && let Some(before) = self.part_of_history(&history).await?
         {
             budget.take(FORGOTTEN_EVENTS);
-            batch.trim(tables::history(arn), before);
+            batch.trim(history, before);
             return Ok(Progress::Part);
         }
         budget.take(events.min(FORGOTTEN_EVENTS));
@@ -181,9 +179,9 @@ impl Sweeper {
     }
 
     /// The time before which the oldest part of a long history lies; none where what is left is short.
-    async fn part_of_history(&self, arn: &str) -> Result<Option<Timestamp>, Error> {
+    async fn part_of_history(&self, history: &str) -> Result<Option<Timestamp>, Error> {
         let slice = Slice { order: Order::Time, limit: FORGOTTEN_EVENTS, ..Slice::default() };
-        let entries = self.store.read(&tables::history(arn), slice).await?;
+        let entries = self.store.read(history, slice).await?;
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
         if entries.len() < FORGOTTEN_EVENTS {
             return Ok(None);

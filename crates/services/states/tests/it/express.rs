@@ -2,7 +2,7 @@
 
 use crate::world::{Process, ROLE, World, pass};
 use serde_json::{Value, json};
-use store::{Range, Slice, Store};
+use store::{Range, Store};
 
 const GROUP: &str = "express";
 const STREAMS: &str = "states/m/";
@@ -81,8 +81,6 @@ async fn names_repeat_and_nothing_stays_but_the_log() {
     let last = world.logs.messages(GROUP, STREAMS).pop().unwrap();
     assert_eq!(last["details"]["output"], "{\"a\":1}");
     assert_eq!(rows(&process).await, Vec::<String>::new());
-    let history = format!("states/history/{first}");
-    assert_eq!(process.store.read(&history, Slice::default()).await.unwrap().len(), 0);
     assert_eq!(world.events.statuses(&first), Vec::<Value>::new());
 }
 

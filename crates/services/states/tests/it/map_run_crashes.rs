@@ -47,7 +47,10 @@ async fn outcome(world: &World, process: &Process, execution: &str) -> Value {
     let open = process.store.list("states/head", Range::prefix("")).await.unwrap();
     let mut histories = Vec::new();
     for child in process.store.list("states/execution", Range::prefix("")).await.unwrap() {
-        let history = process.store.read(&format!("states/history/{}", child.key), Slice::default()).await;
+        let record: Value = serde_json::from_slice(&child.value).unwrap();
+        let (order, name) = (record["order"].as_u64().unwrap(), record["name"].as_str().unwrap());
+        let log = format!("states/history/{order:020}/{name}");
+        let history = process.store.read(&log, Slice::default()).await;
         histories.push(history.unwrap().len());
     }
     histories.sort_unstable();
