@@ -20,7 +20,7 @@
 //! | table | [`MAP_RUN_CHILDREN`] | [`map_run_child`] | [`crate::map_runs::ChildRecord`] | start and end of a child |
 //! | table | [`CHILDREN`] | [`child`] | [`crate::execution::Waiting`] | submission and end of `states:startExecution.sync` |
 //! | table | [`KEPT`] | [`kept`] | nothing: what is over, in the order of its end (`retention`) | end, update |
-//! | log | [`history`] | event id | the event as `GetExecutionHistory` gives it | every step |
+//! | log | [`history`] | id of its first event | a chunk of events, `asl::HistoryChunk` | every step |
 //! | queue | [`WAKE`] | [`timer`] | nothing | every step |
 //! | queue | [`EFFECT`] | [`invocation`], [`inspection`], [`completion`], [`cancellation`] | [`crate::plan::Job`] | every step |
 //! | queue | [`LOG`] | execution ARN and event id | events for CloudWatch Logs | every step |

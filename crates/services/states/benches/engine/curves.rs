@@ -78,11 +78,11 @@ const LOOPS: [Loop; 2] = [
         events_a_turn: 4,
     },
     Loop {
-        title: "a loop that stops in every turn: each turn is kept before the next",
+        title: "a loop that calls a service in every turn: each turn is kept before the call and after it",
         definition: include_str!("../../../../../benches/machines/steps.asl.json"),
         input: |turns| json!({"turn": turns}).to_string(),
         transitions_a_turn: 3,
-        events_a_turn: 6,
+        events_a_turn: 9,
     },
 ];
 

@@ -99,14 +99,21 @@ impl Engine {
         if operation != "StartExecution" {
             return Ok(());
         }
-        let input = json!({"stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1});
-        loop {
-            let running = call(&self.door, "ListExecutions", input.clone()).await?;
-            if running["executions"].as_array().is_none_or(Vec::is_empty) {
-                return Ok(());
-            }
+        while self.has_executions(machine, "RUNNING").await? {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
+            if self.has_executions(machine, status).await? {
+                return Err(format!("an execution of {machine} is {status}").into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn has_executions(&self, machine: &str, status: &str) -> Outcome<bool> {
+        let input = json!({"stateMachineArn": machine, "statusFilter": status, "maxResults": 1});
+        let answer = call(&self.door, "ListExecutions", input).await?;
+        Ok(answer["executions"].as_array().is_some_and(|executions| !executions.is_empty()))
     }
 
     /// The number of the store's last transaction; each is one sync. A batch that changes nothing takes none.
