@@ -1,3 +1,5 @@
+//! What is written is read, and whatever else the bytes are is events or an error.
+
 use proptest::prelude::*;
 use serde_json::json;
 
