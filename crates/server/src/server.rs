@@ -36,6 +36,15 @@ impl Server {
     /// # Errors
     /// A data directory that cannot be used, an address that cannot be listened on.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let dir = config.data_dir.display().to_string();
+        // What a service finds damaged is an error without a place.
+        Self::start_on(config).await.map_err(|error| match format!("{error:#}").contains(&dir) {
+            true => error,
+            false => error.context(format!("cannot start with the store in {dir}")),
+        })
+    }
+
+    async fn start_on(config: Config) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("cannot create {}", config.data_dir.display()))?;
         data_dir::check(&config.data_dir)?;
