@@ -59,7 +59,8 @@ pub trait Store: Send + Sync {
     /// [`Error::Unavailable`] where the store cannot be read.
     fn read<'a>(&'a self, log: &'a str, slice: Slice) -> BoxFuture<'a, Result<Vec<Entry>, Error>>;
 
-    /// The one consumer of a queue's timers: those that are kept, and those that batches set from now on.
+    /// The one consumer of a queue's timers: those that are kept, and those that batches set from now on. Timers that are due
+    /// at one time come in the order in which they were last set.
     ///
     /// No change is lost or given twice. Where the queue has a consumer already, that one is told that the store has
     /// closed.

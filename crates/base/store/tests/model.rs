@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clock::{Clock, VirtualClock};
@@ -24,7 +24,8 @@ const QUEUES: [&str; 2] = ["waits", "retries"];
 struct Model {
     records: BTreeMap<(String, String), (u64, Vec<u8>)>,
     logs: BTreeMap<String, BTreeMap<u64, (Timestamp, Vec<u8>)>>,
-    timers: BTreeMap<&'static str, BTreeMap<String, (Timestamp, Vec<u8>)>>,
+    /// In the order of their setting.
+    timers: BTreeMap<&'static str, Vec<(Timestamp, String, Vec<u8>)>>,
 }
 
 impl Model {
@@ -67,10 +68,12 @@ impl Model {
                 entries.retain(|_, (time, _)| before != Timestamp::MAX && *time >= before);
             }
             Mutation::SetTimer { queue, key, due, payload } => {
-                self.timers.entry(queue).or_default().insert(key, (due, payload));
+                let timers = self.timers.entry(queue).or_default();
+                timers.retain(|(_, set, _)| *set != key);
+                timers.push((due, key, payload));
             }
             Mutation::ClearTimer { queue, key } => {
-                self.timers.entry(queue).or_default().remove(&key);
+                self.timers.entry(queue).or_default().retain(|(_, set, _)| *set != key);
             }
         }
         true
@@ -123,9 +126,10 @@ impl Model {
         entries
     }
 
-    fn due(&self, queue: &str) -> BTreeSet<(Timestamp, String, Vec<u8>)> {
-        let timers = self.timers.get(queue).into_iter().flatten();
-        timers.map(|(key, (due, payload))| (*due, key.clone(), payload.clone())).collect()
+    fn due(&self, queue: &str) -> Vec<(Timestamp, String, Vec<u8>)> {
+        let mut timers = self.timers.get(queue).cloned().unwrap_or_default();
+        timers.sort_by_key(|(due, _, _)| *due);
+        timers
     }
 }
 
@@ -231,12 +235,12 @@ impl Subject {
     }
 
     /// Everything the queues hold, which is taken out of them.
-    fn drain(&mut self, queue: &str) -> BTreeSet<(Timestamp, String, Vec<u8>)> {
+    fn drain(&mut self, queue: &str) -> Vec<(Timestamp, String, Vec<u8>)> {
         let clock = Clock::Virtual(VirtualClock::new(Timestamp::MAX));
         let queue = self.queues.get_mut(queue).unwrap();
-        let mut timers = BTreeSet::new();
+        let mut timers = Vec::new();
         while let Some(Some(Timer { key, due, payload })) = queue.next(&clock).now_or_never() {
-            timers.insert((due, key, payload));
+            timers.push((due, key, payload));
         }
         timers
     }

@@ -1,4 +1,5 @@
-//! Brings a layer into the database: one transaction, each table in the order of its keys.
+//! Brings a layer into the database: one transaction, each table in the order of its keys, timers in the order of their
+//! setting.
 
 use rusqlite::Connection;
 
@@ -92,12 +93,10 @@ fn entries(connection: &Connection, logs: &mut LogIds, layer: &Layer) -> Result<
 }
 
 fn timers(connection: &Connection, name: &str, queue: &Queue) -> Result<(), rusqlite::Error> {
-    let mut set = connection.prepare_cached(
-        "INSERT INTO timers (queue, k, due, payload) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (queue, k) DO UPDATE SET due = excluded.due, payload = excluded.payload",
-    )?;
+    let mut set = connection
+        .prepare_cached("INSERT OR REPLACE INTO timers (queue, k, due, payload) VALUES (?1, ?2, ?3, ?4)")?;
     let mut clear = connection.prepare_cached("DELETE FROM timers WHERE queue = ?1 AND k = ?2")?;
-    for (key, timer) in queue {
+    for (key, timer) in queue.in_order() {
         match timer {
             Some((due, payload)) => set.execute((name, key, due.as_millis(), payload))?,
             None => clear.execute((name, key))?,

@@ -1,7 +1,7 @@
 //! What is in the journal and not yet in the database, folded together: of many changes of one thing only the last one
 //! is left.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use types::Timestamp;
 
@@ -24,8 +24,56 @@ pub(super) struct Layer {
     pub(super) last: u64,
 }
 
-/// Timers of a queue; none where a timer was cleared.
-pub(super) type Queue = BTreeMap<String, Option<(Timestamp, Vec<u8>)>>;
+/// What became of the timers of a queue.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    timers: HashMap<String, Latest>,
+    changes: u64,
+}
+
+/// The last change of a timer: how many changes of the queue came before it, and what it was set to, or none where it was
+/// cleared.
+#[derive(Debug)]
+struct Latest {
+    order: u64,
+    set: Option<(Timestamp, Vec<u8>)>,
+}
+
+impl Latest {
+    fn set(&self) -> Option<(Timestamp, &[u8])> {
+        self.set.as_ref().map(|(due, payload)| (*due, payload.as_slice()))
+    }
+}
+
+impl Queue {
+    /// The last change of each timer, in their order: timers that are due at one time are given in the order in which they
+    /// were set.
+    pub(super) fn in_order(&self) -> Vec<(&str, Option<(Timestamp, &[u8])>)> {
+        let mut latest: Vec<_> = self.timers.iter().collect();
+        latest.sort_unstable_by_key(|(_, timer)| timer.order);
+        latest.into_iter().map(|(key, timer)| (key.as_str(), timer.set())).collect()
+    }
+
+    fn lay(&mut self, key: String, set: Option<(Timestamp, Vec<u8>)>, bytes: &mut usize) {
+        let size = |set: &Option<(Timestamp, Vec<u8>)>| set.as_ref().map_or(0, |(_, payload)| payload.len());
+        let key_size = key.len() + records::OVERHEAD;
+        *bytes += size(&set);
+        let latest = Latest { order: self.changes, set };
+        self.changes += 1;
+        match self.timers.insert(key, latest) {
+            Some(before) => *bytes = bytes.saturating_sub(size(&before.set)),
+            None => *bytes += key_size,
+        }
+    }
+
+    fn absorb(&mut self, upper: Self, bytes: &mut usize) {
+        let mut timers: Vec<_> = upper.timers.into_iter().collect();
+        timers.sort_unstable_by_key(|(_, timer)| timer.order);
+        for (key, timer) in timers {
+            self.lay(key, timer.set, bytes);
+        }
+    }
+}
 
 impl Layer {
     /// Whether it holds no change.
@@ -80,7 +128,7 @@ impl Layer {
     /// Sets or clears a timer.
     pub(super) fn time(&mut self, queue: &str, key: String, timer: Option<(Timestamp, Vec<u8>)>) {
         let bytes = &mut self.bytes;
-        lay_timer(of(&mut self.queues, queue, bytes), key, timer, bytes);
+        of(&mut self.queues, queue, bytes).lay(key, timer, bytes);
     }
 
     /// What is known of a record.
@@ -105,10 +153,7 @@ impl Layer {
             }
         }
         for (name, queue) in upper.queues {
-            let lower = of(&mut self.queues, &name, bytes);
-            for (key, timer) in queue {
-                lay_timer(lower, key, timer, bytes);
-            }
+            of(&mut self.queues, &name, bytes).absorb(queue, bytes);
         }
         self.journal_bytes += upper.journal_bytes;
         self.last = upper.last;
@@ -140,16 +185,6 @@ impl Appender<'_> {
     /// Adds an entry; `false` where the sequence is taken in this layer.
     pub(super) fn append(&mut self, entry: Entry) -> bool {
         self.log.append(entry, self.bytes)
-    }
-}
-
-fn lay_timer(queue: &mut Queue, key: String, timer: Option<(Timestamp, Vec<u8>)>, bytes: &mut usize) {
-    let size = |timer: &Option<(Timestamp, Vec<u8>)>| timer.as_ref().map_or(0, |(_, payload)| payload.len());
-    let key_size = key.len() + records::OVERHEAD;
-    *bytes += size(&timer);
-    match queue.insert(key, timer) {
-        Some(before) => *bytes = bytes.saturating_sub(size(&before)),
-        None => *bytes += key_size,
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the committer has to know before it accepts a batch: what its preconditions speak of, which sequences are taken.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use rusqlite::Connection;
 use types::Timestamp;
 
-use super::layer::Layer;
+use super::layer::{Layer, Queue};
 use super::logs::Bound;
 use super::records::State;
 use super::view::Layers;
@@ -116,7 +116,7 @@ impl Lookup {
         Ok(time.is_some_and(|time| !is_trimmed(&above, time)))
     }
 
-    /// The timers of a queue.
+    /// The timers of a queue, in the order in which they were set.
     pub(super) fn timers(&mut self, layers: &Layers, queue: &str) -> Result<Vec<Timer>, rusqlite::Error> {
         let applied = self.begin(layers.floor)?;
         let kept = readers::timers(&self.connection, queue)?;
@@ -125,18 +125,21 @@ impl Lookup {
         if above.is_empty() {
             return Ok(kept);
         }
-        let mut timers: BTreeMap<String, Timer> =
-            kept.into_iter().map(|timer| (timer.key.clone(), timer)).collect();
-        for (key, timer) in above.into_iter().rev().flatten() {
-            match timer {
-                None => drop(timers.remove(key)),
-                Some((due, payload)) => {
-                    let timer = Timer { key: key.clone(), due: *due, payload: payload.clone() };
-                    timers.insert(key.clone(), timer);
-                }
-            }
+        let kept = kept.into_iter().map(|timer| (timer.key, Some((timer.due, timer.payload))));
+        let set = |(due, payload): (Timestamp, &[u8])| (due, payload.to_vec());
+        let changes = above.into_iter().rev().flat_map(Queue::in_order);
+        let changes = changes.map(|(key, timer)| (key.to_owned(), timer.map(set)));
+        let mut latest = HashMap::new();
+        for (order, (key, timer)) in kept.chain(changes).enumerate() {
+            latest.insert(key, (order, timer));
         }
-        Ok(timers.into_values().collect())
+        let mut latest: Vec<_> = latest.into_iter().collect();
+        latest.sort_unstable_by_key(|(_, (order, _))| *order);
+        let timer = |(key, (_, timer)): (_, (_, Option<_>))| {
+            let (due, payload) = timer?;
+            Some(Timer { key, due, payload })
+        };
+        Ok(latest.into_iter().filter_map(timer).collect())
     }
 }
 

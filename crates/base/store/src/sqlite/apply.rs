@@ -196,10 +196,7 @@ fn set_timer(
     payload: &[u8],
 ) -> Result<(), Failure> {
     connection
-        .prepare_cached(
-            "INSERT INTO timers (queue, k, due, payload) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (queue, k) DO UPDATE SET due = excluded.due, payload = excluded.payload",
-        )?
+        .prepare_cached("INSERT OR REPLACE INTO timers (queue, k, due, payload) VALUES (?1, ?2, ?3, ?4)")?
         .execute((queue, key, due.as_millis(), payload))?;
     Ok(())
 }

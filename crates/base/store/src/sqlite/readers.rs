@@ -154,7 +154,7 @@ pub(crate) fn time_of(
         .optional()
 }
 
-/// All timers of a queue.
+/// All timers of a queue, in the order in which they were set.
 pub(crate) fn timers(connection: &Connection, queue: &str) -> Result<Vec<Timer>, rusqlite::Error> {
     connection
         .prepare_cached("SELECT k, due, payload FROM timers WHERE queue = ?1 ORDER BY id")?

@@ -34,7 +34,8 @@ CREATE UNIQUE INDEX entries_by_sequence ON entries (log, sequence);
 CREATE INDEX entries_by_time ON entries (log, time, sequence);
 
 -- Key: (queue, k), a queue and a key of its consumer's choice. Content: when it is due, and an opaque payload.
--- Written by SetTimer and ClearTimer; read whole, once, by each queue's consumer.
+-- Written by SetTimer, which gives a timer that is set anew a new id too, and ClearTimer; read whole, once, by each queue's
+-- consumer in the order of ids, which is the order of setting.
 CREATE TABLE timers (
     id      INTEGER PRIMARY KEY,
     queue   TEXT    NOT NULL,
