@@ -69,13 +69,18 @@ impl Server {
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
         let executions = states::Config { retention: config.retention, ..states::Config::default() };
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
-        let tasks = ecs::Config { endpoint_url: Some(endpoint.clone()) };
+        let ec2 = ec2::Ec2::new(Arc::clone(&store));
+        let tasks = ecs::Config {
+            endpoint_url: Some(endpoint.clone()),
+            capacity: config.capacity.clone(),
+            accepts_placeholders: config.dev,
+        };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
-        let services: [Arc<dyn Service>; 9] = [
+        let services: [Arc<dyn Service>; 10] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -84,6 +89,7 @@ impl Server {
             Arc::clone(&states) as _,
             Arc::clone(&ecs) as _,
             Arc::new(s3.clone()),
+            Arc::new(ec2),
             Arc::clone(&cloudformation) as _,
         ];
         dispatcher.install(services);

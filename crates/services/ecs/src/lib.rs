@@ -8,6 +8,7 @@
 //! run on this machine.
 
 mod agent;
+pub mod capacity;
 mod cluster;
 mod container_spec;
 mod describe;
@@ -22,9 +23,11 @@ mod names;
 mod operations;
 mod overrides;
 mod page;
+mod placement;
 mod retry;
 mod run_task;
 mod state_change_events;
+mod subnets;
 mod tables;
 mod tag;
 mod task;
@@ -44,6 +47,7 @@ use store::{Batch, Store};
 use tokio::task::JoinSet;
 
 use crate::agent::Agent;
+pub use crate::capacity::{Capacity, Overflow};
 use crate::error::Error;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
@@ -52,6 +56,11 @@ use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 pub struct Config {
     /// Where containers find AWS's services: their `AWS_ENDPOINT_URL`. They get none when absent.
     pub endpoint_url: Option<String>,
+    /// How much may run at a time.
+    pub capacity: Capacity,
+    /// Whether subnets and security groups whose ids are not of AWS's form, such as `subnet-1`, stand for the default
+    /// ones. They are unknown otherwise.
+    pub accepts_placeholders: bool,
 }
 
 /// The service.
@@ -72,7 +81,7 @@ impl Ecs {
         config: Config,
     ) -> Self {
         let tables = Tables::new(store);
-        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver));
+        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver, config.capacity.clone()));
         Self { tables, agent, config, volumes_dir: None, background: Mutex::default() }
     }
 
@@ -90,6 +99,7 @@ impl Ecs {
     /// # Errors
     /// [`store::Error::Unavailable`] where the store cannot be read.
     pub async fn start(&self) -> Result<(), store::Error> {
+        self.agent.placement.restore(&self.tables).await?;
         let store = &self.tables.store;
         let tasks = store.timers(TASK_QUEUE).await?;
         let events = store.timers(EVENT_QUEUE).await?;

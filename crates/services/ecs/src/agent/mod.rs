@@ -28,7 +28,9 @@ use tokio::task::JoinSet;
 
 use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
+use crate::capacity::Capacity;
 use crate::log_shipping::LogShipping;
+use crate::placement::Placement;
 use crate::retry::Delays;
 use crate::state_change_events;
 use crate::tables::{EXPIRY_QUEUE, TASK_QUEUE, Tables, index_key};
@@ -40,16 +42,24 @@ pub struct Agent {
     /// The door to CloudWatch Logs and EventBridge.
     pub dispatcher: Dispatcher,
     driver: Arc<dyn Driver>,
+    /// Where tasks find room.
+    pub placement: Placement,
     pulls: Semaphore,
     launches: Semaphore,
 }
 
 impl Agent {
-    /// An agent that runs containers with `driver`.
-    pub fn new(tables: Tables, dispatcher: Dispatcher, driver: Arc<dyn Driver>) -> Self {
+    /// An agent that runs containers with `driver`, as many as `capacity` allows.
+    pub fn new(
+        tables: Tables,
+        dispatcher: Dispatcher,
+        driver: Arc<dyn Driver>,
+        capacity: Capacity,
+    ) -> Self {
         let (pulls, launches) =
             (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
-        Self { tables, dispatcher, driver, pulls, launches }
+        let placement = Placement::new(capacity);
+        Self { tables, dispatcher, driver, placement, pulls, launches }
     }
 
     /// Supervises the tasks of the queue. Dropping the future drops all supervisors; containers run on.
@@ -100,7 +110,7 @@ impl Agent {
                     // A wish to stop does not wait for a network.
                     let event = tokio::select! {
                         biased;
-                        event = self.provide_network(&task) => Some(event),
+                        event = self.provide_network_in_turn(&task) => Some(event),
                         () = waker.notified() => None,
                     };
                     if let Some(event) = event {
@@ -163,7 +173,12 @@ impl Agent {
             let mut batch = Batch::new();
             self.replace(&mut batch, &seen, &task, &changes);
             match self.tables.store.submit(batch).durable().await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    if task.status == Status::Stopped {
+                        self.placement.release(key);
+                    }
+                    return Ok(());
+                }
                 // StopTask or TagResource came in between: decide again.
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),

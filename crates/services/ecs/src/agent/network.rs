@@ -6,7 +6,7 @@ use crate::task::Task;
 
 impl Agent {
     /// Provides the task's network. Providing it again gives the same one.
-    pub(super) async fn provide_network(&self, _task: &Task) -> TaskEvent {
+    pub(crate) async fn provide_network(&self, _task: &Task) -> TaskEvent {
         TaskEvent::NetworkProvided
     }
 }

@@ -19,6 +19,7 @@ use crate::limits;
 use crate::names::{self, Scope, TaskDefinitionName};
 use crate::page::{Page, Results};
 use crate::run_task::{self, Host};
+use crate::subnets;
 use crate::tables::{ClientToken, IndexEntry, TASK_QUEUE, TOKEN_QUEUE};
 use crate::task::{Task, key};
 use crate::task_definition::Definition;
@@ -39,11 +40,18 @@ impl Ecs {
                 endpoint_url: self.config.endpoint_url.as_deref(),
                 volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
             };
-            let tasks = run_task::plan(cx, &input, &cluster, &definition, host)?;
+            let mut tasks = run_task::plan(cx, &input, &cluster, &definition, host)?;
+            subnets::settle(cx, &input, &mut tasks, self.config.accepts_placeholders).await?;
+            let placed = self.agent.placement.place(tasks);
+            let tasks = &placed.tasks;
             let answer = RunTaskOutput {
                 tasks: Some(tasks.iter().map(describe::task_with_tags).collect()),
-                failures: Some(Vec::new()),
+                failures: Some(placed.failures.clone()),
             };
+            if tasks.is_empty() {
+                // Nothing began: the same request may find room later, with the same token.
+                return Ok(answer);
+            }
             let mut batch = Batch::new();
             if let Some(token) = given_token(&input) {
                 let key = token_key(cx, &cluster, token);
@@ -58,12 +66,9 @@ impl Ecs {
                 self.tables.tokens.create(&mut batch, &key, &token);
                 batch.set_timer(TOKEN_QUEUE, key, cx.now + limits::CLIENT_TOKEN_RETENTION, Vec::new());
             }
-            for task in &tasks {
-                self.tables.tasks.create(&mut batch, &task.key(), task);
-                self.agent.put_changes(&mut batch, task, &[lifecycle::created(task)]);
-                batch.set_timer(TASK_QUEUE, task.key(), cx.now, Vec::new());
-            }
+            self.put_new_tasks(&mut batch, tasks, cx.now);
             if self.commit(batch).await? {
+                placed.keep();
                 return Ok(answer);
             }
         }

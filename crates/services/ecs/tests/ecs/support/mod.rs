@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use types::{AccountId, Region, Timestamp};
 
 use memory_store::MemoryStore;
-use neighbours::{Events, Logs};
+use neighbours::{Ec2, Events, Logs};
 use scripted_driver::ScriptedDriver;
 
 /// What outlives the service: the machine around it.
@@ -48,14 +48,19 @@ impl World {
 
     /// Starts the service on whatever the world holds.
     pub async fn start(&self) -> Process {
+        self.start_with(Config::default()).await
+    }
+
+    /// Starts the service with what the operator says.
+    pub async fn start_with(&self, config: Config) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
         let (store, driver) = (Arc::clone(&self.store), Arc::clone(&self.driver));
         let ecs = Arc::new(
-            Ecs::new(store, dispatcher.clone(), driver, Config::default())
+            Ecs::new(store, dispatcher.clone(), driver, config)
                 .with_volumes_dir(self.volumes.path().to_owned()),
         );
         let (events, logs) = (Arc::clone(&self.events), Arc::clone(&self.logs));
-        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs]);
+        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs, Arc::new(Ec2)]);
         ecs.start().await.unwrap();
         Process { dispatcher, ecs }
     }
