@@ -87,8 +87,7 @@ impl FromStr for Memory {
         if text == UNLIMITED {
             return Ok(Self(None));
         }
-        let wrong =
-            || format!("{text:?} is no size of memory, such as 4096 (MiB) or 4GiB, nor {UNLIMITED}");
+        let wrong = || format!("{text:?} is no size of memory, such as 4096 (MiB) or 4GiB, nor {UNLIMITED}");
         let (number, factor) = match (text.strip_suffix("GiB"), text.strip_suffix("MiB")) {
             (Some(number), _) => (number, 1024),
             (_, Some(number)) => (number, 1),
@@ -221,7 +220,8 @@ mod tests {
             ["cluster/batch=4", "family/job=1", "family/job=2"].map(|text| text.parse().unwrap()).into();
         assert_eq!(limits(&given, LimitKind::Cluster), BTreeMap::from([("batch".to_owned(), 4)]));
         assert_eq!(limits(&given, LimitKind::Family), BTreeMap::from([("job".to_owned(), 2)]));
-        for text in ["", "batch=4", "service/x=1", "cluster/=1", "cluster/x", "cluster/x=0", "cluster/x=many"] {
+        for text in ["", "batch=4", "service/x=1", "cluster/=1", "cluster/x", "cluster/x=0", "cluster/x=many"]
+        {
             assert!(text.parse::<TaskLimit>().is_err(), "{text}");
         }
     }

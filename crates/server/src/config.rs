@@ -66,7 +66,12 @@ pub struct Settings {
     pub placement: Option<PlacementChoice>,
 
     /// Run at most N ECS tasks at a time of this cluster or task definition family. May be given several times.
-    #[arg(long, env = "RUNWRIGHT_TASK_LIMIT", value_delimiter = ',', value_name = "cluster/NAME=N|family/NAME=N")]
+    #[arg(
+        long,
+        env = "RUNWRIGHT_TASK_LIMIT",
+        value_delimiter = ',',
+        value_name = "cluster/NAME=N|family/NAME=N"
+    )]
     pub task_limit: Vec<TaskLimit>,
 
     /// The account [default: 000000000000].
@@ -118,6 +123,8 @@ pub struct Config {
     pub host_image: bool,
     /// How long closed executions are kept.
     pub retention: Duration,
+    /// Which subnets and security groups tasks may name that are not there.
+    pub stand_ins: ecs::StandIns,
     /// How many tasks may run.
     pub capacity: ecs::Capacity,
     /// The account.
@@ -160,6 +167,8 @@ impl Settings {
         let listen = settings.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
         let temporary = settings.data_dir.is_none();
         let config = settings.with_defaults(listen, temporary_data_dir)?;
+        // Nobody can make subnets before a template is run.
+        let config = Config { stand_ins: ecs::StandIns::All, ..config };
         let temporary = temporary.then(|| Temporary(config.data_dir.clone()));
         Ok((config, temporary))
     }
@@ -210,6 +219,7 @@ impl Settings {
             docker_host: self.docker_host.or_else(|| std::env::var("DOCKER_HOST").ok()),
             host_image: self.host_image.unwrap_or(dev),
             retention: retention(self.retention_days)?,
+            stand_ins: if dev { ecs::StandIns::Placeholders } else { ecs::StandIns::None },
             capacity,
             account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
             region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),

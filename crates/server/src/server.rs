@@ -73,7 +73,7 @@ impl Server {
         let tasks = ecs::Config {
             endpoint_url: Some(endpoint.clone()),
             capacity: config.capacity.clone(),
-            accepts_placeholders: config.dev,
+            stand_ins: config.stand_ins,
         };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));

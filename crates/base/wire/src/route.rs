@@ -139,6 +139,10 @@ fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static Servi
     let version = form.get("Version").unwrap_or(model.api_version);
     let target = match model.operation(action).filter(|_| version == model.api_version) {
         Some(operation) => Ok(Target { model, operation, input: Input::Form(form, dialect) }),
+        None if dialect == Dialect::Ec2 => Err(AwsError::new(
+            "InvalidAction",
+            format!("The action {action} is not valid for this web service."),
+        )),
         None => Err(invalid_action(action, version)),
     };
     Routed { syntax: Syntax::of(model), target }

@@ -128,7 +128,9 @@ mod tests {
         ] {
             assert!(is_like(pattern, value), "{pattern} {value}");
         }
-        for (pattern, value) in [("abc", "ab"), ("a?", "a"), ("a*b", "abc"), ("a\\*", "ab"), ("", "a"), ("A", "a")] {
+        for (pattern, value) in
+            [("abc", "ab"), ("a?", "a"), ("a*b", "abc"), ("a\\*", "ab"), ("", "a"), ("A", "a")]
+        {
             assert!(!is_like(pattern, value), "{pattern} {value}");
         }
     }

@@ -113,7 +113,8 @@ impl Network {
         input: shapes::DescribeNatGatewaysInput,
     ) -> Result<shapes::DescribeNatGatewaysOutput, Error> {
         let wanted = input.nat_gateway_ids.unwrap_or_default();
-        let page = Page::parse(input.next_token, input.max_results, Some(("natGatewayIds", !wanted.is_empty())))?;
+        let page =
+            Page::parse(input.next_token, input.max_results, Some(("natGatewayIds", !wanted.is_empty())))?;
         let filters = Filters::parse(input.filter)?;
         let ids = chosen(Kind::NatGateway, wanted, &self.nat_gateways)?;
         let gateways = filters.select(ids.iter().filter_map(|id| self.shown_nat_gateway(id)));

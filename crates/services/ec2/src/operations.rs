@@ -33,7 +33,12 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::AttachInternetGatewayInput,
     ) -> Result<shapes::AttachInternetGatewayOutput, Error> {
-        self.change(cx, input, |network, _, input| network.attach_internet_gateway(&input.internet_gateway_id, &input.vpc_id).map(|()| shapes::AttachInternetGatewayOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network
+                .attach_internet_gateway(&input.internet_gateway_id, &input.vpc_id)
+                .map(|()| shapes::AttachInternetGatewayOutput {})
+        })
+        .await
     }
 
     async fn authorize_security_group_egress(
@@ -51,8 +56,12 @@ impl Api for Ec2 {
                 cidr: input.cidr_ip,
                 group_name: input.source_security_group_name,
             };
-            let rules = network.authorize(place, &group, Direction::Egress, given, input.tag_specifications)?;
-            Ok(shapes::AuthorizeSecurityGroupEgressOutput { r#return: Some(true), security_group_rules: Some(rules) })
+            let rules =
+                network.authorize(place, &group, Direction::Egress, given, input.tag_specifications)?;
+            Ok(shapes::AuthorizeSecurityGroupEgressOutput {
+                r#return: Some(true),
+                security_group_rules: Some(rules),
+            })
         })
         .await
     }
@@ -72,8 +81,12 @@ impl Api for Ec2 {
                 cidr: input.cidr_ip,
                 group_name: input.source_security_group_name,
             };
-            let rules = network.authorize(place, &group, Direction::Ingress, given, input.tag_specifications)?;
-            Ok(shapes::AuthorizeSecurityGroupIngressOutput { r#return: Some(true), security_group_rules: Some(rules) })
+            let rules =
+                network.authorize(place, &group, Direction::Ingress, given, input.tag_specifications)?;
+            Ok(shapes::AuthorizeSecurityGroupIngressOutput {
+                r#return: Some(true),
+                security_group_rules: Some(rules),
+            })
         })
         .await
     }
@@ -107,7 +120,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::CreateRouteInput,
     ) -> Result<shapes::CreateRouteOutput, Error> {
-        self.change(cx, input, |network, _, input| network.create_route(input).map(|()| shapes::CreateRouteOutput { r#return: Some(true) })).await
+        self.change(cx, input, |network, _, input| {
+            network.create_route(input).map(|()| shapes::CreateRouteOutput { r#return: Some(true) })
+        })
+        .await
     }
 
     async fn create_route_table(
@@ -139,7 +155,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::CreateTagsInput,
     ) -> Result<shapes::CreateTagsOutput, Error> {
-        self.change(cx, input, |network, place, input| network.create_tags(place, input).map(|()| shapes::CreateTagsOutput {})).await
+        self.change(cx, input, |network, place, input| {
+            network.create_tags(place, input).map(|()| shapes::CreateTagsOutput {})
+        })
+        .await
     }
 
     async fn create_vpc(
@@ -155,7 +174,12 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::DeleteInternetGatewayInput,
     ) -> Result<shapes::DeleteInternetGatewayOutput, Error> {
-        self.change(cx, input, |network, _, input| network.delete_internet_gateway(&input.internet_gateway_id).map(|()| shapes::DeleteInternetGatewayOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network
+                .delete_internet_gateway(&input.internet_gateway_id)
+                .map(|()| shapes::DeleteInternetGatewayOutput {})
+        })
+        .await
     }
 
     async fn delete_nat_gateway(
@@ -171,7 +195,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::DeleteRouteInput,
     ) -> Result<shapes::DeleteRouteOutput, Error> {
-        self.change(cx, input, |network, _, input| network.delete_route(input).map(|()| shapes::DeleteRouteOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network.delete_route(input).map(|()| shapes::DeleteRouteOutput {})
+        })
+        .await
     }
 
     async fn delete_route_table(
@@ -179,7 +206,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::DeleteRouteTableInput,
     ) -> Result<shapes::DeleteRouteTableOutput, Error> {
-        self.change(cx, input, |network, _, input| network.delete_route_table(&input.route_table_id).map(|()| shapes::DeleteRouteTableOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network.delete_route_table(&input.route_table_id).map(|()| shapes::DeleteRouteTableOutput {})
+        })
+        .await
     }
 
     async fn delete_security_group(
@@ -195,7 +225,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::DeleteSubnetInput,
     ) -> Result<shapes::DeleteSubnetOutput, Error> {
-        self.change(cx, input, |network, _, input| network.delete_subnet(&input.subnet_id).map(|()| shapes::DeleteSubnetOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network.delete_subnet(&input.subnet_id).map(|()| shapes::DeleteSubnetOutput {})
+        })
+        .await
     }
 
     async fn delete_tags(
@@ -203,7 +236,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::DeleteTagsInput,
     ) -> Result<shapes::DeleteTagsOutput, Error> {
-        self.change(cx, input, |network, place, input| network.delete_tags(place, input).map(|()| shapes::DeleteTagsOutput {})).await
+        self.change(cx, input, |network, place, input| {
+            network.delete_tags(place, input).map(|()| shapes::DeleteTagsOutput {})
+        })
+        .await
     }
 
     async fn delete_vpc(
@@ -211,7 +247,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::DeleteVpcInput,
     ) -> Result<shapes::DeleteVpcOutput, Error> {
-        self.change(cx, input, |network, _, input| network.delete_vpc(&input.vpc_id).map(|()| shapes::DeleteVpcOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network.delete_vpc(&input.vpc_id).map(|()| shapes::DeleteVpcOutput {})
+        })
+        .await
     }
 
     async fn describe_addresses(
@@ -315,7 +354,12 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::DetachInternetGatewayInput,
     ) -> Result<shapes::DetachInternetGatewayOutput, Error> {
-        self.change(cx, input, |network, _, input| network.detach_internet_gateway(&input.internet_gateway_id, &input.vpc_id).map(|()| shapes::DetachInternetGatewayOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network
+                .detach_internet_gateway(&input.internet_gateway_id, &input.vpc_id)
+                .map(|()| shapes::DetachInternetGatewayOutput {})
+        })
+        .await
     }
 
     async fn disassociate_route_table(
@@ -323,7 +367,12 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::DisassociateRouteTableInput,
     ) -> Result<shapes::DisassociateRouteTableOutput, Error> {
-        self.change(cx, input, |network, _, input| network.disassociate_route_table(&input.association_id).map(|()| shapes::DisassociateRouteTableOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network
+                .disassociate_route_table(&input.association_id)
+                .map(|()| shapes::DisassociateRouteTableOutput {})
+        })
+        .await
     }
 
     async fn modify_subnet_attribute(
@@ -331,7 +380,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::ModifySubnetAttributeInput,
     ) -> Result<shapes::ModifySubnetAttributeOutput, Error> {
-        self.change(cx, input, |network, _, input| network.modify_subnet_attribute(input).map(|()| shapes::ModifySubnetAttributeOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network.modify_subnet_attribute(input).map(|()| shapes::ModifySubnetAttributeOutput {})
+        })
+        .await
     }
 
     async fn modify_vpc_attribute(
@@ -339,7 +391,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::ModifyVpcAttributeInput,
     ) -> Result<shapes::ModifyVpcAttributeOutput, Error> {
-        self.change(cx, input, |network, _, input| network.modify_vpc_attribute(input).map(|()| shapes::ModifyVpcAttributeOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network.modify_vpc_attribute(input).map(|()| shapes::ModifyVpcAttributeOutput {})
+        })
+        .await
     }
 
     async fn release_address(
@@ -347,7 +402,10 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::ReleaseAddressInput,
     ) -> Result<shapes::ReleaseAddressOutput, Error> {
-        self.change(cx, input, |network, _, input| network.release_address(input).map(|()| shapes::ReleaseAddressOutput {})).await
+        self.change(cx, input, |network, _, input| {
+            network.release_address(input).map(|()| shapes::ReleaseAddressOutput {})
+        })
+        .await
     }
 
     async fn revoke_security_group_egress(

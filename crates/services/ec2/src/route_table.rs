@@ -185,7 +185,8 @@ impl Network {
             (Some(id), None) if id.starts_with("igw-") => {
                 if self.internet_gateway(&id)?.vpc.as_ref() != Some(&vpc) {
                     let table = &input.route_table_id;
-                    let text = format!("route table {table} and network gateway {id} belong to different networks");
+                    let text =
+                        format!("route table {table} and network gateway {id} belong to different networks");
                     return Err(Error::Invalid(text));
                 }
                 Target::InternetGateway(id)
@@ -249,7 +250,8 @@ impl Network {
         input: shapes::DescribeRouteTablesInput,
     ) -> Result<shapes::DescribeRouteTablesOutput, Error> {
         let wanted = input.route_table_ids.unwrap_or_default();
-        let page = Page::parse(input.next_token, input.max_results, Some(("routeTableIds", !wanted.is_empty())))?;
+        let page =
+            Page::parse(input.next_token, input.max_results, Some(("routeTableIds", !wanted.is_empty())))?;
         let filters = Filters::parse(input.filters)?;
         let ids = chosen(Kind::RouteTable, wanted, &self.route_tables)?;
         let tables = filters.select(ids.iter().filter_map(|id| self.shown_route_table(place, id)));
@@ -260,16 +262,15 @@ impl Network {
 
     fn shown_route_table(&self, place: Place<'_>, id: &str) -> Option<shapes::RouteTable> {
         let table = self.route_tables.get(id)?;
-        let associations = table.associations.iter().map(|(association_id, association)| {
-            shapes::RouteTableAssociation {
+        let associations =
+            table.associations.iter().map(|(association_id, association)| shapes::RouteTableAssociation {
                 main: Some(association.subnet.is_none()),
                 route_table_association_id: Some(association_id.clone()),
                 route_table_id: Some(id.to_owned()),
                 subnet_id: association.subnet.clone(),
                 association_state: Some(associated()),
                 ..shapes::RouteTableAssociation::default()
-            }
-        });
+            });
         let local = shapes::Route {
             destination_cidr_block: self.vpcs.get(&table.vpc).map(|vpc| vpc.cidr.to_string()),
             gateway_id: Some("local".to_owned()),

@@ -211,14 +211,17 @@ fn check_name(name: &str) -> Result<(), Error> {
 
 /// Names and descriptions have the same characters.
 fn check_text(text: &str, parameter: &str) -> Result<(), Error> {
-    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter);
+    let is_allowed =
+        |letter: char| letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter);
     if text.is_empty() {
         return Err(Error::Missing(format!("The request must contain the parameter {parameter}")));
     }
     if text.chars().count() > limits::GROUP_CHARACTERS || !text.chars().all(is_allowed) {
         let reason = match parameter {
             "GroupName" => "Character sets beyond ASCII are not supported.",
-            _ => "Invalid security group description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*",
+            _ => {
+                "Invalid security group description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
+            }
         };
         return Err(Error::value(text, parameter, reason));
     }
@@ -252,7 +255,9 @@ impl Filterable for shapes::SecurityGroup {
             "ip-permission.to-port" => permissions.filter_map(|one| number(one.to_port)).collect(),
             "ip-permission.protocol" => permissions.filter_map(|one| one.ip_protocol.clone()).collect(),
             "ip-permission.group-id" => permissions
-                .flat_map(|one| one.user_id_group_pairs.iter().flatten().filter_map(|pair| pair.group_id.clone()))
+                .flat_map(|one| {
+                    one.user_id_group_pairs.iter().flatten().filter_map(|pair| pair.group_id.clone())
+                })
                 .collect(),
             _ => return None,
         })

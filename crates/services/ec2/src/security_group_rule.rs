@@ -401,12 +401,14 @@ fn add(place: Place<'_>, permission: &mut shapes::IpPermission, rule: &Rule) {
             .prefix_list_ids
             .get_or_insert_default()
             .push(shapes::PrefixListId { description, prefix_list_id: Some(id) }),
-        Peer::Group(id) => permission.user_id_group_pairs.get_or_insert_default().push(shapes::UserIdGroupPair {
-            description,
-            user_id: place.owner(),
-            group_id: Some(id),
-            ..shapes::UserIdGroupPair::default()
-        }),
+        Peer::Group(id) => {
+            permission.user_id_group_pairs.get_or_insert_default().push(shapes::UserIdGroupPair {
+                description,
+                user_id: place.owner(),
+                group_id: Some(id),
+                ..shapes::UserIdGroupPair::default()
+            })
+        }
     }
 }
 
@@ -444,7 +446,9 @@ fn protocol_and_ports(
         "icmpv6" | "58" => "icmpv6",
         other if other.parse::<u8>().is_ok() => other,
         other => {
-            return Err(Error::Invalid(format!("Invalid value '{other}' for IP protocol. Unknown protocol.")));
+            return Err(Error::Invalid(format!(
+                "Invalid value '{other}' for IP protocol. Unknown protocol."
+            )));
         }
     };
     let (from_port, to_port) = (permission.from_port, permission.to_port);

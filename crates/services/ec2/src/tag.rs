@@ -120,7 +120,10 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::InvalidFilter`], [`Error::InvalidNextToken`].
-    pub fn describe_tags(&self, input: shapes::DescribeTagsInput) -> Result<shapes::DescribeTagsOutput, Error> {
+    pub fn describe_tags(
+        &self,
+        input: shapes::DescribeTagsInput,
+    ) -> Result<shapes::DescribeTagsOutput, Error> {
         let page = Page::parse(input.next_token, input.max_results, None)?;
         let filters = Filters::<shapes::TagDescription>::parse(input.filters)?;
         let all = self.tags.iter().flat_map(|(id, tags)| {

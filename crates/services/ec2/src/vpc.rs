@@ -98,9 +98,8 @@ impl Network {
         let text = input.cidr_block.filter(|text| !text.is_empty()).ok_or_else(|| {
             Error::Missing("Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.".to_owned())
         })?;
-        let cidr: Cidr = text
-            .parse()
-            .map_err(|_| Error::value(&text, "cidrBlock", "This is not a valid CIDR block."))?;
+        let cidr: Cidr =
+            text.parse().map_err(|_| Error::value(&text, "cidrBlock", "This is not a valid CIDR block."))?;
         if !PREFIXES.contains(&cidr.prefix()) {
             return Err(Error::VpcRange(text));
         }
@@ -123,7 +122,8 @@ impl Network {
         self.route_tables.insert(ids::new("rtb"), RouteTable::main_of(&id));
         self.tags.insert(id.clone(), tags);
         // AWS answers before the VPC is ready.
-        let shown = self.shown_vpc(place, &id).map(|vpc| shapes::Vpc { state: Some("pending".to_owned()), ..vpc });
+        let shown =
+            self.shown_vpc(place, &id).map(|vpc| shapes::Vpc { state: Some("pending".to_owned()), ..vpc });
         Ok(shapes::CreateVpcOutput { vpc: shown })
     }
 
@@ -206,7 +206,10 @@ impl Network {
         Ok(shapes::DescribeVpcAttributeOutput {
             enable_dns_hostnames: shown("enableDnsHostnames", vpc.dns_hostnames),
             enable_dns_support: shown("enableDnsSupport", vpc.dns_support),
-            enable_network_address_usage_metrics: shown("enableNetworkAddressUsageMetrics", vpc.usage_metrics),
+            enable_network_address_usage_metrics: shown(
+                "enableNetworkAddressUsageMetrics",
+                vpc.usage_metrics,
+            ),
             vpc_id: Some(input.vpc_id),
         })
     }
@@ -318,7 +321,9 @@ impl Filterable for shapes::Vpc {
         let association = self.cidr_block_association_set.iter().flatten();
         Some(match filter {
             "cidr" | "cidr-block" => one(&self.cidr_block),
-            "cidr-block-association.cidr-block" => association.flat_map(|set| set.cidr_block.clone()).collect(),
+            "cidr-block-association.cidr-block" => {
+                association.flat_map(|set| set.cidr_block.clone()).collect()
+            }
             "cidr-block-association.association-id" => {
                 association.flat_map(|set| set.association_id.clone()).collect()
             }

@@ -116,7 +116,8 @@ pub fn regions(input: shapes::DescribeRegionsInput) -> Result<shapes::DescribeRe
     if let Some(name) = names.iter().find(|name| !REGIONS.contains(&name.as_str())) {
         return Err(Error::InvalidRegion(name.clone()));
     }
-    let wanted = REGIONS.into_iter().filter(|region| names.is_empty() || names.iter().any(|name| name == region));
+    let wanted =
+        REGIONS.into_iter().filter(|region| names.is_empty() || names.iter().any(|name| name == region));
     let regions = wanted.map(|region| shapes::Region {
         opt_in_status: Some("opt-in-not-required".to_owned()),
         region_name: Some(region.to_owned()),

@@ -101,7 +101,8 @@ impl Demand {
         let whole = |size: &Option<String>| size.as_deref().and_then(|size| size.parse::<u64>().ok());
         let positive = |size: i64| u64::try_from(size).unwrap_or(0);
         let cpu = || task.containers.iter().map(|one| positive(one.cpu)).sum();
-        let reserved = |one: &crate::task::Container| one.memory_reservation.or(one.memory).map_or(0, positive);
+        let reserved =
+            |one: &crate::task::Container| one.memory_reservation.or(one.memory).map_or(0, positive);
         let memory = || task.containers.iter().map(reserved).sum();
         let here = |name: &str| format!("{}/{}/{name}", task.account, task.region);
         Self {

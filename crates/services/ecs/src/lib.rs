@@ -49,6 +49,7 @@ use tokio::task::JoinSet;
 use crate::agent::Agent;
 pub use crate::capacity::{Capacity, Overflow};
 use crate::error::Error;
+pub use crate::subnets::StandIns;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
 /// What the server decides for the service.
@@ -58,9 +59,8 @@ pub struct Config {
     pub endpoint_url: Option<String>,
     /// How much may run at a time.
     pub capacity: Capacity,
-    /// Whether subnets and security groups whose ids are not of AWS's form, such as `subnet-1`, stand for the default
-    /// ones. They are unknown otherwise.
-    pub accepts_placeholders: bool,
+    /// Which subnets and security groups a task may name that are not there.
+    pub stand_ins: StandIns,
 }
 
 /// The service.

@@ -9,6 +9,19 @@ use crate::error::Error;
 use crate::generated::types::{AwsVpcConfiguration, RunTaskInput};
 use crate::task::Task;
 
+/// Ids of subnets and security groups that are not there, and are taken nevertheless for the default ones. What does not
+/// begin with `subnet-` or `sg-` never is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StandIns {
+    /// None: what is named must be there.
+    #[default]
+    None,
+    /// Those that cannot be ids of AWS, such as `subnet-1`.
+    Placeholders,
+    /// All: nothing can have been made before.
+    All,
+}
+
 /// Looks the request's subnets and groups up, and gives each task the zone of its subnet.
 ///
 /// # Errors
@@ -17,11 +30,11 @@ pub async fn settle(
     cx: &Context,
     input: &RunTaskInput,
     tasks: &mut [Task],
-    accepts_placeholders: bool,
+    stand_ins: StandIns,
 ) -> Result<(), AwsError> {
     let network = input.network_configuration.as_ref().and_then(|one| one.awsvpc_configuration.as_ref());
     let Some(network) = network else { return Ok(()) };
-    let zones = look_up(cx, network, accepts_placeholders).await?;
+    let zones = look_up(cx, network, stand_ins).await?;
     for task in tasks {
         let zone = task.network_interface.as_ref().and_then(|interface| zones.get(&interface.subnet_id));
         if let Some(zone) = zone {
@@ -31,37 +44,54 @@ pub async fn settle(
     Ok(())
 }
 
-/// The zones of the subnets, by their ids. Placeholders have none.
+/// The zones of the subnets, by their ids. Stand-ins have none.
+///
+/// # Errors
+/// As for [`settle`].
 pub async fn look_up(
     cx: &Context,
     network: &AwsVpcConfiguration,
-    accepts_placeholders: bool,
+    stand_ins: StandIns,
 ) -> Result<HashMap<String, String>, AwsError> {
-    let is_meant = |id: &&String, prefix: &str| !(accepts_placeholders && is_placeholder(id, prefix));
-    let mut subnets: Vec<&String> = network.subnets.iter().filter(|id| is_meant(id, "subnet-")).collect();
-    subnets.sort();
-    subnets.dedup();
-    let groups = network.security_groups.iter().flatten();
-    let groups: Vec<&String> = groups.filter(|id| is_meant(id, "sg-")).collect();
-    let named = network.subnets.len() + network.security_groups.as_ref().map_or(0, Vec::len);
-    if subnets.len() + groups.len() < named && subnets.is_empty() {
-        tracing::warn!(subnets = ?network.subnets, "placeholders stand for the default subnet and security group");
+    let named = |ids: &[String], prefix: &str| -> Vec<String> {
+        ids.iter().filter(|id| !stand_ins.include(id, prefix)).cloned().collect()
+    };
+    let groups = network.security_groups.as_deref().unwrap_or_default();
+    let (subnets, known_groups) = (named(&network.subnets, "subnet-"), named(groups, "sg-"));
+    if subnets.len() < network.subnets.len() || known_groups.len() < groups.len() {
+        tracing::debug!(subnets = ?network.subnets, ?groups, "these stand for the default ones if they are not there");
     }
     let mut zones = HashMap::new();
     if !subnets.is_empty() {
         let answer = ask(cx, "DescribeSubnets", json!({"SubnetIds": subnets})).await;
-        let answer = answer.map_err(|error| not_there("subnet", &network.subnets, &error))?;
-        for subnet in answer.get("Subnets").and_then(Value::as_array).into_iter().flatten() {
-            let text = |name: &str| subnet.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            zones.insert(text("SubnetId"), text("AvailabilityZone"));
-        }
+        note(&mut zones, &answer.map_err(|error| not_there("subnet", &network.subnets, &error))?);
     }
-    if !groups.is_empty() {
-        let answer = ask(cx, "DescribeSecurityGroups", json!({"GroupIds": groups})).await;
-        let all = network.security_groups.as_deref().unwrap_or_default();
-        answer.map_err(|error| not_there("security group", all, &error))?;
+    if stand_ins == StandIns::All {
+        let filter = json!({"Filters": [{"Name": "subnet-id", "Values": network.subnets}]});
+        note(&mut zones, &ask(cx, "DescribeSubnets", filter).await?);
+    }
+    if !known_groups.is_empty() {
+        let answer = ask(cx, "DescribeSecurityGroups", json!({"GroupIds": known_groups})).await;
+        answer.map_err(|error| not_there("security group", groups, &error))?;
     }
     Ok(zones)
+}
+
+fn note(zones: &mut HashMap<String, String>, answer: &Value) {
+    for subnet in answer.get("Subnets").and_then(Value::as_array).into_iter().flatten() {
+        let text = |name: &str| subnet.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        zones.insert(text("SubnetId"), text("AvailabilityZone"));
+    }
+}
+
+impl StandIns {
+    fn include(self, id: &str, prefix: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Placeholders => is_placeholder(id, prefix),
+            Self::All => id.starts_with(prefix),
+        }
+    }
 }
 
 async fn ask(cx: &Context, operation: &str, input: Value) -> Result<Value, AwsError> {
@@ -73,8 +103,10 @@ fn not_there(what: &str, ids: &[String], error: &AwsError) -> AwsError {
         return AwsError::internal("ServerException", error);
     }
     let (listed, AwsError { message, code, .. }) = (ids.join(", "), error);
-    Error::invalid(format!("Error retrieving {what} information for [{listed}]: {message} (ErrorCode: {code})"))
-        .into()
+    Error::invalid(format!(
+        "Error retrieving {what} information for [{listed}]: {message} (ErrorCode: {code})"
+    ))
+    .into()
 }
 
 /// Whether an id begins like a real one, but cannot be one: those have 8 or 17 hexadecimal digits.

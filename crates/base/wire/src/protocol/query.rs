@@ -127,8 +127,7 @@ impl Reader<'_> {
         if indices.is_empty() {
             return None;
         }
-        let elements =
-            indices.into_iter().filter_map(|index| self.value(list.element, &join(&path, index)));
+        let elements = indices.into_iter().filter_map(|index| self.value(list.element, &join(&path, index)));
         Some(Value::Array(elements.collect()))
     }
 

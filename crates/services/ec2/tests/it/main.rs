@@ -124,7 +124,8 @@ fn matches(wanted: &Value, found: &Value) -> Result<(), String> {
             }
         }
         (Value::Object(wanted), Value::Object(found)) => wanted.iter().try_for_each(|(name, value)| {
-            matches(value, found.get(name).unwrap_or(&Value::Null)).map_err(|error| format!("{name}: {error}"))
+            matches(value, found.get(name).unwrap_or(&Value::Null))
+                .map_err(|error| format!("{name}: {error}"))
         }),
         (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => {
             wanted.iter().zip(found).try_for_each(|(wanted, found)| matches(wanted, found))
@@ -143,7 +144,8 @@ fn filled(value: &Value, answers: &[Value]) -> Value {
                 let (path, end) = rest.split_once('}').unwrap();
                 let (at, path) = path.split_once('.').unwrap();
                 let pointer = format!("/{}", path.replace('.', "/"));
-                let found = answers[at.parse::<usize>().unwrap()].pointer(&pointer).unwrap().as_str().unwrap();
+                let found =
+                    answers[at.parse::<usize>().unwrap()].pointer(&pointer).unwrap().as_str().unwrap();
                 text = format!("{start}{found}{end}");
             }
             Value::String(text)

@@ -26,9 +26,9 @@ use store::{Batch, Error, TimerQueue, Versioned};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
+use crate::capacity::Capacity;
 use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
-use crate::capacity::Capacity;
 use crate::log_shipping::LogShipping;
 use crate::placement::Placement;
 use crate::retry::Delays;
@@ -50,12 +50,7 @@ pub struct Agent {
 
 impl Agent {
     /// An agent that runs containers with `driver`, as many as `capacity` allows.
-    pub fn new(
-        tables: Tables,
-        dispatcher: Dispatcher,
-        driver: Arc<dyn Driver>,
-        capacity: Capacity,
-    ) -> Self {
+    pub fn new(tables: Tables, dispatcher: Dispatcher, driver: Arc<dyn Driver>, capacity: Capacity) -> Self {
         let (pulls, launches) =
             (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
         let placement = Placement::new(capacity);

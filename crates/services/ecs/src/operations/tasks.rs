@@ -41,7 +41,7 @@ impl Ecs {
                 volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
             };
             let mut tasks = run_task::plan(cx, &input, &cluster, &definition, host)?;
-            subnets::settle(cx, &input, &mut tasks, self.config.accepts_placeholders).await?;
+            subnets::settle(cx, &input, &mut tasks, self.config.stand_ins).await?;
             let placed = self.agent.placement.place(tasks);
             let tasks = &placed.tasks;
             let answer = RunTaskOutput {

@@ -48,7 +48,11 @@ async fn tasks_that_do_not_fit_are_failures() {
     assert_eq!(answer["tasks"].as_array().unwrap().len(), 2);
     let cluster = "arn:aws:ecs:eu-central-1:000000000000:cluster/default";
     assert_eq!(answer["failures"], json!([{"arn": cluster, "reason": "RESOURCE:CPU"}]));
-    register(&process, json!({"name": "main", "image": "gated-0", "memory": 2048, "memoryReservation": 1025})).await;
+    register(
+        &process,
+        json!({"name": "main", "image": "gated-0", "memory": 2048, "memoryReservation": 1025}),
+    )
+    .await;
     assert_eq!(reasons(&run(&process, 1).await), ["RESOURCE:MEMORY"]);
     world.driver.open_gate();
     for task in answer["tasks"].as_array().unwrap() {
@@ -136,7 +140,7 @@ async fn limits_of_families_and_clusters_hold() {
     prepare(&process, "gated-0").await;
     let limit = "You've reached the limit on the number of tasks you can run concurrently";
     assert_eq!(reasons(&run(&process, 3).await), [limit]);
-    let other = json!({"family": "other", "containerDefinitions": [{"name": "main", "image": "gated-0", "memory": 4}]});
+    let other = json!({"family": "other", "containerDefinitions": [{"name": "main", "image": "gated-0", "memory": 64}]});
     process.call("RegisterTaskDefinition", other).await.unwrap();
     let answer = process.call("RunTask", json!({"taskDefinition": "other", "count": 2})).await.unwrap();
     assert_eq!((reasons(&answer), answer["tasks"].as_array().unwrap().len()), (vec![limit], 1));
@@ -149,7 +153,8 @@ async fn a_host_port_has_one_task() {
     let process = world.start().await;
     process.call("CreateCluster", json!({})).await.unwrap();
     let ports = json!([{"containerPort": 80, "hostPort": 8080}]);
-    register(&process, json!({"name": "main", "image": "gated-0", "memory": 64, "portMappings": ports})).await;
+    register(&process, json!({"name": "main", "image": "gated-0", "memory": 64, "portMappings": ports}))
+        .await;
     let answer = run(&process, 2).await;
     assert_eq!((reasons(&answer), answer["tasks"].as_array().unwrap().len()), (vec!["RESOURCE:PORTS"], 1));
     process.kill();

@@ -181,8 +181,7 @@ impl Service for Ec2 {
 static ANY: Shape = Shape::structure("Any", &[]);
 
 static EVENTS: ServiceModel = model("events", &[operation("PutEvents")]);
-static EC2: ServiceModel =
-    model("ec2", &[operation("DescribeSecurityGroups"), operation("DescribeSubnets")]);
+static EC2: ServiceModel = model("ec2", &[operation("DescribeSecurityGroups"), operation("DescribeSubnets")]);
 static LOGS: ServiceModel =
     model("logs", &[operation("CreateLogGroup"), operation("CreateLogStream"), operation("PutLogEvents")]);
 
