@@ -8,16 +8,13 @@ use crate::Ecs;
 use crate::error::Error;
 use crate::generated::types::{
     self as shapes, CreateServiceInput, CreateServiceOutput, DeleteServiceInput, DeleteServiceOutput,
-    DescribeServicesInput, DescribeServicesOutput, ListServicesInput, ListServicesOutput,
-    UpdateServiceInput, UpdateServiceOutput,
+    DescribeServicesInput, DescribeServicesOutput, ListServicesInput, ListServicesOutput, UpdateServiceInput,
+    UpdateServiceOutput,
 };
 use crate::limits;
 use crate::names::{self, Scope};
 use crate::page::{Page, Results};
-use crate::service::{
-    SERVICE_QUEUE, Service, ServiceStatus, announcement, request,
-    shape::service as shape,
-};
+use crate::service::{SERVICE_QUEUE, Service, ServiceStatus, announcement, request, shape::service as shape};
 use crate::state_change_events;
 
 impl Ecs {
@@ -64,7 +61,8 @@ impl Ecs {
         request::check_update(&input)?;
         let cluster = self.active_cluster(cx, input.cluster.as_deref()).await?.value.name;
         loop {
-            let seen = self.find_service(cx, &cluster, &input.service).await?.ok_or(Error::ServiceNotFound)?;
+            let seen =
+                self.find_service(cx, &cluster, &input.service).await?.ok_or(Error::ServiceNotFound)?;
             if seen.value.status != ServiceStatus::Active {
                 return Err(Error::ServiceNotActive);
             }
@@ -95,7 +93,8 @@ impl Ecs {
     ) -> Result<DeleteServiceOutput, Error> {
         let cluster = self.active_cluster(cx, input.cluster.as_deref()).await?.value.name;
         loop {
-            let seen = self.find_service(cx, &cluster, &input.service).await?.ok_or(Error::ServiceNotFound)?;
+            let seen =
+                self.find_service(cx, &cluster, &input.service).await?.ok_or(Error::ServiceNotFound)?;
             let mut service = seen.value.clone();
             match service.status {
                 ServiceStatus::Inactive { .. } => return Err(Error::ServiceNotFound),
@@ -185,7 +184,11 @@ impl Ecs {
         Ok(services.map(|service| service.value).filter(present).collect())
     }
 
-    async fn shape_of(&self, service: &Versioned<Service>, with_tags: bool) -> Result<shapes::Service, Error> {
+    async fn shape_of(
+        &self,
+        service: &Versioned<Service>,
+        with_tags: bool,
+    ) -> Result<shapes::Service, Error> {
         let tasks = self.service_tasks(&service.key).await?;
         Ok(shape(&service.value, &tasks, with_tags))
     }

@@ -198,7 +198,9 @@ impl Ecs {
         let range = Range { after: page.after.as_deref(), ..Range::prefix(&prefix) };
         let mut results = Results::new(&page);
         for entry in self.tables.index.list(range).await? {
-            if is_wanted(&input, service.as_deref(), &entry.value) && !results.push(&entry.key, entry.value.arn) {
+            if is_wanted(&input, service.as_deref(), &entry.value)
+                && !results.push(&entry.key, entry.value.arn)
+            {
                 break;
             }
         }

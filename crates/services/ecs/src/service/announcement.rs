@@ -65,7 +65,12 @@ pub fn started(service: &Service, ids: &[&str]) -> String {
 
 /// Tasks are being stopped.
 pub fn stopped(service: &Service, ids: &[&str]) -> String {
-    format!("(service {}) has stopped {} running tasks: {}.", service.name, ids.len(), tasks(ids.iter().copied()))
+    format!(
+        "(service {}) has stopped {} running tasks: {}.",
+        service.name,
+        ids.len(),
+        tasks(ids.iter().copied())
+    )
 }
 
 /// A task's health checks fail.

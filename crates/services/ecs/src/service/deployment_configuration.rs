@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::generated::types::{
-    DeploymentCircuitBreaker, DeploymentConfiguration, ThresholdConfiguration,
-};
+use crate::generated::types::{DeploymentCircuitBreaker, DeploymentConfiguration, ThresholdConfiguration};
 
 /// A service's deployment configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +44,11 @@ pub enum Threshold {
 
 impl Default for Configuration {
     fn default() -> Self {
-        Self { minimum_healthy_percent: 100, maximum_percent: 200, circuit_breaker: CircuitBreaker::default() }
+        Self {
+            minimum_healthy_percent: 100,
+            maximum_percent: 200,
+            circuit_breaker: CircuitBreaker::default(),
+        }
     }
 }
 
@@ -146,7 +148,8 @@ impl CircuitBreaker {
 impl Threshold {
     fn parse(given: &ThresholdConfiguration) -> Result<Self, Error> {
         let value = usize::try_from(given.value).ok().filter(|value| *value > 0);
-        let value = value.ok_or_else(|| Error::invalid("thresholdConfiguration value must be greater than 0."))?;
+        let value =
+            value.ok_or_else(|| Error::invalid("thresholdConfiguration value must be greater than 0."))?;
         match given.r#type.as_str() {
             "COUNT" => Ok(Self::Count(value)),
             "UNBOUNDED_PERCENT" => Ok(Self::UnboundedPercent(value)),
@@ -171,15 +174,14 @@ impl Threshold {
             Self::BoundedPercent(percent) => ("BOUNDED_PERCENT", percent),
             Self::UnboundedPercent(percent) => ("UNBOUNDED_PERCENT", percent),
         };
-        ThresholdConfiguration {
-            r#type: kind.to_owned(),
-            value: i64::try_from(value).unwrap_or(i64::MAX),
-        }
+        ThresholdConfiguration { r#type: kind.to_owned(), value: i64::try_from(value).unwrap_or(i64::MAX) }
     }
 }
 
 fn percent(name: &str, given: Option<i64>) -> Result<Option<usize>, Error> {
-    let number = |given: i64| usize::try_from(given).map_err(|_| Error::invalid(format!("{name} must not be negative.")));
+    let number = |given: i64| {
+        usize::try_from(given).map_err(|_| Error::invalid(format!("{name} must not be negative.")))
+    };
     given.map(number).transpose()
 }
 

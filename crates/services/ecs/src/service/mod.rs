@@ -9,8 +9,8 @@
 
 pub mod announcement;
 pub mod background;
-pub mod deployment_configuration;
 mod decide;
+pub mod deployment_configuration;
 mod keep;
 pub mod request;
 mod rollout;

@@ -26,7 +26,11 @@ pub fn check_create(input: &CreateServiceInput) -> Result<(), Error> {
             "Invalid parameter at 'serviceName': up to 255 letters, numbers, underscores and hyphens are allowed.",
         ));
     }
-    if input.client_token.as_ref().is_some_and(|token| token.chars().count() > limits::SERVICE_TOKEN_CHARACTERS) {
+    if input
+        .client_token
+        .as_ref()
+        .is_some_and(|token| token.chars().count() > limits::SERVICE_TOKEN_CHARACTERS)
+    {
         return Err(Error::invalid("clientToken should be at most 36 characters."));
     }
     if let Some(other) = input.scheduling_strategy.as_deref().filter(|strategy| *strategy != "REPLICA") {
@@ -167,7 +171,10 @@ fn changed_revision(
     revision
 }
 
-fn launch(input: &CreateServiceInput, cluster: &Cluster) -> (Option<String>, Vec<CapacityProviderStrategyItem>) {
+fn launch(
+    input: &CreateServiceInput,
+    cluster: &Cluster,
+) -> (Option<String>, Vec<CapacityProviderStrategyItem>) {
     if let Some(launch_type) = &input.launch_type {
         return (Some(launch_type.clone()), Vec::new());
     }
@@ -198,9 +205,9 @@ fn check_launch(
     strategy: Option<&[CapacityProviderStrategyItem]>,
 ) -> Result<(), Error> {
     match launch_type {
-        Some(_) if strategy.is_some_and(|strategy| !strategy.is_empty()) => Err(Error::invalid(
-            "Specify either Launch Type or Capacity Provider Strategy, but not both.",
-        )),
+        Some(_) if strategy.is_some_and(|strategy| !strategy.is_empty()) => {
+            Err(Error::invalid("Specify either Launch Type or Capacity Provider Strategy, but not both."))
+        }
         None | Some("EC2" | "FARGATE") => Ok(()),
         Some(other) => Err(Error::unsupported(format!("launchType {other}"))),
     }

@@ -34,7 +34,8 @@ fn roll_back(service: &mut Service, target: Deployment, now: Timestamp, effects:
     service.deployments.retain(|one| one.id != target.id);
     effects.messages.push(announcement::rolling_back(service, &target.id));
     let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", target.id);
-    let mut primary = Deployment { created_at: target.created_at, ..Deployment::new(target.id, target.revision, now) };
+    let mut primary =
+        Deployment { created_at: target.created_at, ..Deployment::new(target.id, target.revision, now) };
     primary.is_rollback = true;
     primary.reason = reason;
     effects.announcements.push(announcement::deployment(&primary, now));

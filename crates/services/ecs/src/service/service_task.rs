@@ -90,7 +90,9 @@ impl ServiceTask {
         let by_itself =
             matches!(self.stop, Some(StopCode::TaskFailedToStart | StopCode::EssentialContainerExited));
         let early = match self.health {
-            Health::Unchecked => self.settles_at().is_none_or(|at| self.stopping_at.is_none_or(|end| end < at)),
+            Health::Unchecked => {
+                self.settles_at().is_none_or(|at| self.stopping_at.is_none_or(|end| end < at))
+            }
             Health::Healthy => false,
             Health::Unknown | Health::Unhealthy => true,
         };

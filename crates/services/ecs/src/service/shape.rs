@@ -52,7 +52,9 @@ pub fn service(one: &Service, tasks: &[ServiceTask], with_tags: bool) -> shapes:
         platform_family: primary.filter(|one| one.is_on_fargate()).map(|_| "Linux".to_owned()),
         task_definition: revision.map(|revision| revision.task_definition.clone()),
         deployment_configuration: Some(one.configuration.shape()),
-        deployments: Some(deployments.map(|(at, deployment)| self::deployment(one, deployment, at == 0, tasks)).collect()),
+        deployments: Some(
+            deployments.map(|(at, deployment)| self::deployment(one, deployment, at == 0, tasks)).collect(),
+        ),
         events: Some(one.events.iter().map(event).collect()),
         created_at: Some(one.created_at),
         placement_constraints: Some(Vec::new()),
@@ -71,7 +73,12 @@ pub fn service(one: &Service, tasks: &[ServiceTask], with_tags: bool) -> shapes:
     }
 }
 
-fn deployment(service: &Service, one: &Deployment, is_primary: bool, tasks: &[ServiceTask]) -> shapes::Deployment {
+fn deployment(
+    service: &Service,
+    one: &Deployment,
+    is_primary: bool,
+    tasks: &[ServiceTask],
+) -> shapes::Deployment {
     let own = || tasks.iter().filter(|task| task.deployment == one.id);
     let counts = Counts::of(own());
     let keeps = is_primary && one.rollout != Rollout::Failed && service.status == ServiceStatus::Active;

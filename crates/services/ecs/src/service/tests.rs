@@ -103,12 +103,20 @@ impl World {
 
     fn happen(&mut self, what: &Happening) {
         match *what {
-            Happening::TaskRuns(at) => self.change(at, |task| task.status == Status::Pending && task.is_wanted(), run),
+            Happening::TaskRuns(at) => {
+                self.change(at, |task| task.status == Status::Pending && task.is_wanted(), run)
+            }
             Happening::TaskCrashes(at) => {
-                self.change(at, ServiceTask::is_wanted, |task, now| stop(task, StopCode::EssentialContainerExited, now));
+                self.change(at, ServiceTask::is_wanted, |task, now| {
+                    stop(task, StopCode::EssentialContainerExited, now)
+                });
             }
             Happening::TaskStops(at) => {
-                self.change(at, |task| !task.is_wanted() && !task.has_stopped(), |task, _| task.status = Status::Stopped);
+                self.change(
+                    at,
+                    |task| !task.is_wanted() && !task.has_stopped(),
+                    |task, _| task.status = Status::Stopped,
+                );
             }
             Happening::UserStops(at) => {
                 self.change(at, ServiceTask::is_wanted, |task, now| stop(task, StopCode::UserInitiated, now));
@@ -176,7 +184,11 @@ impl World {
         let leaves = |task: &&ServiceTask| effects.stops.iter().any(|order| order.id == task.id);
         let leaving = self.tasks.iter().filter(serving).filter(leaves).count();
         if leaving > 0 {
-            assert!(before - leaving >= configuration.least(desired), "too few: {effects:?} of {:?}", self.tasks);
+            assert!(
+                before - leaving >= configuration.least(desired),
+                "too few: {effects:?} of {:?}",
+                self.tasks
+            );
         }
     }
 
@@ -279,7 +291,10 @@ fn pauses_double_up_to_a_quarter_of_an_hour() {
 #[test]
 fn thresholds_are_half_of_the_desired_count_within_3_and_200() {
     let threshold = Threshold::BoundedPercent(50);
-    assert_eq!([0, 1, 6, 7, 25, 400, 800].map(|desired| threshold.failures(desired)), [3, 3, 3, 4, 13, 200, 200]);
+    assert_eq!(
+        [0, 1, 6, 7, 25, 400, 800].map(|desired| threshold.failures(desired)),
+        [3, 3, 3, 4, 13, 200, 200]
+    );
     assert_eq!(Threshold::Count(5).failures(100), 5);
     assert_eq!(Threshold::UnboundedPercent(10).failures(5000), 500);
 }

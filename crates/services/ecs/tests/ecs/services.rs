@@ -85,8 +85,13 @@ async fn a_service_keeps_its_tasks() {
     let world = World::new();
     let process = world.start().await;
     prepare(&world, &process, &["forever"]).await;
-    let created = create(&process, 2, json!({"enableECSManagedTags": true, "tags": [{"key": "k", "value": "v"}],
-        "propagateTags": "SERVICE"})).await;
+    let created = create(
+        &process,
+        2,
+        json!({"enableECSManagedTags": true, "tags": [{"key": "k", "value": "v"}],
+        "propagateTags": "SERVICE"}),
+    )
+    .await;
     assert_eq!(created["deployments"][0]["rolloutState"], "IN_PROGRESS");
     let service = until(&world, &process, is_completed).await;
     let said = messages(&service);
@@ -97,18 +102,23 @@ async fn a_service_keeps_its_tasks() {
     assert_eq!(said.len(), 3);
 
     let tasks = running(&process).await;
-    let described = process.call("DescribeTasks", json!({"tasks": tasks, "include": ["TAGS"]})).await.unwrap();
+    let described =
+        process.call("DescribeTasks", json!({"tasks": tasks, "include": ["TAGS"]})).await.unwrap();
     for task in described["tasks"].as_array().unwrap() {
         assert_eq!((&task["group"], task["startedBy"].as_str()), (&json!("service:web"), Some(deployment)));
-        assert_eq!(task["tags"], json!([
-            {"key": "aws:ecs:clusterName", "value": "default"},
-            {"key": "aws:ecs:serviceName", "value": "web"},
-            {"key": "k", "value": "v"},
-        ]));
+        assert_eq!(
+            task["tags"],
+            json!([
+                {"key": "aws:ecs:clusterName", "value": "default"},
+                {"key": "aws:ecs:serviceName", "value": "web"},
+                {"key": "k", "value": "v"},
+            ])
+        );
     }
     // One is stopped: another one comes, at once.
     process.call("StopTask", json!({"task": tasks[0]})).await.unwrap();
-    let service = until(&world, &process, |service| messages(service).len() == 5 && is_completed(service)).await;
+    let service =
+        until(&world, &process, |service| messages(service).len() == 5 && is_completed(service)).await;
     let said = messages(&service);
     assert!(said[1].starts_with("(service web) has started 1 tasks: (task "), "{said:?}");
     assert_eq!(world.driver.launches()["c0"], 3);
@@ -144,7 +154,9 @@ async fn it_scales_up_and_down_and_goes() {
     assert_eq!(deleted["service"]["status"], "DRAINING");
     until(&world, &process, |service| service["status"] == "INACTIVE").await;
     assert!(running(&process).await.is_empty());
-    assert!(process.call("ListServices", json!({})).await.unwrap()["serviceArns"].as_array().unwrap().is_empty());
+    assert!(
+        process.call("ListServices", json!({})).await.unwrap()["serviceArns"].as_array().unwrap().is_empty()
+    );
     process.call("DeleteCluster", json!({"cluster": "default"})).await.unwrap();
     world.hand.advance(Duration::from_secs(3601));
     within(world.until(|store| store.keys("ecs/service").is_empty())).await;
@@ -219,24 +231,33 @@ async fn a_broken_deployment_is_given_up_and_rolled_back() {
     let world = World::new();
     let process = world.start().await;
     prepare(&world, &process, &["forever"]).await;
-    let breaker = json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}}});
+    let breaker =
+        json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}}});
     create(&process, 2, breaker).await;
     let first = until(&world, &process, is_completed).await["deployments"][0]["id"].clone();
     let tasks = running(&process).await;
     prepare(&world, &process, &["missing"]).await;
     let failing = update(&process, json!({"taskDefinition": "job"})).await["deployments"][0]["id"].clone();
-    let after = until(&world, &process, |service| service["deployments"][0]["id"] == first && is_completed(service)).await;
+    let after =
+        until(&world, &process, |service| service["deployments"][0]["id"] == first && is_completed(service))
+            .await;
     assert!(after["taskDefinition"].as_str().unwrap().ends_with("job:1"));
     assert_eq!(running(&process).await, tasks, "the tasks that worked are still there");
     let said = messages(&after);
     let (first, failing) = (first.as_str().unwrap(), failing.as_str().unwrap());
-    assert!(said.contains(&format!("(service web) (deployment {failing}) deployment failed: tasks failed to start.")));
+    assert!(said.contains(&format!(
+        "(service web) (deployment {failing}) deployment failed: tasks failed to start."
+    )));
     assert!(said.contains(&format!("(service web) rolling back to deployment {first}.")));
     let failed = world.event(|detail| detail["eventName"] == "SERVICE_DEPLOYMENT_FAILED").await;
     assert_eq!(failed["reason"], "ECS deployment circuit breaker: tasks failed to start.");
     assert_eq!(failed["deploymentId"], failing);
     let back = format!("ECS deployment circuit breaker: rolling back to deploymentId {first}.");
-    world.event(|detail| detail["eventName"] == "SERVICE_DEPLOYMENT_IN_PROGRESS" && detail["reason"] == back.as_str()).await;
+    world
+        .event(|detail| {
+            detail["eventName"] == "SERVICE_DEPLOYMENT_IN_PROGRESS" && detail["reason"] == back.as_str()
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -244,10 +265,15 @@ async fn without_rollback_a_failed_deployment_starts_no_more() {
     let world = World::new();
     let process = world.start().await;
     prepare(&world, &process, &["exit-1"]).await;
-    let breaker = json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": false}}});
+    let breaker =
+        json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": false}}});
     create(&process, 1, breaker).await;
-    let failed = until(&world, &process, |service| service["deployments"][0]["rolloutState"] == "FAILED").await;
-    assert_eq!(failed["deployments"][0]["rolloutStateReason"], "ECS deployment circuit breaker: tasks failed to start.");
+    let failed =
+        until(&world, &process, |service| service["deployments"][0]["rolloutState"] == "FAILED").await;
+    assert_eq!(
+        failed["deployments"][0]["rolloutStateReason"],
+        "ECS deployment circuit breaker: tasks failed to start."
+    );
     assert_eq!(world.driver.launches()["c0"], 3);
     world.hand.advance(Duration::from_secs(3600));
     nothing_happens().await;
