@@ -17,6 +17,7 @@ const SHELLS: &[&str] = &[
     "firing",
     "http_client",
     "log_shipping",
+    "placement",
     "runner",
     "state_change_events",
     "synchronous",

@@ -14,6 +14,21 @@ pub enum Error {
     /// The cluster still runs tasks.
     #[error("The Cluster cannot be deleted while Tasks are active.")]
     ClusterContainsTasks,
+    /// The cluster still has services.
+    #[error("The Cluster cannot be deleted while Services are active.")]
+    ClusterContainsServices,
+    /// No such service.
+    #[error("Service not found.")]
+    ServiceNotFound,
+    /// A change of a service that was deleted.
+    #[error("Service was not ACTIVE.")]
+    ServiceNotActive,
+    /// CreateService of a service that exists, and was made by another request.
+    #[error("Creation of service was not idempotent.")]
+    ServiceNotIdempotent,
+    /// DeleteService of a service that is meant to have tasks, without force.
+    #[error("The service cannot be stopped while it is scaled above 0.")]
+    ServiceScaledAboveZero,
     /// DescribeTasks or DescribeClusters of nothing.
     #[error("Tasks cannot be empty.")]
     NoTasks,
@@ -66,6 +81,9 @@ pub enum Error {
     /// The store failed.
     #[error("internal error")]
     Store(#[from] store::Error),
+    /// Another service could not be asked.
+    #[error("internal error")]
+    Neighbour(AwsError),
 }
 
 impl Error {
@@ -88,7 +106,12 @@ impl Error {
         match self {
             Self::ClusterNotFound => "ClusterNotFoundException",
             Self::ClusterContainsTasks => "ClusterContainsTasksException",
+            Self::ClusterContainsServices => "ClusterContainsServicesException",
+            Self::ServiceNotFound => "ServiceNotFoundException",
+            Self::ServiceNotActive => "ServiceNotActiveException",
             Self::ForeignIdentifier(..)
+            | Self::ServiceNotIdempotent
+            | Self::ServiceScaledAboveZero
             | Self::NoTasks
             | Self::TaskNotFound
             | Self::TaskIdLength
@@ -103,7 +126,7 @@ impl Error {
             | Self::Client(_) => "ClientException",
             Self::ClientTokenReused { .. } => "ConflictException",
             Self::PlatformUnknown => "PlatformUnknownException",
-            Self::Store(_) => "ServerException",
+            Self::Store(_) | Self::Neighbour(_) => "ServerException",
         }
     }
 }
@@ -114,6 +137,7 @@ impl From<Error> for AwsError {
         match error {
             Error::ClientTokenReused { resource_ids } => answer.with_member("resourceIds", resource_ids),
             Error::Store(cause) => AwsError::internal("ServerException", &cause),
+            Error::Neighbour(cause) => AwsError::internal("ServerException", &cause),
             _ => answer,
         }
     }

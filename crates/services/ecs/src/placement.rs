@@ -7,16 +7,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use store::{Batch, Range};
+use store::Range;
 use tokio::sync::Notify;
-use types::Timestamp;
 
-use crate::Ecs;
 use crate::agent::Agent;
 use crate::capacity::{Admission, Capacity, Demand, Ledger};
 use crate::generated::types::Failure;
-use crate::lifecycle::{self, TaskEvent};
-use crate::tables::{TASK_QUEUE, Tables};
+use crate::lifecycle::TaskEvent;
+use crate::tables::Tables;
 use crate::task::{Status, Task};
 
 /// How many tasks are read at once.
@@ -156,17 +154,6 @@ impl Drop for Placed<'_> {
     fn drop(&mut self) {
         if !self.is_kept {
             self.tasks.iter().for_each(|task| self.placement.release(&task.key()));
-        }
-    }
-}
-
-impl Ecs {
-    /// Adds to `batch`: tasks that have been placed, and the wish to start them.
-    pub(crate) fn put_new_tasks(&self, batch: &mut Batch, tasks: &[Task], now: Timestamp) {
-        for task in tasks {
-            self.tables.tasks.create(batch, &task.key(), task);
-            self.agent.put_changes(batch, task, &[lifecycle::created(task)]);
-            batch.set_timer(TASK_QUEUE, task.key(), now, Vec::new());
         }
     }
 }

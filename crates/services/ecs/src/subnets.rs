@@ -31,7 +31,7 @@ pub async fn settle(
     input: &RunTaskInput,
     tasks: &mut [Task],
     stand_ins: StandIns,
-) -> Result<(), AwsError> {
+) -> Result<(), Error> {
     let network = input.network_configuration.as_ref().and_then(|one| one.awsvpc_configuration.as_ref());
     let Some(network) = network else { return Ok(()) };
     let zones = look_up(cx, network, stand_ins).await?;
@@ -52,7 +52,7 @@ pub async fn look_up(
     cx: &Context,
     network: &AwsVpcConfiguration,
     stand_ins: StandIns,
-) -> Result<HashMap<String, String>, AwsError> {
+) -> Result<HashMap<String, String>, Error> {
     let named = |ids: &[String], prefix: &str| -> Vec<String> {
         ids.iter().filter(|id| !stand_ins.include(id, prefix)).cloned().collect()
     };
@@ -64,15 +64,15 @@ pub async fn look_up(
     let mut zones = HashMap::new();
     if !subnets.is_empty() {
         let answer = ask(cx, "DescribeSubnets", json!({"SubnetIds": subnets})).await;
-        note(&mut zones, &answer.map_err(|error| not_there("subnet", &network.subnets, &error))?);
+        note(&mut zones, &answer.map_err(|error| not_there("subnet", &network.subnets, error))?);
     }
     if stand_ins == StandIns::All {
         let filter = json!({"Filters": [{"Name": "subnet-id", "Values": network.subnets}]});
-        note(&mut zones, &ask(cx, "DescribeSubnets", filter).await?);
+        note(&mut zones, &ask(cx, "DescribeSubnets", filter).await.map_err(Error::Neighbour)?);
     }
     if !known_groups.is_empty() {
         let answer = ask(cx, "DescribeSecurityGroups", json!({"GroupIds": known_groups})).await;
-        answer.map_err(|error| not_there("security group", groups, &error))?;
+        answer.map_err(|error| not_there("security group", groups, error))?;
     }
     Ok(zones)
 }
@@ -98,15 +98,14 @@ async fn ask(cx: &Context, operation: &str, input: Value) -> Result<Value, AwsEr
     cx.call(Principal::service("ecs.amazonaws.com"), "ec2", operation, input).await
 }
 
-fn not_there(what: &str, ids: &[String], error: &AwsError) -> AwsError {
+fn not_there(what: &str, ids: &[String], error: AwsError) -> Error {
     if error.status >= 500 {
-        return AwsError::internal("ServerException", error);
+        return Error::Neighbour(error);
     }
     let (listed, AwsError { message, code, .. }) = (ids.join(", "), error);
     Error::invalid(format!(
         "Error retrieving {what} information for [{listed}]: {message} (ErrorCode: {code})"
     ))
-    .into()
 }
 
 /// Whether an id begins like a real one, but cannot be one: those have 8 or 17 hexadecimal digits.
