@@ -60,6 +60,11 @@ pub enum Error {
     /// The request asks for something that cannot be.
     #[error("{0}")]
     Client(String),
+    /// STS does not let ECS assume a task's role.
+    #[error(
+        "ECS was unable to assume the role '{0}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role."
+    )]
+    RoleNotAssumed(String),
     /// The platform version is unknown.
     #[error("The specified platform does not exist.")]
     PlatformUnknown,
@@ -100,6 +105,7 @@ impl Error {
             | Self::RevisionMissing
             | Self::InvalidRevision(_)
             | Self::TaskDefinitionDoesNotExist
+            | Self::RoleNotAssumed(_)
             | Self::Client(_) => "ClientException",
             Self::ClientTokenReused { .. } => "ConflictException",
             Self::PlatformUnknown => "PlatformUnknownException",

@@ -36,10 +36,10 @@ impl Ecs {
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
             let host = Host {
-                endpoint_url: self.config.endpoint_url.as_deref(),
                 volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
             };
             let tasks = run_task::plan(cx, &input, &cluster, &definition, host)?;
+            self.inside.roles.assume_all(&tasks).await?;
             let answer = RunTaskOutput {
                 tasks: Some(tasks.iter().map(describe::task_with_tags).collect()),
                 failures: Some(Vec::new()),
@@ -66,6 +66,7 @@ impl Ecs {
             if self.commit(batch).await? {
                 return Ok(answer);
             }
+            self.inside.roles.forget_all(&tasks);
         }
     }
 
