@@ -47,13 +47,18 @@ impl Listeners {
             return Ok(());
         }
         for place in places(inside, task) {
-            if is_fresh(task) {
-                let listener = place.listen(driver.as_ref()).await.map_err(|error| {
-                    format!("ResourceInitializationError: the task's network cannot be served: {error}")
-                })?;
-                self.serving.spawn(place.serve(listener));
-            } else {
+            if !is_fresh(task) {
                 self.serving.spawn(place.reopen(Arc::clone(inside), Arc::clone(driver)));
+                continue;
+            }
+            match place.listen(driver.as_ref()).await {
+                Ok(listener) => drop(self.serving.spawn(place.serve(listener))),
+                Err(NetworkError::Unsupported(reason)) => place.cannot_be_served(&reason),
+                Err(error) => {
+                    return Err(format!(
+                        "ResourceInitializationError: the task's network cannot be served: {error}"
+                    ));
+                }
             }
         }
         self.attended = true;
@@ -73,6 +78,12 @@ impl Place {
         listener.map_err(|error| NetworkError::Unavailable(error.to_string()))
     }
 
+    /// The task runs without, as it does on an engine of another machine.
+    fn cannot_be_served(&self, reason: &str) {
+        let (network, address) = (&self.network, self.address);
+        tracing::warn!(reason, network, %address, "containers find neither credentials nor the API in their network");
+    }
+
     async fn serve(self, listener: TcpListener) {
         // It ends only by being dropped.
         let _ = self.front.serve(listener, pending()).await;
@@ -84,6 +95,7 @@ impl Place {
         loop {
             match self.listen(driver.as_ref()).await {
                 Ok(listener) => return self.serve(listener).await,
+                Err(NetworkError::Unsupported(reason)) => return self.cannot_be_served(&reason),
                 Err(error) => {
                     tracing::warn!(%error, network = self.network, "a task's network cannot be served again yet");
                     delays.wait(inside.clock()).await;
