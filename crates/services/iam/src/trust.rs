@@ -32,9 +32,9 @@ pub(crate) fn permits(document: &str, request: &Request<'_>) -> bool {
         _ => Vec::new(),
     };
     let says = |effect: &str| {
-        statements.iter().any(|one| {
-            one.get("Effect").and_then(Value::as_str) == Some(effect) && applies(one, request)
-        })
+        statements
+            .iter()
+            .any(|one| one.get("Effect").and_then(Value::as_str) == Some(effect) && applies(one, request))
     };
     says("Allow") && !says("Deny")
 }
@@ -184,7 +184,8 @@ mod tests {
         ] {
             assert!(permits_with(principal.clone(), json!({})), "{principal}");
         }
-        for principal in [json!({"Service": "ecs.amazonaws.com"}), json!({"AWS": "111122223333"}), json!({})] {
+        for principal in [json!({"Service": "ecs.amazonaws.com"}), json!({"AWS": "111122223333"}), json!({})]
+        {
             assert!(!permits_with(principal.clone(), json!({})), "{principal}");
         }
     }

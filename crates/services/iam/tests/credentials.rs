@@ -123,7 +123,8 @@ async fn a_service_is_not_bound_by_what_a_role_allows_its_callers() {
     let session = json!({
         "RoleArn": "arn:aws:iam::000000000000:role/a/R", "RoleSessionName": "session", "DurationSeconds": 21600,
     });
-    let answer = world.call(Principal::service("ecs-tasks.amazonaws.com"), "sts", "AssumeRole", session).await;
+    let answer =
+        world.call(Principal::service("ecs-tasks.amazonaws.com"), "sts", "AssumeRole", session).await;
     let id = answer["Credentials"]["AccessKeyId"].as_str().unwrap();
     let credential = world.iam.credential(id).await.unwrap().unwrap();
     assert_eq!(credential.expires, Some(Timestamp::from_seconds(1_800_021_600)));

@@ -48,12 +48,7 @@ pub struct Agent {
 
 impl Agent {
     /// An agent that runs containers with `driver`.
-    pub fn new(
-        tables: Tables,
-        dispatcher: Dispatcher,
-        driver: Arc<dyn Driver>,
-        inside: Arc<Inside>,
-    ) -> Self {
+    pub fn new(tables: Tables, dispatcher: Dispatcher, driver: Arc<dyn Driver>, inside: Arc<Inside>) -> Self {
         let (pulls, launches) =
             (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
         Self { tables, dispatcher, driver, inside, pulls, launches }

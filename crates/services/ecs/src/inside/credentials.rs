@@ -153,8 +153,8 @@ impl TaskRoles {
             }),
         );
         let answer = self.dispatcher.call(call).await?;
-        let assumed: Assumed = serde_json::from_value(answer)
-            .map_err(|error| AwsError::internal("ServerException", &error))?;
+        let assumed: Assumed =
+            serde_json::from_value(answer).map_err(|error| AwsError::internal("ServerException", &error))?;
         Ok(assumed.credentials)
     }
 

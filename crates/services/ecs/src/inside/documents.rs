@@ -156,7 +156,9 @@ impl Documents for InsideDocuments {
             match path::parse(request.path) {
                 Some(Asked::Credentials { id }) => self.credentials(id, request.authorization).await,
                 Some(Asked::Container { version, id }) => self.container(version, id).await,
-                Some(Asked::Task { version, id, with_tags }) => self.task_metadata(version, id, with_tags).await,
+                Some(Asked::Task { version, id, with_tags }) => {
+                    self.task_metadata(version, id, with_tags).await
+                }
                 None => Document { status: 404, body: json!("404 page not found").to_string() },
             }
         }

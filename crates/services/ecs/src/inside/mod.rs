@@ -46,7 +46,12 @@ pub struct Inside {
 
 impl Inside {
     /// The insides of the tasks in `tables`.
-    pub fn new(tables: Tables, dispatcher: Dispatcher, endpoint_url: Option<String>, api: Option<Front>) -> Self {
+    pub fn new(
+        tables: Tables,
+        dispatcher: Dispatcher,
+        endpoint_url: Option<String>,
+        api: Option<Front>,
+    ) -> Self {
         Self { tables, roles: TaskRoles::new(dispatcher), endpoint_url, api, changes: watch::Sender::new(0) }
     }
 
@@ -71,7 +76,8 @@ impl Inside {
         let mut changes = self.changes.subscribe();
         let is_early = |task: &Task| {
             let container = task.containers.get(place);
-            task.status == Status::Activating && container.is_some_and(|one| one.state == ContainerState::Pending)
+            task.status == Status::Activating
+                && container.is_some_and(|one| one.state == ContainerState::Pending)
         };
         while is_early(&task) {
             match self.tables.tasks.get(&task.key()).await? {

@@ -74,9 +74,14 @@ mod tests {
         assert_eq!(parse("/v2/credentials"), Some(Asked::Credentials { id: "" }));
         assert_eq!(parse("/v4/c"), Some(Asked::Container { version: v4, id: "c" }));
         assert_eq!(parse("/v4/"), Some(Asked::Container { version: v4, id: "" }));
-        assert_eq!(parse("/v3/c/task"), Some(Asked::Task { version: Version::V3, id: "c", with_tags: false }));
+        assert_eq!(
+            parse("/v3/c/task"),
+            Some(Asked::Task { version: Version::V3, id: "c", with_tags: false })
+        );
         assert_eq!(parse("/v4/c/taskWithTags"), Some(Asked::Task { version: v4, id: "c", with_tags: true }));
-        for other in ["", "/", "/v4", "/v2/c", "/v4/c/", "/v4/c/task/stats", "/v1/credentials/a", "v4/c", "//v4/c"] {
+        for other in
+            ["", "/", "/v4", "/v2/c", "/v4/c/", "/v4/c/task/stats", "/v1/credentials/a", "v4/c", "//v4/c"]
+        {
             assert_eq!(parse(other), None, "{other}");
         }
     }

@@ -19,8 +19,11 @@ pub struct TaskRole {
 impl TaskRole {
     /// The role that a task definition, or what overrides it, names by its ARN or by its name in `account`.
     pub fn new(role: &str, account: &str) -> Self {
-        let arn =
-            if role.starts_with("arn:") { role.to_owned() } else { format!("arn:aws:iam::{account}:role/{role}") };
+        let arn = if role.starts_with("arn:") {
+            role.to_owned()
+        } else {
+            format!("arn:aws:iam::{account}:role/{role}")
+        };
         Self { arn, credentials_id: ids::uuid(), authorization_token: ids::alphanumeric(64) }
     }
 

@@ -35,9 +35,7 @@ impl Ecs {
                 return Ok(answer);
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
-            let host = Host {
-                volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
-            };
+            let host = Host { volumes_dir: self.directory_for(definition.shape.volumes.as_deref())? };
             let tasks = run_task::plan(cx, &input, &cluster, &definition, host)?;
             self.inside.roles.assume_all(&tasks).await?;
             let answer = RunTaskOutput {

@@ -19,7 +19,8 @@ async fn start(world: &World) -> Process {
 async fn run(world: &World, process: &Process, more: Value) -> Value {
     process.call("CreateCluster", json!({})).await.unwrap();
     world.logs.create_group("group");
-    let options = json!({"awslogs-group": "group", "awslogs-region": "eu-central-1", "awslogs-stream-prefix": "p"});
+    let options =
+        json!({"awslogs-group": "group", "awslogs-region": "eu-central-1", "awslogs-stream-prefix": "p"});
     let definition = json!({
         "family": "job", "networkMode": "host", "cpu": "512", "memory": "1024", "taskRoleArn": ROLE,
         "containerDefinitions": [{

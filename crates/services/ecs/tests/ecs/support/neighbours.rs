@@ -166,7 +166,9 @@ impl Sts {
             return Err(AwsError::internal("ServiceFailure", &std::io::Error::other("down")));
         }
         if input["RoleArn"].as_str().unwrap().ends_with("/nobodys") {
-            return Err(AwsError::new("AccessDenied", "not authorized to perform: sts:AssumeRole").with_status(403));
+            return Err(
+                AwsError::new("AccessDenied", "not authorized to perform: sts:AssumeRole").with_status(403)
+            );
         }
         let lasts = Duration::from_secs(input["DurationSeconds"].as_u64().unwrap());
         let mut calls = self.calls.lock().unwrap();
