@@ -14,6 +14,21 @@ pub enum Error {
     /// The cluster still runs tasks.
     #[error("The Cluster cannot be deleted while Tasks are active.")]
     ClusterContainsTasks,
+    /// The cluster still has services.
+    #[error("The Cluster cannot be deleted while Services are active.")]
+    ClusterContainsServices,
+    /// No such service.
+    #[error("Service not found.")]
+    ServiceNotFound,
+    /// A change of a service that was deleted.
+    #[error("Service was not ACTIVE.")]
+    ServiceNotActive,
+    /// CreateService of a service that exists, and was made by another request.
+    #[error("Creation of service was not idempotent.")]
+    ServiceNotIdempotent,
+    /// DeleteService of a service that is meant to have tasks, without force.
+    #[error("The service cannot be stopped while it is scaled above 0.")]
+    ServiceScaledAboveZero,
     /// DescribeTasks or DescribeClusters of nothing.
     #[error("Tasks cannot be empty.")]
     NoTasks,
@@ -65,6 +80,9 @@ pub enum Error {
         "ECS was unable to assume the role '{0}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role."
     )]
     RoleNotAssumed(String),
+    /// STS failed.
+    #[error("internal error")]
+    Sts(#[source] AwsError),
     /// The platform version is unknown.
     #[error("The specified platform does not exist.")]
     PlatformUnknown,
@@ -93,7 +111,12 @@ impl Error {
         match self {
             Self::ClusterNotFound => "ClusterNotFoundException",
             Self::ClusterContainsTasks => "ClusterContainsTasksException",
+            Self::ClusterContainsServices => "ClusterContainsServicesException",
+            Self::ServiceNotFound => "ServiceNotFoundException",
+            Self::ServiceNotActive => "ServiceNotActiveException",
             Self::ForeignIdentifier(..)
+            | Self::ServiceNotIdempotent
+            | Self::ServiceScaledAboveZero
             | Self::NoTasks
             | Self::TaskNotFound
             | Self::TaskIdLength
@@ -109,7 +132,7 @@ impl Error {
             | Self::Client(_) => "ClientException",
             Self::ClientTokenReused { .. } => "ConflictException",
             Self::PlatformUnknown => "PlatformUnknownException",
-            Self::Store(_) => "ServerException",
+            Self::Sts(_) | Self::Store(_) => "ServerException",
         }
     }
 }
@@ -119,6 +142,7 @@ impl From<Error> for AwsError {
         let answer = AwsError::new(error.code(), error.to_string());
         match error {
             Error::ClientTokenReused { resource_ids } => answer.with_member("resourceIds", resource_ids),
+            Error::Sts(cause) => AwsError::internal("ServerException", &cause),
             Error::Store(cause) => AwsError::internal("ServerException", &cause),
             _ => answer,
         }

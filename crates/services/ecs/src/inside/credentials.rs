@@ -70,30 +70,21 @@ impl TaskRoles {
     /// Assumes the roles of tasks that are about to be recorded.
     ///
     /// # Errors
-    /// [`Error::RoleNotAssumed`], or whatever is wrong with STS. Then no session is kept.
-    pub async fn assume_all(&self, tasks: &[Task]) -> Result<(), AwsError> {
+    /// [`Error::RoleNotAssumed`], [`Error::Sts`].
+    pub async fn assume_all(&self, tasks: &[Task]) -> Result<(), Error> {
         let assumed = futures_util::future::join_all(tasks.iter().map(|task| self.assume(task))).await;
-        let outcome = assumed.into_iter().collect::<Result<(), AwsError>>();
-        if outcome.is_err() {
-            self.forget_all(tasks);
-        }
-        outcome
+        assumed.into_iter().collect()
     }
 
-    /// Forgets the sessions of tasks that were not recorded.
-    pub fn forget_all(&self, tasks: &[Task]) {
-        tasks.iter().for_each(|task| self.forget(&task.key()));
-    }
-
-    async fn assume(&self, task: &Task) -> Result<(), AwsError> {
+    async fn assume(&self, task: &Task) -> Result<(), Error> {
         let Some(role) = &task.task_role else { return Ok(()) };
         match self.current(task, role).await {
             Ok(_) => Ok(()),
             Err(error) if error.fault() == Fault::Sender => {
                 tracing::info!(%error, role = role.arn, "the role of a task cannot be assumed");
-                Err(Error::RoleNotAssumed(role.arn.clone()).into())
+                Err(Error::RoleNotAssumed(role.arn.clone()))
             }
-            Err(error) => Err(error),
+            Err(error) => Err(Error::Sts(error)),
         }
     }
 
@@ -120,7 +111,7 @@ impl TaskRoles {
 
     /// The session of a task's role: the one there is while it is fresh, else a new one.
     async fn current(&self, task: &Task, role: &TaskRole) -> Result<Session, AwsError> {
-        let slot = Arc::clone(self.slots().entry(task.key()).or_default());
+        let slot = self.slot(task.key());
         let mut slot = slot.lock().await;
         let left = |session: &Session| session.expiration.since(self.clock().now());
         if let Some(session) = slot.as_ref().filter(|one| left(one) > limits::ROLE_SESSION_RENEWED_BEFORE) {
@@ -156,6 +147,18 @@ impl TaskRoles {
         let assumed: Assumed =
             serde_json::from_value(answer).map_err(|error| AwsError::internal("ServerException", &error))?;
         Ok(assumed.credentials)
+    }
+
+    /// The place of a task's session. Now and then those that have expired are forgotten: a task that was not recorded after
+    /// its role had been assumed does not end.
+    fn slot(&self, key: String) -> Arc<AsyncMutex<Option<Session>>> {
+        let mut slots = self.slots();
+        if slots.len() == slots.capacity() {
+            let now = self.clock().now();
+            let expired = |session: &Session| session.expiration <= now;
+            slots.retain(|_, slot| !slot.try_lock().is_ok_and(|slot| slot.as_ref().is_none_or(expired)));
+        }
+        Arc::clone(slots.entry(key).or_default())
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<AsyncMutex<Option<Session>>>>> {

@@ -23,7 +23,7 @@ pub fn task(version: Version, task: &Task, with_tags: bool) -> Value {
     document.set("TaskARN", task.arn.as_str());
     document.set("Family", task.family.as_str());
     document.set("Revision", revision);
-    document.set_some("ServiceName", service(task).filter(|_| v4));
+    document.set_some("ServiceName", task.service.as_deref().filter(|_| v4));
     document.set("DesiredStatus", task.desired_status().as_str());
     document.set("KnownStatus", known_status(task));
     document.set_some("Limits", limits(task));
@@ -94,10 +94,6 @@ fn cluster(task: &Task) -> &str {
         LaunchType::Fargate => &task.cluster_arn,
         LaunchType::Ec2 => task.cluster(),
     }
-}
-
-fn service(task: &Task) -> Option<&str> {
-    task.group.strip_prefix("service:")
 }
 
 /// The least that all containers have reached, in the agent's words.

@@ -8,5 +8,6 @@ mod expiry;
 mod idempotency;
 mod inside;
 mod late_events;
+mod services;
 mod support;
 mod volumes;
