@@ -27,6 +27,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::capacity::Capacity;
+use crate::inside::{Inside, Listeners};
 use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
 use crate::log_shipping::LogShipping;
@@ -43,6 +44,7 @@ pub struct Agent {
     /// The door to CloudWatch Logs and EventBridge.
     pub dispatcher: Dispatcher,
     driver: Arc<dyn Driver>,
+    inside: Arc<Inside>,
     /// Where tasks find room.
     pub placement: Placement,
     pulls: Semaphore,
@@ -51,11 +53,17 @@ pub struct Agent {
 
 impl Agent {
     /// An agent that runs containers with `driver`, as many as `capacity` allows.
-    pub fn new(tables: Tables, dispatcher: Dispatcher, driver: Arc<dyn Driver>, capacity: Capacity) -> Self {
+    pub fn new(
+        tables: Tables,
+        dispatcher: Dispatcher,
+        driver: Arc<dyn Driver>,
+        inside: Arc<Inside>,
+        capacity: Capacity,
+    ) -> Self {
         let (pulls, launches) =
             (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
         let placement = Placement::new(capacity);
-        Self { tables, dispatcher, driver, placement, pulls, launches }
+        Self { tables, dispatcher, driver, inside, placement, pulls, launches }
     }
 
     /// Supervises the tasks of the queue. Dropping the future drops all supervisors; containers run on.
@@ -89,18 +97,30 @@ impl Agent {
     async fn supervise(self: Arc<Self>, key: String, waker: Arc<Notify>) -> String {
         let mut delays = Delays::endless();
         let mut logs = LogShipping::new(Arc::clone(&self.driver), self.dispatcher.clone());
-        while let Err(error) = self.look_after(&key, &waker, &mut logs).await {
+        let mut listeners = Listeners::default();
+        while let Err(error) = self.look_after(&key, &waker, &mut logs, &mut listeners).await {
             tracing::error!(%error, task = key, "a task cannot be looked after; trying again");
             delays.wait(self.clock()).await;
         }
+        self.inside.roles.forget(&key);
         key
     }
 
-    async fn look_after(&self, key: &str, waker: &Notify, logs: &mut LogShipping) -> Result<(), Error> {
+    async fn look_after(
+        &self,
+        key: &str,
+        waker: &Notify,
+        logs: &mut LogShipping,
+        listeners: &mut Listeners,
+    ) -> Result<(), Error> {
         let mut delays = Delays::endless();
         loop {
             let Some(task) = self.tables.tasks.get(key).await?.map(|seen| seen.value) else { return Ok(()) };
             logs.follow(&task);
+            if let Err(reason) = listeners.attend(&self.inside, &self.driver, &task).await {
+                self.record(key, TaskEvent::FailedToStart { reason }).await?;
+                continue;
+            }
             match lifecycle::work(&task) {
                 Work::ProvideNetwork => {
                     // A wish to stop does not wait for a network.
@@ -149,6 +169,7 @@ impl Agent {
                 Work::StopContainers => self.stop_containers(key, &task).await?,
                 Work::RemoveContainers => {
                     logs.finish().await;
+                    listeners.close().await;
                     self.clear_away(&task).await;
                     self.record(key, TaskEvent::ContainersRemoved).await?;
                 }
@@ -170,6 +191,7 @@ impl Agent {
             self.replace(&mut batch, &seen, &task, &changes);
             match self.tables.store.submit(batch).durable().await {
                 Ok(_) => {
+                    self.inside.task_changed();
                     if task.status == Status::Stopped {
                         self.placement.release(key);
                     }

@@ -38,6 +38,7 @@ impl Ecs {
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
             let tasks = self.plan_tasks(cx, &input, &cluster, &definition).await?;
+            self.inside.roles.assume_all(&tasks).await?;
             let placed = self.agent.placement.place(tasks);
             let tasks = &placed.tasks;
             let answer = RunTaskOutput {
@@ -79,12 +80,9 @@ impl Ecs {
         cluster: &Cluster,
         definition: &Definition,
     ) -> Result<Vec<Task>, Error> {
-        let host = Host {
-            endpoint_url: self.config.endpoint_url.as_deref(),
-            volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
-        };
+        let host = Host { volumes_dir: self.directory_for(definition.shape.volumes.as_deref())? };
         let mut tasks = run_task::plan(cx, input, cluster, definition, host)?;
-        subnets::settle(cx, input, &mut tasks, self.config.stand_ins).await?;
+        subnets::settle(cx, input, &mut tasks, self.stand_ins).await?;
         Ok(tasks)
     }
 

@@ -13,9 +13,10 @@ use ecs::{Config, Ecs};
 use serde_json::Value;
 use tempfile::TempDir;
 use types::{AccountId, Region, Timestamp};
+use wire::DocumentRequest;
 
 use memory_store::MemoryStore;
-use neighbours::{Ec2, Events, Logs};
+use neighbours::{Ec2, Events, Logs, Sts};
 use scripted_driver::ScriptedDriver;
 
 /// What outlives the service: the machine around it.
@@ -24,6 +25,7 @@ pub struct World {
     pub driver: Arc<ScriptedDriver>,
     pub events: Arc<Events>,
     pub logs: Arc<Logs>,
+    pub sts: Arc<Sts>,
     pub hand: VirtualClock,
     pub volumes: TempDir,
 }
@@ -41,6 +43,7 @@ impl World {
             driver: Arc::default(),
             events: Arc::default(),
             logs: Arc::default(),
+            sts: Arc::default(),
             hand: VirtualClock::new(Timestamp::from_seconds(1_700_000_000)),
             volumes: tempfile::tempdir().unwrap(),
         }
@@ -51,7 +54,7 @@ impl World {
         self.start_with(Config::default()).await
     }
 
-    /// Starts the service with what the operator says.
+    /// Starts the service as a server with that configuration would.
     pub async fn start_with(&self, config: Config) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
         let (store, driver) = (Arc::clone(&self.store), Arc::clone(&self.driver));
@@ -60,7 +63,8 @@ impl World {
                 .with_volumes_dir(self.volumes.path().to_owned()),
         );
         let (events, logs) = (Arc::clone(&self.events), Arc::clone(&self.logs));
-        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs, Arc::new(Ec2)]);
+        let sts = Arc::clone(&self.sts);
+        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs, sts, Arc::new(Ec2)]);
         ecs.start().await.unwrap();
         Process { dispatcher, ecs }
     }
@@ -95,6 +99,14 @@ impl Process {
             request_id: ids::uuid(),
         };
         within(self.dispatcher.call(call)).await
+    }
+
+    /// What containers in this machine's network are answered: the status, and the JSON.
+    pub async fn document(&self, path: &str, authorization: Option<&str>) -> (u16, Value) {
+        let documents = self.ecs.documents();
+        assert!(documents.own(path), "{path}");
+        let answer = within(documents.document(DocumentRequest { path, authorization })).await;
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
     }
 
     /// Ends the process as `kill -9` does.
