@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clock::{Clock, VirtualClock};
 use container::{
-    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
-    ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Started,
+    BoxFuture, ContainerSpec, ContainerState, ContainerStats, ContainerSummary, Driver, DriverError, DriverKind,
+    Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Started,
 };
 use tokio::sync::Notify;
 use types::Timestamp;
@@ -200,6 +200,14 @@ impl Driver for Containers {
             })
             .collect();
         Box::pin(async move { Ok(summaries) })
+    }
+
+    fn exec<'a>(&'a self, _: &'a str, _: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        Box::pin(async move { Err(DriverError::CannotExec("these containers have no programs".to_owned())) })
+    }
+
+    fn stats<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
+        Box::pin(async move { Ok(ContainerStats::default()) })
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use container::doctor::{self, DriverConfig, Refusal};
 use container::{
-    BoxFuture, ContainerSpec, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image, ImageError,
-    LaunchError, LogChunk, LogPosition, Started,
+    BoxFuture, ContainerSpec, ContainerStats, ContainerSummary, Driver, DriverError, DriverKind, Exec, ExecSpec,
+    Exit, Image, ImageError, LaunchError, LogChunk, LogPosition, Started,
 };
 
 use crate::config::{Config, DriverChoice};
@@ -75,6 +75,14 @@ impl Driver for Unavailable {
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
+        self.error()
+    }
+
+    fn exec<'a>(&'a self, _: &'a str, _: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        self.error()
+    }
+
+    fn stats<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
         self.error()
     }
 

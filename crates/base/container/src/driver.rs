@@ -12,6 +12,9 @@ use types::Timestamp;
 
 pub use futures_util::future::BoxFuture;
 
+use crate::exec::{Exec, ExecSpec};
+use crate::stats::ContainerStats;
+
 /// Starts containers and tells what became of them.
 ///
 /// Every method is keyed by the container's name and may be repeated. All state is outside of this process: dropping a
@@ -74,6 +77,20 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// [`DriverError::Unavailable`].
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>>;
+
+    /// Runs a command in the running container called `name`.
+    ///
+    /// Nothing of it outlives this process: a server that is killed takes its commands along.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::NotRunning`], [`DriverError::CannotExec`].
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>>;
+
+    /// What the running container called `name` uses.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::NotRunning`].
+    fn stats<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>>;
 
     /// Forgets an ended container: its writable layer, its logs and its name.
     ///
@@ -505,6 +522,12 @@ pub enum DriverError {
     /// It must be stopped first.
     #[error("container {0} is still running")]
     StillRunning(String),
+    /// It does not run, or does not run any more.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// A command cannot be run in it as it was asked for.
+    #[error("cannot run the command: {0}")]
+    CannotExec(String),
     /// The position did not come from this driver and this container.
     #[error("{0:?} is not a position in this container's log")]
     InvalidLogPosition(String),

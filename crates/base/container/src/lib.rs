@@ -13,13 +13,17 @@ pub mod doctor;
 pub mod driver;
 #[cfg(target_os = "linux")]
 pub mod embedded;
+pub mod exec;
 #[cfg(target_os = "linux")]
 pub mod image;
 pub mod process;
 pub mod signal;
+pub mod stats;
 
 pub use driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit,
     HostEntry, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Mount, NetworkMode,
     ResourceLimit, Started,
 };
+pub use exec::{Exec, ExecSpec, TerminalSize};
+pub use stats::ContainerStats;

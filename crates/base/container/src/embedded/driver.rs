@@ -15,16 +15,18 @@ use tokio::io::AsyncReadExt;
 use types::Timestamp;
 
 use super::cgroup::{Hierarchies, PARENT};
-use super::state::{ContainerDirectory, ExitRecord, Plan, Standing};
+use super::state::{ContainerDirectory, ExitRecord, Plan, Standing, now};
 use super::unsafe_calls::watch;
-use super::{SUPERVISOR_ARGUMENT, log, supervisor};
+use super::{SUPERVISOR_ARGUMENT, exec, log, supervisor, usage};
 use crate::driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
     ImageError, LaunchError, LogChunk, LogPosition, Mount, NetworkMode, Started, is_container_name,
 };
+use crate::exec::{Exec, ExecSpec};
 use crate::image::digest::Digest;
 use crate::image::{ImageStore, RegistryOptions, StoredImage};
 use crate::process::Process;
+use crate::stats::ContainerStats;
 
 /// The image that is this machine's file system.
 const HOST_IMAGE: &str = "host";
@@ -353,6 +355,17 @@ impl EmbeddedDriver {
         }
     }
 
+    fn usage(&self, name: &str) -> Result<ContainerStats, DriverError> {
+        let directory = self.known(name)?;
+        match directory.standing().map_err(broken)? {
+            Standing::Running(..) => {}
+            Standing::Unknown => return Err(DriverError::Lost(name.to_owned())),
+            _ => return Err(DriverError::NotRunning(name.to_owned())),
+        }
+        let plan = directory.plan().map_err(broken)?;
+        Ok(usage::read(self.hierarchies.directories(&plan.cgroup), now()))
+    }
+
     fn summaries(&self) -> io::Result<Vec<ContainerSummary>> {
         let mut summaries = Vec::new();
         for entry in fs::read_dir(self.config.data_directory.join("containers"))? {
@@ -441,6 +454,17 @@ impl Driver for EmbeddedDriver {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         Box::pin(async move { self.summaries().map_err(broken) })
+    }
+
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        Box::pin(async move {
+            let directory = self.known(name)?;
+            exec::exec(&self.config.executable, &directory, name, spec).await
+        })
+    }
+
+    fn stats<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
+        Box::pin(async move { self.usage(name) })
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {

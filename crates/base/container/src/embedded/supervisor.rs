@@ -114,8 +114,6 @@ struct Running {
 fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies) -> Result<Running, String> {
     let text = |error: io::Error| error.to_string();
     set_child_subreaper(true).map_err(|error| error.to_string())?;
-    // Whoever runs out of memory, it should not be the one that reports it. Not everyone may say so.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
     let log =
         File::options().create(true).append(true).mode(0o600).open(directory.join("log")).map_err(text)?;
     let root = RootFs::mount(plan, directory).map_err(|error| format!("overlayfs: {error}"))?;
@@ -175,6 +173,9 @@ fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies)
         .with_systemd(false)
         .build();
     let container = container.map_err(|error| describe(&error))?;
+    // Whoever runs out of memory, it should not be the one that reports it. Not everyone may say so. Said before, it would
+    // go for the container too.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
     let running = Running {
         pid: container.pid().ok_or("the container has no process")?,
         started_at_millis: 0,
