@@ -219,7 +219,7 @@ def memory_lines(row, recovery):
         f"* {row['starts']:,} executions of Pass x 10, started at {figure(row['starts_per_second'])}/s: "
         f"{mib(server.get('resident_before'))} MiB resident before, {mib(server.get('resident_after'))} MiB after.",
         f"* {recovery['waiting']:,} more that wait: {mib(recovery['resident_with'])} MiB, {figure(each)} bytes each; "
-        f"{recovery['cpus_while_waiting']} CPUs busy while they wait.",
+        f"{recovery['cpus_while_waiting']:.2f} CPUs busy while they wait.",
         f"* SIGKILL, and a new process on the same data: first answer after {recovery['seconds_to_first_answer']:.3f} s, "
         f"{mib(recovery['resident_after_start'])} MiB resident, {recovery['waiting_after_start']:,} of {recovery['waiting']:,} executions wait.",
     ])

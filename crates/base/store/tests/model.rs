@@ -19,13 +19,16 @@ const KEYS: [&str; 8] = ["a", "a/1", "a/2", "ab", "b", "é", "\u{d7ff}x", "\u{10
 const LOGS: [&str; 2] = ["one", "two"];
 const QUEUES: [&str; 2] = ["waits", "retries"];
 
+/// When a timer is due, its key, its payload.
+type Due = (Timestamp, String, Vec<u8>);
+
 /// What a store should hold.
 #[derive(Clone, Debug, Default)]
 struct Model {
     records: BTreeMap<(String, String), (u64, Vec<u8>)>,
     logs: BTreeMap<String, BTreeMap<u64, (Timestamp, Vec<u8>)>>,
     /// In the order of their setting.
-    timers: BTreeMap<&'static str, Vec<(Timestamp, String, Vec<u8>)>>,
+    timers: BTreeMap<&'static str, Vec<Due>>,
 }
 
 impl Model {
@@ -126,7 +129,7 @@ impl Model {
         entries
     }
 
-    fn due(&self, queue: &str) -> Vec<(Timestamp, String, Vec<u8>)> {
+    fn due(&self, queue: &str) -> Vec<Due> {
         let mut timers = self.timers.get(queue).cloned().unwrap_or_default();
         timers.sort_by_key(|(due, _, _)| *due);
         timers
@@ -235,7 +238,7 @@ impl Subject {
     }
 
     /// Everything the queues hold, which is taken out of them.
-    fn drain(&mut self, queue: &str) -> Vec<(Timestamp, String, Vec<u8>)> {
+    fn drain(&mut self, queue: &str) -> Vec<Due> {
         let clock = Clock::Virtual(VirtualClock::new(Timestamp::MAX));
         let queue = self.queues.get_mut(queue).unwrap();
         let mut timers = Vec::new();

@@ -13,6 +13,7 @@ mod exec;
 mod executor;
 mod log;
 pub(crate) mod needs;
+mod network;
 mod rootfs;
 mod seccomp;
 mod state;

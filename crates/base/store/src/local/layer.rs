@@ -31,6 +31,9 @@ pub(super) struct Queue {
     changes: u64,
 }
 
+/// What a timer was set to, or none where it was cleared.
+pub(super) type Setting<'a> = Option<(Timestamp, &'a [u8])>;
+
 /// The last change of a timer: how many changes of the queue came before it, and what it was set to, or none where it was
 /// cleared.
 #[derive(Debug)]
@@ -40,7 +43,7 @@ struct Latest {
 }
 
 impl Latest {
-    fn set(&self) -> Option<(Timestamp, &[u8])> {
+    fn set(&self) -> Setting<'_> {
         self.set.as_ref().map(|(due, payload)| (*due, payload.as_slice()))
     }
 }
@@ -48,7 +51,7 @@ impl Latest {
 impl Queue {
     /// The last change of each timer, in their order: timers that are due at one time are given in the order in which they
     /// were set.
-    pub(super) fn in_order(&self) -> Vec<(&str, Option<(Timestamp, &[u8])>)> {
+    pub(super) fn in_order(&self) -> Vec<(&str, Setting<'_>)> {
         let mut latest: Vec<_> = self.timers.iter().collect();
         latest.sort_unstable_by_key(|(_, timer)| timer.order);
         latest.into_iter().map(|(key, timer)| (key.as_str(), timer.set())).collect()

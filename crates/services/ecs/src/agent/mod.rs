@@ -4,28 +4,35 @@
 //! timer: when RunTask sets it, and again after each restart until the task has stopped. So a server that was killed
 //! takes up its tasks again, and the driver, which knows containers by names made from the task's id, finds those that
 //! still run and those that ended meanwhile.
+//!
+//! What is done in each stretch of a task's life is in a module of its own: `network` attaches and detaches, `prepare`
+//! provides what the containers need, `launch`, `watch` and `stop` are about containers, `clear_away` about what they
+//! leave. Each of them may be interrupted and done again.
+
+mod clear_away;
+mod launch;
+mod network;
+mod prepare;
+mod stop;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::Dispatcher;
 use clock::Clock;
-use container::{Driver, DriverError, ImageError, LaunchError};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use container::Driver;
 use store::{Batch, Error, TimerQueue, Versioned};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::lifecycle::{self, Ending, StateChange, TaskEvent, Work};
+use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
-use crate::log_shipping::{LogShipping, prepare_streams};
+use crate::log_shipping::LogShipping;
 use crate::retry::Delays;
 use crate::state_change_events;
 use crate::tables::{EXPIRY_QUEUE, TASK_QUEUE, Tables, index_key};
-use crate::task::{Container, ContainerState, Status, Task};
-use crate::volumes;
+use crate::task::{Status, Task};
 
 /// What every supervisor needs.
 pub struct Agent {
@@ -89,7 +96,17 @@ impl Agent {
             let Some(task) = self.tables.tasks.get(key).await?.map(|seen| seen.value) else { return Ok(()) };
             logs.follow(&task);
             match lifecycle::work(&task) {
-                Work::ProvideNetwork => self.record(key, TaskEvent::NetworkProvided).await?,
+                Work::ProvideNetwork => {
+                    // A wish to stop does not wait for a network.
+                    let event = tokio::select! {
+                        biased;
+                        event = self.provide_network(&task) => Some(event),
+                        () = waker.notified() => None,
+                    };
+                    if let Some(event) = event {
+                        self.record(key, event).await?;
+                    }
+                }
                 Work::PullImages => {
                     // A wish to stop does not wait for an image.
                     let event = tokio::select! {
@@ -102,8 +119,7 @@ impl Agent {
                     }
                 }
                 Work::Launch(place) => {
-                    let Some(container) = task.containers.get(place) else { return Ok(()) };
-                    match self.launch(place, container).await {
+                    match self.launch(&task, place).await {
                         Some(event) => self.record(key, event).await?,
                         // A wish to stop does not wait for the engine.
                         None => tokio::select! {
@@ -127,150 +143,11 @@ impl Agent {
                 Work::StopContainers => self.stop_containers(key, &task).await?,
                 Work::RemoveContainers => {
                     logs.finish().await;
-                    self.remove_containers(&task).await;
+                    self.clear_away(&task).await;
                     self.record(key, TaskEvent::ContainersRemoved).await?;
                 }
                 Work::Nothing => return Ok(()),
             }
-        }
-    }
-
-    /// Has the images pulled and the log streams made.
-    async fn prepare(&self, task: &Task) -> TaskEvent {
-        if let Err(reason) = prepare_streams(&self.dispatcher, task).await {
-            return TaskEvent::FailedToStart { reason };
-        }
-        if let Err(error) = volumes::create(task).await {
-            return TaskEvent::FailedToStart { reason: format!("CannotCreateVolumeError: {error}") };
-        }
-        let started_at = self.clock().now();
-        let mut digests = Vec::with_capacity(task.containers.len());
-        for container in &task.containers {
-            match self.pull(&container.image).await {
-                Ok(digest) => digests.push(digest),
-                Err(error) => return TaskEvent::FailedToStart { reason: error.to_string() },
-            }
-        }
-        TaskEvent::ImagesPulled { started_at, digests }
-    }
-
-    async fn pull(&self, image: &str) -> Result<String, ImageError> {
-        let _permit = self.pulls.acquire().await;
-        Ok(self.driver.prepare_image(image).await?.digest)
-    }
-
-    /// Starts a container; `None` where its engine cannot be reached, and starting it again may work.
-    async fn launch(&self, place: usize, container: &Container) -> Option<TaskEvent> {
-        let launched = {
-            let _permit = self.launches.acquire().await;
-            self.driver.launch(container.spec.clone()).await
-        };
-        match launched {
-            Ok(started) => {
-                Some(TaskEvent::ContainerStarted { container: place, runtime_id: started.runtime_id })
-            }
-            Err(error @ LaunchError::Unavailable(_)) => {
-                tracing::warn!(%error, container = container.spec.name, "a container waits to be started");
-                None
-            }
-            Err(error @ LaunchError::Image(_)) => {
-                Some(TaskEvent::FailedToStart { reason: error.to_string() })
-            }
-            Err(
-                error @ (LaunchError::CannotCreate(_)
-                | LaunchError::CannotStart(_)
-                | LaunchError::Lost { .. }),
-            ) => Some(TaskEvent::ContainerFailedToStart { container: place, reason: error.to_string() }),
-        }
-    }
-
-    /// Waits for the first of the running containers to end.
-    async fn watch(&self, task: &Task) -> Option<(usize, Ending)> {
-        let running = task.containers.iter().enumerate();
-        let running = running.filter(|(_, container)| container.state == ContainerState::Running);
-        let mut endings: FuturesUnordered<_> =
-            running.map(|(place, container)| async move { (place, self.ending(container).await) }).collect();
-        match endings.next().await {
-            Some(ended) => Some(ended),
-            // A running task has a running container: an essential one, or the task would be stopping.
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Waits for a container to end, however long its engine is out of reach.
-    async fn ending(&self, container: &Container) -> Ending {
-        let mut delays = Delays::endless();
-        loop {
-            match self.driver.wait(&container.spec.name).await {
-                Ok(exit) => {
-                    return Ending::Exited {
-                        code: exit.code,
-                        out_of_memory: exit.oom_killed,
-                        at: self.on_our_clock(exit.finished_at),
-                    };
-                }
-                Err(DriverError::NotStarted(_)) => return Ending::NeverStarted,
-                Err(error @ DriverError::Unavailable(_)) => {
-                    tracing::warn!(%error, container = container.spec.name, "a container cannot be watched");
-                    delays.wait(self.clock()).await;
-                }
-                Err(error) => return Ending::Lost { reason: format!("ContainerRuntimeError: {error}") },
-            }
-        }
-    }
-
-    /// Engines tell the machine's time. On a virtual clock only the order of things counts.
-    fn on_our_clock(&self, time: types::Timestamp) -> types::Timestamp {
-        match self.clock() {
-            Clock::Wall => time,
-            Clock::Virtual(_) => self.clock().now(),
-        }
-    }
-
-    /// Stops all containers that may run, at the same time, and records each end.
-    async fn stop_containers(&self, key: &str, task: &Task) -> Result<(), Error> {
-        let left = task.containers.iter().enumerate();
-        let left = left.filter(|(_, one)| !matches!(one.state, ContainerState::Stopped { .. }));
-        let mut endings: FuturesUnordered<_> =
-            left.map(|(place, container)| async move { (place, self.stop(container).await) }).collect();
-        while let Some((container, ending)) = endings.next().await {
-            self.record(key, TaskEvent::ContainerExited { container, ending }).await?;
-        }
-        Ok(())
-    }
-
-    async fn stop(&self, container: &Container) -> Ending {
-        let timeout = Duration::from_secs(container.stop_timeout_seconds);
-        let mut delays = Delays::endless();
-        loop {
-            match self.driver.stop(&container.spec.name, timeout).await {
-                Ok(()) => return self.ending(container).await,
-                Err(DriverError::NotStarted(_)) => return Ending::NeverStarted,
-                // Nobody is known to have started it, and the engine does not know it either.
-                Err(DriverError::Lost(_)) if container.state == ContainerState::Pending => {
-                    return Ending::NeverStarted;
-                }
-                Err(error @ DriverError::Unavailable(_)) => {
-                    tracing::warn!(%error, container = container.spec.name, "a container cannot be stopped yet");
-                    delays.wait(self.clock()).await;
-                }
-                Err(error) => return Ending::Lost { reason: format!("ContainerRuntimeError: {error}") },
-            }
-        }
-    }
-
-    async fn remove_containers(&self, task: &Task) {
-        for container in &task.containers {
-            let mut delays = Delays::new(limits::LOG_ATTEMPTS);
-            while let Err(error) = self.driver.remove(&container.spec.name).await {
-                tracing::warn!(%error, container = container.spec.name, "a container cannot be removed");
-                if !delays.wait(self.clock()).await {
-                    break;
-                }
-            }
-        }
-        if let Err(error) = volumes::remove(task).await {
-            tracing::warn!(%error, task = task.arn, "the volumes of a task cannot be removed");
         }
     }
 

@@ -1,0 +1,51 @@
+//! Starts containers.
+
+use container::{ContainerSpec, LaunchError};
+
+use super::Agent;
+use crate::lifecycle::TaskEvent;
+use crate::task::{Container, Task};
+
+impl Agent {
+    /// Starts a container; `None` where its engine cannot be reached, and starting it again may work.
+    pub(super) async fn launch(&self, task: &Task, place: usize) -> Option<TaskEvent> {
+        let container = task.containers.get(place)?;
+        let spec = match self.complete_spec(task, container).await {
+            Ok(spec) => spec,
+            Err(reason) => return Some(TaskEvent::FailedToStart { reason }),
+        };
+        let launched = {
+            let _permit = self.launches.acquire().await;
+            self.driver.launch(spec).await
+        };
+        match launched {
+            Ok(started) => {
+                Some(TaskEvent::ContainerStarted { container: place, runtime_id: started.runtime_id })
+            }
+            Err(error @ LaunchError::Unavailable(_)) => {
+                tracing::warn!(%error, container = container.spec.name, "a container waits to be started");
+                None
+            }
+            Err(error @ LaunchError::Image(_)) => {
+                Some(TaskEvent::FailedToStart { reason: error.to_string() })
+            }
+            Err(
+                error @ (LaunchError::CannotCreate(_)
+                | LaunchError::CannotStart(_)
+                | LaunchError::Lost { .. }),
+            ) => Some(TaskEvent::ContainerFailedToStart { container: place, reason: error.to_string() }),
+        }
+    }
+
+    /// What is started: the recorded specification, and what is known only now or must not be recorded.
+    ///
+    /// # Errors
+    /// The reason for which the task does not start.
+    pub(super) async fn complete_spec(
+        &self,
+        _task: &Task,
+        container: &Container,
+    ) -> Result<ContainerSpec, String> {
+        Ok(container.spec.clone())
+    }
+}
