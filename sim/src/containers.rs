@@ -185,6 +185,15 @@ impl Driver for Containers {
         })
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a LogPosition,
+        _: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         let now = self.clock.now();
         let summaries = self

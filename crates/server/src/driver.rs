@@ -74,6 +74,15 @@ impl Driver for Unavailable {
         self.error()
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a LogPosition,
+        _: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        self.error()
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         self.error()
     }

@@ -74,6 +74,18 @@ pub trait Driver: Send + Sync {
         from: LogPosition,
     ) -> BoxFuture<'a, Result<LogChunk, DriverError>>;
 
+    /// Says how far the log of the container called `name` was read: what was written before `read` is not waited for any
+    /// more ([`LogBuffer`]), and what was written before `needed` will not be read again.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::InvalidLogPosition`].
+    fn free_logs<'a>(
+        &'a self,
+        name: &'a str,
+        read: &'a LogPosition,
+        needed: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>>;
+
     /// Every container that this driver's owner launched and has not removed.
     ///
     /// # Errors
@@ -227,6 +239,28 @@ pub struct ContainerSpec {
     pub extra_hosts: Vec<HostEntry>,
     /// Whatever the owner wants to find again in [`Driver::list`].
     pub labels: BTreeMap<String, String>,
+    /// How much of what it writes is kept for a reader that falls behind.
+    #[serde(default)]
+    pub log_buffer: LogBuffer,
+}
+
+/// What happens to a container that writes faster than its log is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LogBuffer {
+    /// Nobody has to read the log: all of it is kept, as far as the driver keeps logs.
+    #[default]
+    Keep,
+    /// The container waits, once so many bytes are not read: [`Driver::free_logs`]. Docker keeps all, on its disk.
+    Blocking {
+        /// Bytes that are kept.
+        bytes: u64,
+    },
+    /// What it writes is dropped, line by line, as long as so many bytes are not read.
+    NonBlocking {
+        /// Bytes that are kept.
+        bytes: u64,
+    },
 }
 
 /// One `setrlimit`.

@@ -24,7 +24,7 @@ pub mod stats;
 
 pub use driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit,
-    HostEntry, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Mount,
+    HostEntry, Image, ImageError, LaunchError, LogBuffer, LogChunk, LogLine, LogPosition, LogStream, Mount,
     ResourceLimit, Started,
 };
 pub use exec::{Exec, ExecSpec, TerminalSize};

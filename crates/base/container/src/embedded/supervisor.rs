@@ -44,6 +44,9 @@ const LOCK_ATTEMPTS: u32 = 200;
 const EXIT_ATTEMPTS: u32 = 600;
 const EXIT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a full log is looked at, in milliseconds: has its reader read on?
+const READER_PAUSE: u16 = 20;
+
 /// What the supervisor tells the driver that started it, on its standard output.
 pub const STARTED: &str = "started";
 /// There is a supervisor already, or there was one.
@@ -188,7 +191,7 @@ fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies)
         started_at_millis: 0,
         streams: [(LogStream::Stdout, Some(stdout.into())), (LogStream::Stderr, Some(stderr.into()))],
         signals,
-        log: LogWriter::new(log, LOG_BYTES_MAX),
+        log: LogWriter::new(log, LOG_BYTES_MAX, plan.spec.log_buffer, directory.join("freed")),
         _supervisor: alive,
     };
     running.begin(container, directory)
@@ -261,8 +264,13 @@ impl Running {
         directory.write_json("started.json", &started)?;
         report(STARTED)?;
         let code = loop {
-            self.wait_for_something()?;
-            self.read_streams()?;
+            if self.log.is_full() {
+                // What the container writes waits in its pipes, and then the container does.
+                self.wait_for_signals(READER_PAUSE.into())?;
+            } else {
+                self.wait_for_something()?;
+                self.read_streams()?;
+            }
             self.obey(plan);
             if let Some(code) = self.reap() {
                 break code;
@@ -296,6 +304,14 @@ impl Running {
         let open = self.streams.iter().filter_map(|(_, file)| file.as_ref());
         watched.extend(open.map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)));
         match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits for a signal, but not for long.
+    fn wait_for_signals(&self, time: PollTimeout) -> io::Result<()> {
+        match poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], time) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error.into()),
         }

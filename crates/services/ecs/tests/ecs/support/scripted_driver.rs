@@ -175,6 +175,15 @@ impl Driver for ScriptedDriver {
         .boxed()
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a LogPosition,
+        _: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        async { Ok(()) }.boxed()
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         let summaries = self
             .containers()
