@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use clock::{Clock, VirtualClock};
 use container::{
-    BoxFuture, ContainerSpec, ContainerState, ContainerStats, ContainerSummary, Driver, DriverError, DriverKind, Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Network, NetworkError, NetworkSpec, Started,
+    BoxFuture, ContainerSpec, ContainerState, ContainerStats, ContainerSummary, Driver, DriverError,
+    DriverKind, Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition,
+    LogStream, Network, NetworkError, NetworkSpec, Started,
 };
 use tokio::sync::Notify;
 use types::Timestamp;

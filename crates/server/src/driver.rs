@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use container::doctor::{self, DriverConfig, Refusal};
 use container::{
-    BoxFuture, ContainerSpec, ContainerStats, ContainerSummary, Driver, DriverError, DriverKind, Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogPosition, Network, NetworkError, NetworkSpec, Started,
+    BoxFuture, ContainerSpec, ContainerStats, ContainerSummary, Driver, DriverError, DriverKind, Exec,
+    ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogPosition, Network, NetworkError,
+    NetworkSpec, Started,
 };
 
 use crate::config::{Config, DriverChoice};

@@ -14,8 +14,8 @@ use types::Timestamp;
 pub use futures_util::future::BoxFuture;
 
 use crate::exec::{Exec, ExecSpec};
-use crate::stats::ContainerStats;
 use crate::network::{Network, NetworkError, NetworkMode, NetworkSpec};
+use crate::stats::ContainerStats;
 
 /// Starts containers and tells what became of them.
 ///

@@ -1,6 +1,8 @@
 //! Commands inside of running containers: the nouns of [`crate::Driver::exec`].
 
-use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::{fmt, io};
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -59,6 +61,23 @@ pub struct Exec {
 impl fmt::Debug for Exec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exec").finish_non_exhaustive()
+    }
+}
+
+/// A terminal's keys. A terminal has no end of input.
+pub(crate) struct Keys<W>(pub(crate) W);
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Keys<W> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -28,7 +28,7 @@ pub use driver::{
     ResourceLimit, Started,
 };
 pub use exec::{Exec, ExecSpec, TerminalSize};
-pub use stats::ContainerStats;
 pub use network::{
     Network, NetworkError, NetworkKind, NetworkMode, NetworkSpec, PortMapping, Protocol, PublishedPort,
 };
+pub use stats::ContainerStats;

@@ -113,7 +113,8 @@ mod tests {
             assert_eq!(Frame::read(&mut from).await.unwrap(), Some(frame));
         }
         assert_eq!(Frame::read(&mut from).await.unwrap(), None);
-        for bad in [&[9, 0, 0, 0, 0][..], &[0, 255, 255, 255, 255], &[0, 5, 0, 0, 0, 1], &[2, 1, 0, 0, 0, 1]] {
+        for bad in [&[9, 0, 0, 0, 0][..], &[0, 255, 255, 255, 255], &[0, 5, 0, 0, 0, 1], &[2, 1, 0, 0, 0, 1]]
+        {
             assert!(Frame::read(&mut &*bad).await.is_err(), "{bad:?}");
         }
     }

@@ -36,7 +36,12 @@ pub async fn begin(driver: &Arc<dyn Driver>, question: &LogsQuestion) -> Result<
 ///
 /// # Errors
 /// Those of the connection.
-pub async fn carry(driver: &Arc<dyn Driver>, name: &str, follow: bool, stream: UnixStream) -> anyhow::Result<()> {
+pub async fn carry(
+    driver: &Arc<dyn Driver>,
+    name: &str,
+    follow: bool,
+    stream: UnixStream,
+) -> anyhow::Result<()> {
     let stream = stream.into_std()?;
     let presence = UnixStream::from_std(stream.try_clone()?)?;
     let mut write = UnixStream::from_std(stream)?;
@@ -62,7 +67,9 @@ async fn send(
     let mut from = LogPosition::default();
     loop {
         let reading = driver.read_logs(name, from.clone());
-        let read = if follow { reading.await } else {
+        let read = if follow {
+            reading.await
+        } else {
             match tokio::time::timeout(SILENCE, reading).await {
                 Ok(read) => read,
                 Err(_) => return Ok(Ok(())),

@@ -32,7 +32,10 @@ impl ContainerOfTask {
         let mut own: Vec<_> = known.into_iter().filter(|one| self.is(one)).collect();
         own.sort_by_key(|one| (one.state == ContainerState::Running, one.name.clone()));
         own.pop().ok_or_else(|| {
-            format!("nothing runs for container {} of {}, and nothing is left of it", self.container, self.task)
+            format!(
+                "nothing runs for container {} of {}, and nothing is left of it",
+                self.container, self.task
+            )
         })
     }
 

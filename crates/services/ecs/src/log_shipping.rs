@@ -118,7 +118,9 @@ impl Delivery {
         // Events after `position`: those that were delivered before a restart are read again, and passed over.
         let mut passed_over = delivered;
         loop {
-            let Some((LogChunk { lines: read, next, ended }, _turn)) = self.read(&reading).await else { return };
+            let Some((LogChunk { lines: read, next, ended }, _turn)) = self.read(&reading).await else {
+                return;
+            };
             for line in read {
                 lines.push(self.door.on_our_clock(line.timestamp), line.message, line.partial);
             }

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 
 use super::failure::{broken, message, status};
 use crate::driver::{BoxFuture, DriverError, LogStream};
-use crate::exec::{Exec, ExecSpec, TerminalSize};
+use crate::exec::{Exec, ExecSpec, Keys, TerminalSize};
 
 /// How often the engine is asked whether the command has ended.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -56,7 +56,8 @@ pub async fn exec(docker: &Docker, name: &str, spec: ExecSpec) -> Result<Exec, D
     let output = Output { pieces: output, over: over.subscribe(), silent: Arc::clone(&silent) };
     let resized = command.clone();
     Ok(Exec {
-        input: Box::new(input),
+        // At the end of a terminal's input the engine would end the output too.
+        input: if terminal.is_some() { Box::new(Keys(input)) } else { Box::new(input) },
         output: output.into_stream(),
         exit: Box::pin(async move {
             let code = command.exit(&silent).await;
@@ -83,6 +84,8 @@ fn request(spec: ExecSpec) -> ExecConfig {
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         tty: Some(spec.terminal.is_some()),
+        // Engines before version 23 learn it when the command has begun.
+        console_size: spec.terminal.map(|size| vec![size.rows.into(), size.columns.into()]),
         cmd: Some(spec.command),
         env: Some(environment),
         user: spec.user,
@@ -117,7 +120,9 @@ impl Command {
     async fn inspect(&self) -> Result<ExecInspectResponse, DriverError> {
         self.docker.inspect_exec(&self.id).await.map_err(|error| match status(&error) {
             // The engine forgets commands with their container.
-            Some(404) => DriverError::Unavailable("the container is gone, and the command with it".to_owned()),
+            Some(404) => {
+                DriverError::Unavailable("the container is gone, and the command with it".to_owned())
+            }
             _ => broken(&error),
         })
     }

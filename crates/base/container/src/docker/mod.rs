@@ -33,8 +33,8 @@ use crate::driver::{
     ImageError, LaunchError, LogChunk, LogPosition, Started, is_container_name,
 };
 use crate::exec::{Exec, ExecSpec};
-use crate::stats::ContainerStats;
 use crate::network::{Network, NetworkError, NetworkSpec};
+use crate::stats::ContainerStats;
 use failure::{broken, cannot_start, image_error, launch_error, status};
 use logs::LogReader;
 

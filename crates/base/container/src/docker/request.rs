@@ -79,7 +79,10 @@ fn host_config(spec: &ContainerSpec) -> Result<HostConfig, LaunchError> {
             spec.extra_hosts.iter().map(|host| format!("{}:{}", host.hostname, host.ip_address)).collect(),
         ),
         // Other log drivers of the engine's configuration cannot be read back.
-        log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: log_options(spec.log_buffer) }),
+        log_config: Some(HostConfigLogConfig {
+            typ: Some("json-file".to_owned()),
+            config: log_options(spec.log_buffer),
+        }),
         ..HostConfig::default()
     })
 }

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl::{set_dumpable, set_no_new_privs};
@@ -49,6 +50,7 @@ pub fn run(directory: &Path) -> io::Result<()> {
     SigSet::all().thread_block()?;
     // From here to the program's start, nobody in the container may look into this process, or its child.
     set_dumpable(false)?;
+    keep_files_from_programs()?;
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     let (spec, files) = receive(&mut socket)?;
@@ -66,6 +68,18 @@ pub fn run(directory: &Path) -> io::Result<()> {
     let told = tell(&mut socket, &Report::Started);
     let code = look_after(child, &socket, &signals, told.is_ok())?;
     tell(&mut socket, &Report::Exited(code))
+}
+
+/// What whoever started the server left open is none of the container's business.
+fn keep_files_from_programs() -> io::Result<()> {
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let number = entry?.file_name().to_str().and_then(|name| name.parse().ok()).unwrap_or_default();
+        if number > 2 {
+            // The directory's own one is closed when this is over.
+            let _ = fcntl(number, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a process has ended: its handle can be read then.
@@ -104,7 +118,7 @@ fn look_after(child: Pid, socket: &UnixStream, signals: &SignalFd, wanted: bool)
             Err(error) => return Err(error.into()),
         }
         // The driver says nothing more: whatever comes is the end.
-        wanted &= watched.get(1).is_none_or(|socket| socket.revents().is_none_or(PollFlags::is_empty));
+        wanted &= watched.get(1).is_none_or(|socket| socket.revents().is_none_or(|events| events.is_empty()));
         while let Ok(Some(_)) = signals.read_signal() {}
     }
 }
@@ -137,8 +151,7 @@ fn find(directory: &ContainerDirectory, spec: ExecSpec) -> Result<Option<Command
         return Ok(None);
     }
     let configuration = fs::read(directory.join("oci/config.json")).map_err(text)?;
-    let configuration: Value =
-        serde_json::from_slice(&configuration).map_err(|error| error.to_string())?;
+    let configuration: Value = serde_json::from_slice(&configuration).map_err(|error| error.to_string())?;
     let wanted = &configuration["process"];
     let capabilities = serde_json::from_value(wanted["capabilities"]["bounding"].clone());
     let limits = serde_json::from_value(wanted["rlimits"].clone());
@@ -163,7 +176,8 @@ impl Command {
     /// Starts the command, and returns when it runs, or its program cannot be executed.
     fn begin(&self, files: [OwnedFd; 3]) -> Result<Pid, String> {
         let text = |error: Errno| error.to_string();
-        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| error.to_string());
+        let pipe =
+            || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| error.to_string());
         let (failure, failed) = pipe()?;
         // Nobody writes to it: it breaks when this process is gone.
         let (alive, watched) = pipe()?;
@@ -193,7 +207,9 @@ impl Command {
     /// Becomes the command; returns only where the container cannot be joined.
     fn join(&self, files: &[OwnedFd; 3], watched: OwnedFd) -> Result<std::convert::Infallible, String> {
         let text = |error: Errno| error.to_string();
-        self.hierarchies.join(&self.plan.cgroup, &self.groups).map_err(|error| format!("control group: {error}"))?;
+        self.hierarchies
+            .join(&self.plan.cgroup, &self.groups)
+            .map_err(|error| format!("control group: {error}"))?;
         let mut namespaces = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC;
         namespaces |= CloneFlags::CLONE_NEWUTS;
         if self.hierarchies.unified {
@@ -207,7 +223,8 @@ impl Command {
         let directory = Path::new(&self.plan.process.working_directory);
         let entered = std::env::set_current_dir(directory);
         restrict(&self.limits, &self.capabilities)?;
-        setgroups(&user.groups.iter().map(|group| Gid::from_raw(*group)).collect::<Vec<_>>()).map_err(text)?;
+        setgroups(&user.groups.iter().map(|group| Gid::from_raw(*group)).collect::<Vec<_>>())
+            .map_err(text)?;
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         setresgid(gid, gid, gid).map_err(text)?;
         setresuid(uid, uid, uid).map_err(text)?;
@@ -249,12 +266,14 @@ impl Command {
     fn process_of(&self, user: &User) -> crate::process::Process {
         let mut process = self.plan.process.clone();
         process.arguments.clone_from(&self.spec.command);
-        let mut set = |name: &str, value: &str, replaces: bool| {
-            match process.environment.iter_mut().find(|(known, _)| known == name) {
-                Some((_, old)) if replaces => value.clone_into(old),
-                Some(_) => {}
-                None => process.environment.push((name.to_owned(), value.to_owned())),
-            }
+        let mut set = |name: &str, value: &str, replaces: bool| match process
+            .environment
+            .iter_mut()
+            .find(|(known, _)| known == name)
+        {
+            Some((_, old)) if replaces => value.clone_into(old),
+            Some(_) => {}
+            None => process.environment.push((name.to_owned(), value.to_owned())),
         };
         if self.spec.terminal.is_some() {
             set("TERM", TERMINAL, false);

@@ -42,7 +42,10 @@ pub fn restrict(limits: &[Limit], capabilities: &[String]) -> Result<(), String>
     Ok(())
 }
 
-fn remove_capability_from_bounding_set_unless(kept: CapabilitySet, one: CapabilitySet) -> rustix::io::Result<()> {
+fn remove_capability_from_bounding_set_unless(
+    kept: CapabilitySet,
+    one: CapabilitySet,
+) -> rustix::io::Result<()> {
     if kept.contains(one) { Ok(()) } else { remove_capability_from_bounding_set(one) }
 }
 

@@ -16,10 +16,10 @@ use tokio::io::AsyncReadExt;
 use types::Timestamp;
 
 use super::cgroup::{Hierarchies, PARENT};
+use super::log::{self, Freed};
 use super::network::Networks;
 use super::state::{ContainerDirectory, ExitRecord, Plan, Standing, now};
 use super::unsafe_calls::watch;
-use super::log::{self, Freed};
 use super::{SUPERVISOR_ARGUMENT, exec, supervisor, usage};
 use crate::driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,

@@ -31,12 +31,12 @@ use super::COMPANION_ARGUMENT;
 use super::state::{ContainerDirectory, Standing};
 use super::unsafe_calls;
 use crate::driver::{DriverError, LogStream};
-use crate::exec::{Exec, ExecSpec, TerminalSize};
+use crate::exec::{Exec, ExecSpec, Keys, TerminalSize};
 
 /// The file system of pseudo terminals.
 const DEVPTS_MAGIC: u64 = 0x1cd1;
-/// `/dev/ptmx`.
-const PTMX: u64 = rustix::fs::makedev(5, 2);
+/// The device number of `/dev/ptmx`.
+const PTMX: (u32, u32) = (5, 2);
 const READ_BYTES: usize = 32 * 1024;
 
 /// What the companion says, a line of JSON each.
@@ -54,7 +54,12 @@ pub enum Report {
 }
 
 /// Runs a command in the container in `directory`, by a companion that is the program `executable`.
-pub async fn exec(executable: &Path, directory: &ContainerDirectory, name: &str, spec: ExecSpec) -> Result<Exec, DriverError> {
+pub async fn exec(
+    executable: &Path,
+    directory: &ContainerDirectory,
+    name: &str,
+    spec: ExecSpec,
+) -> Result<Exec, DriverError> {
     spec.validate()?;
     let pid = match directory.standing().map_err(|error| broken(&error))? {
         Standing::Running(started, _) => started.pid,
@@ -150,10 +155,7 @@ impl Ends {
     fn pipes() -> io::Result<Self> {
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
         let ((stdin, input), (stdout, output), (stderr, errors)) = (pipe()?, pipe()?, pipe()?);
-        Ok(Self {
-            ours: OurEnds::Pipes { input, stdout, stderr },
-            theirs: [stdin, output, errors],
-        })
+        Ok(Self { ours: OurEnds::Pipes { input, stdout, stderr }, theirs: [stdin, output, errors] })
     }
 
     /// A terminal of the container, so that its programs find it under their `/dev/pts`.
@@ -166,7 +168,8 @@ impl Ends {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
         let terminal = openat2(&root, "dev/pts/ptmx", flags, Mode::empty(), resolve)?;
         let (kind, place) = (rustix::fs::fstat(&terminal)?, rustix::fs::fstatfs(&terminal)?);
-        if kind.st_rdev != PTMX || u64::try_from(place.f_type).ok() != Some(DEVPTS_MAGIC) {
+        let device = (rustix::fs::major(kind.st_rdev), rustix::fs::minor(kind.st_rdev));
+        if device != PTMX || u64::try_from(place.f_type).ok() != Some(DEVPTS_MAGIC) {
             return Err(io::Error::other("the container's /dev/pts/ptmx is no multiplexer of terminals"));
         }
         unlockpt(&terminal)?;
@@ -237,23 +240,6 @@ impl AsyncWrite for Input {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0 = None;
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// A terminal's keys. A terminal has no end of input.
-struct Keys(Sender);
-
-impl AsyncWrite for Keys {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 }

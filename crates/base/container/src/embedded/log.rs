@@ -54,7 +54,12 @@ impl Freed {
     pub fn store(self, path: &Path, log: &Path) -> io::Result<()> {
         let number = u128::from(self.needed) << 64 | u128::from(self.read);
         // Written in one piece: the writer never reads half of it.
-        File::options().create(true).truncate(false).write(true).open(path)?.write_all_at(&number.to_le_bytes(), 0)?;
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?
+            .write_all_at(&number.to_le_bytes(), 0)?;
         let log = File::options().write(true).open(log)?;
         let freed = self.needed.min(log.metadata()?.len());
         if freed > 0 {
@@ -170,7 +175,8 @@ impl LogWriter {
     fn append(&mut self, stream: LogStream, message: &[u8], partial: bool, now: Timestamp) -> io::Result<()> {
         let size = (HEADER_BYTES + message.len()) as u64;
         if let LogBuffer::NonBlocking { bytes } = self.buffer
-            && !self.has_room(|log| log.length == log.freed.read || log.length - log.freed.read + size <= bytes)
+            && !self
+                .has_room(|log| log.length == log.freed.read || log.length - log.freed.read + size <= bytes)
         {
             return Ok(());
         }
@@ -319,7 +325,11 @@ mod tests {
         dropping.take(LogStream::Stdout, b"one\ntwo\nthree\n", Timestamp::default());
         assert!(!dropping.is_full());
         Freed { read: 32, needed: 0 }.store(&freed_file(&file), file.path()).unwrap();
-        dropping.take(LogStream::Stdout, b"a line that is longer than the buffer is kept alone\nnot\n", Timestamp::default());
+        dropping.take(
+            LogStream::Stdout,
+            b"a line that is longer than the buffer is kept alone\nnot\n",
+            Timestamp::default(),
+        );
         let (lines, _) = read(file.as_file(), 0).unwrap();
         let kept: Vec<&str> = lines.iter().map(|line| line.message.get(..3).unwrap()).collect();
         assert_eq!(kept, ["one", "two", "a l"]);

@@ -117,7 +117,10 @@ mod tests {
             ("memory.limit_in_bytes", "9223372036854771712\n"),
             ("memory.stat", "inactive_file 1\ntotal_inactive_file 2\n"),
         ]);
-        let devices = group(&[("blkio.throttle.io_service_bytes", "8:0 Read 7\n8:0 Write 5\n8:0 Total 12\nTotal 12\n")]);
+        let devices = group(&[(
+            "blkio.throttle.io_service_bytes",
+            "8:0 Read 7\n8:0 Write 5\n8:0 Total 12\nTotal 12\n",
+        )]);
         let pids = group(&[("pids.current", "3\n")]);
         let all = [&processor, &memory, &devices, &pids].map(|one| one.path().to_owned());
         let expected = ContainerStats {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use container::exec::Ended;
-use container::{ContainerSpec, ContainerState, Driver, DriverError, Exec, ExecSpec, LogStream, TerminalSize};
+use container::{
+    ContainerSpec, ContainerState, Driver, DriverError, Exec, ExecSpec, LogStream, TerminalSize,
+};
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
@@ -55,7 +57,8 @@ fn script(text: &str) -> ExecSpec {
 
 /// The exit code, and everything that was written.
 async fn done(driver: &dyn Driver, name: &str, spec: ExecSpec) -> (i32, String) {
-    let Ended { code, output } = driver.exec(name, spec).await.unwrap().finish(OUTPUT_BYTES_MAX).await.unwrap();
+    let Ended { code, output } =
+        driver.exec(name, spec).await.unwrap().finish(OUTPUT_BYTES_MAX).await.unwrap();
     (code, String::from_utf8_lossy(&output).into_owned())
 }
 
@@ -112,16 +115,17 @@ async fn in_the_containers_surroundings(target: &Target) {
     spec.hostname = Some("inside".to_owned());
     driver.launch(spec).await.unwrap();
     let text = "echo \"$KEPT|$REPLACED|$NEW|$HOME|${TERM-none}\"; pwd; hostname; touch /tmp/made; ls /proc/1/exe >/dev/null && \
-                cat /proc/1/cmdline | head -c 2; echo; ip addr | grep -c 'inet 127'; readlink /proc/1/ns/mnt";
+                cat /proc/1/cmdline | head -c 2; echo";
     let mut asked = script(text);
     asked.environment = vec![("REPLACED".to_owned(), "new".to_owned()), ("NEW".to_owned(), "=".to_owned())];
     let (code, output) = done(&*driver, "around", asked).await;
     let lines: Vec<&str> = output.lines().collect();
     assert_eq!(code, 0, "{output}");
-    assert_eq!(lines[..6], ["a", "b|new|=|/root|none", "/home", "inside", "sh", "1"], "{output}");
+    assert_eq!(lines, ["a", "b|new|=|/root|none", "/home", "inside", "sh"], "{output}");
     // It sees the container's files, and the container its.
     assert_eq!(done(&*driver, "around", command(&["ls", "/tmp/made"])).await.0, 0);
-    let same = "for kind in mnt pid net ipc uts; do readlink /proc/1/ns/$kind; readlink /proc/self/ns/$kind; done";
+    let same =
+        "for kind in mnt pid net ipc uts; do readlink /proc/1/ns/$kind; readlink /proc/self/ns/$kind; done";
     let (_, namespaces) = done(&*driver, "around", script(same)).await;
     let namespaces: Vec<&str> = namespaces.lines().collect();
     assert_eq!(namespaces.len(), 10, "{namespaces:?}");
@@ -138,8 +142,7 @@ async fn with_the_containers_rights(target: &Target) {
     spec.capabilities_drop = vec!["CHOWN".to_owned()];
     spec.capabilities_add = vec!["SYS_PTRACE".to_owned()];
     spec.memory_bytes = Some(64 * 1024 * 1024);
-    spec.resource_limits =
-        vec![container::ResourceLimit { name: "nofile".to_owned(), soft: 100, hard: 200 }];
+    spec.resource_limits = vec![container::ResourceLimit { name: "nofile".to_owned(), soft: 100, hard: 200 }];
     driver.launch(spec).await.unwrap();
     let status = "grep -E '^(Cap|NoNewPrivs|Seccomp|Uid|Gid|Groups)' /proc/PID/status; grep 'open files' /proc/PID/limits; \
                   sort /proc/PID/cgroup; cat /proc/PID/oom_score_adj";
@@ -163,7 +166,8 @@ async fn as_another_user(target: &Target) {
     let mut spec = idle("users");
     spec.user = Some("job".to_owned());
     driver.launch(spec).await.unwrap();
-    let id = || script("id -u; id -g; id -G; echo $HOME; grep CapEff /proc/self/status; echo x > /dev/stdout");
+    let id =
+        || script("id -u; id -g; id -G; echo $HOME; grep CapEff /proc/self/status; echo x > /dev/stdout");
     let (_, job) = done(&*driver, "users", id()).await;
     assert_eq!(job, "1000\n1000\n1000 44\n/home\nCapEff:\t0000000000000000\nx\n");
     let root = ExecSpec { user: Some("0:44".to_owned()), ..id() };
@@ -172,7 +176,9 @@ async fn as_another_user(target: &Target) {
     assert!(!root.contains("CapEff:\t0000000000000000"), "{root}");
     let nobody = ExecSpec { user: Some("nobody-here".to_owned()), ..id() };
     match driver.exec("users", nobody).await {
-        Err(DriverError::CannotExec(reason)) => assert!(reason.contains("unable to find user nobody-here"), "{reason}"),
+        Err(DriverError::CannotExec(reason)) => {
+            assert!(reason.contains("unable to find user nobody-here"), "{reason}")
+        }
         Ok(exec) => {
             let Ended { code, output } = exec.finish(1000).await.unwrap();
             let output = String::from_utf8_lossy(&output).into_owned();
@@ -199,13 +205,21 @@ async fn reads_its_input_to_the_end(target: &Target) {
 async fn on_a_terminal(target: &Target) {
     let driver = with_idle(target, "terminal").await;
     let on = |text: &str| ExecSpec { terminal: Some(SIZE), ..script(text) };
-    let text = "test -t 0 && test -t 1 && test -t 2 && echo $TERM; /bin/busybox stty size; echo err >&2; \
+    // Docker sets the size when the command has begun.
+    let text = "while ! /bin/busybox stty size 2>/dev/null | grep -q '30 90'; do sleep 0.02; done; \
+                test -t 0 && test -t 1 && test -t 2 && echo $TERM; /bin/busybox stty size; echo err >&2; \
                 echo x > /dev/tty; exit 4";
     let (code, shown) = done(&*driver, "terminal", on(text)).await;
     assert_eq!((code, shown.as_str()), (4, "xterm\r\n30 90\r\nerr\r\nx\r\n"));
 
-    let Exec { mut input, mut output, exit, resize } =
-        driver.exec("terminal", on("read line; echo got $line; /bin/busybox stty size; sleep 100")).await.unwrap();
+    let Exec { mut input, mut output, exit, resize } = driver
+        .exec(
+            "terminal",
+            on("read line; echo got $line; \
+        while ! /bin/busybox stty size 2>/dev/null | grep '40 100'; do sleep 0.02; done; sleep 100"),
+        )
+        .await
+        .unwrap();
     resize(TerminalSize { columns: 100, rows: 40 }).await.unwrap();
     input.write_all(b"words\n").await.unwrap();
     let mut shown = String::new();

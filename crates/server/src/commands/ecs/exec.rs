@@ -69,7 +69,10 @@ fn variable(text: &str) -> Result<(String, String), String> {
 ///
 /// # Errors
 /// None that is not printed: what keeps the command from running has an exit code of its own.
-pub async fn run(server: impl FnOnce() -> anyhow::Result<Server>, args: ExecArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    server: impl FnOnce() -> anyhow::Result<Server>,
+    args: ExecArgs,
+) -> anyhow::Result<ExitCode> {
     let ended = async { converse(&server()?, args).await }.await;
     match ended {
         Ok(code) => Ok(ExitCode::from(code)),
@@ -127,7 +130,9 @@ async fn listen(read: &mut (impl tokio::io::AsyncRead + Unpin)) -> anyhow::Resul
             // Codes are of one byte, on this side and on that.
             Some(Frame::Ended(code)) => return Ok(u8::try_from(code & 0xff).unwrap_or(NOT_RUN)),
             Some(Frame::Failed(reason)) => bail!(reason),
-            Some(Frame::Input(_) | Frame::EndOfInput | Frame::Resize(_)) => bail!("the server cannot be understood"),
+            Some(Frame::Input(_) | Frame::EndOfInput | Frame::Resize(_)) => {
+                bail!("the server cannot be understood")
+            }
             None => bail!("the server ended, and the command with it"),
         }
     }

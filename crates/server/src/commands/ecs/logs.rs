@@ -9,8 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::task::{self, call};
 use super::Server;
+use super::task::{self, call};
 use crate::client::Client;
 use crate::palette::Palette;
 use crate::sessions::ContainerOfTask;
@@ -66,7 +66,8 @@ pub async fn print(server: &Server, args: &LogsArgs) -> anyhow::Result<ExitCode>
     let definition = call(&server.client, "DescribeTaskDefinition", &definition).await?;
     let definitions = &definition["taskDefinition"]["containerDefinitions"];
     let (sender, pieces) = mpsc::channel(LINES_WAITING);
-    let show = Show { names: names.iter().map(|name| (*name).to_owned()).collect(), palette: Palette::of_stdout() };
+    let show =
+        Show { names: names.iter().map(|name| (*name).to_owned()).collect(), palette: Palette::of_stdout() };
     let reading = async {
         let readers = names.iter().enumerate().map(|(place, name)| {
             let reader = Reader { server, task: &found, args, place, name, sender: sender.clone() };
@@ -141,7 +142,12 @@ impl Reader<'_> {
         Ok(answer["tasks"][0]["lastStatus"].as_str().is_none_or(|status| status == "STOPPED"))
     }
 
-    async fn read_new(&self, client: &Client, stream: &Stream, token: &mut Option<String>) -> anyhow::Result<()> {
+    async fn read_new(
+        &self,
+        client: &Client,
+        stream: &Stream,
+        token: &mut Option<String>,
+    ) -> anyhow::Result<()> {
         loop {
             let mut input =
                 json!({"logGroupName": stream.group, "logStreamName": stream.name, "startFromHead": true});
@@ -215,7 +221,11 @@ impl Stream {
             Some(prefix) => format!("{prefix}/{container}/{task}"),
             None => format!("{container}/{task}"),
         };
-        Some(Self { region: option("awslogs-region")?.to_owned(), group: option("awslogs-group")?.to_owned(), name })
+        Some(Self {
+            region: option("awslogs-region")?.to_owned(),
+            group: option("awslogs-group")?.to_owned(),
+            name,
+        })
     }
 }
 

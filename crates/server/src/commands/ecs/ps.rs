@@ -51,7 +51,8 @@ fn rows(tasks: &[Value], now: Timestamp) -> Vec<Vec<String>> {
 }
 
 fn row(task: &Value, now: Timestamp) -> Vec<String> {
-    let containers: Vec<String> = task["containers"].as_array().into_iter().flatten().map(container).collect();
+    let containers: Vec<String> =
+        task["containers"].as_array().into_iter().flatten().map(container).collect();
     let mut last = containers.join(", ");
     if let Some(reason) = task["stoppedReason"].as_str() {
         last.push_str(&format!(" - {}", one_line(reason)));

@@ -141,7 +141,9 @@ pub fn choose<'a>(task: &'a Value, wanted: Option<&str>) -> anyhow::Result<&'a s
     let names = containers(task);
     match (wanted, names.as_slice()) {
         (None, &[only]) => Ok(only),
-        (None, _) => bail!("the task has several containers, say which with --container: {}", names.join(", ")),
+        (None, _) => {
+            bail!("the task has several containers, say which with --container: {}", names.join(", "))
+        }
         (Some(wanted), names) => {
             let found = names.iter().copied().find(|name| *name == wanted);
             found.ok_or_else(|| anyhow!("the task has no container {wanted}, but {}", names.join(", ")))

@@ -6,7 +6,11 @@ use types::Timestamp;
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|text| text.chars().count()).max().unwrap_or_default()
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|text| text.chars().count())
+            .max()
+            .unwrap_or_default()
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
@@ -41,7 +45,8 @@ mod tests {
     #[test]
     fn columns_are_aligned() {
         let rows = [vec!["A", "LONG", "C"], vec!["äöü", "x", "last one"], vec!["1", "2", ""]];
-        let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(str::to_owned).collect()).collect();
+        let rows: Vec<Vec<String>> =
+            rows.into_iter().map(|row| row.into_iter().map(str::to_owned).collect()).collect();
         assert_eq!(table(&rows), "A    LONG  C\näöü  x     last one\n1    2\n");
         assert_eq!(table(&[]), "");
     }

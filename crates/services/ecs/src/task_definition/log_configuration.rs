@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn reads_sizes_as_docker_does() {
-        for (text, size) in [("1", 1), ("25m", 25 << 20), ("1 MiB", 1 << 20), ("2KB", 2048), ("1g", 1 << 30)] {
+        for (text, size) in [("1", 1), ("25m", 25 << 20), ("1 MiB", 1 << 20), ("2KB", 2048), ("1g", 1 << 30)]
+        {
             assert_eq!(bytes(text), Some(size), "{text}");
         }
         for text in ["", "0", "m", "-1m", "1x", "1.5m", "99999999999999999999", "18446744073709551615g"] {
