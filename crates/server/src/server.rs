@@ -69,7 +69,10 @@ impl Server {
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
         let executions = states::Config { retention: config.retention, ..states::Config::default() };
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
-        let tasks = ecs::Config { endpoint_url: Some(endpoint.clone()) };
+        let tasks = ecs::Config {
+            endpoint_url: Some(endpoint.clone()),
+            host_folders: ecs::HostFolders::new(config.allow_bind.clone()),
+        };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);

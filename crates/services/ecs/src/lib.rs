@@ -10,10 +10,13 @@
 mod agent;
 mod cluster;
 mod container_spec;
+mod dependency;
 mod describe;
 mod error;
 mod expiry;
 pub mod generated;
+mod health;
+mod host_folders;
 mod lifecycle;
 pub mod limits;
 mod log_batches;
@@ -22,6 +25,7 @@ mod names;
 mod operations;
 mod overrides;
 mod page;
+mod restart_policy;
 mod retry;
 mod run_task;
 mod state_change_events;
@@ -45,6 +49,7 @@ use tokio::task::JoinSet;
 
 use crate::agent::Agent;
 use crate::error::Error;
+pub use crate::host_folders::HostFolders;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
 /// What the server decides for the service.
@@ -52,6 +57,8 @@ use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 pub struct Config {
     /// Where containers find AWS's services: their `AWS_ENDPOINT_URL`. They get none when absent.
     pub endpoint_url: Option<String>,
+    /// Folders of this machine that tasks may mount.
+    pub host_folders: HostFolders,
 }
 
 /// The service.
@@ -72,7 +79,7 @@ impl Ecs {
         config: Config,
     ) -> Self {
         let tables = Tables::new(store);
-        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver));
+        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver, config.host_folders.clone()));
         Self { tables, agent, config, volumes_dir: None, background: Mutex::default() }
     }
 
