@@ -4,13 +4,15 @@
 //! have.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clock::{Clock, VirtualClock};
 use container::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
-    ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Started,
+    ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Network, NetworkError, NetworkSpec,
+    Started,
 };
 use tokio::sync::Notify;
 use types::Timestamp;
@@ -37,6 +39,8 @@ struct State {
     containers: BTreeMap<String, Container>,
     /// The container that each piece of work was started in.
     by_key: BTreeMap<String, String>,
+    /// Every network that there ever was, and whether it still is there.
+    networks: BTreeMap<String, (Network, bool)>,
 }
 
 #[derive(Clone)]
@@ -213,6 +217,56 @@ impl Driver for Containers {
             state.containers.remove(name);
             Ok(())
         })
+    }
+
+    fn provide_network(&self, spec: NetworkSpec) -> BoxFuture<'_, Result<Network, NetworkError>> {
+        Box::pin(async move {
+            self.ways.pass(&self.clock).await;
+            let network = {
+                let mut state = self.state();
+                // Never given away twice: what reaches a dead task's address would be a bug to find.
+                let next = u32::try_from(state.networks.len()).unwrap_or(u32::MAX).saturating_add(4);
+                let address = Ipv4Addr::from_bits(Ipv4Addr::new(10, 0, 0, 0).to_bits() | next);
+                state.networks.entry(spec.name).or_insert((network(address), true)).0.clone()
+            };
+            self.ways.pass(&self.clock).await;
+            Ok(network)
+        })
+    }
+
+    fn remove_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
+        Box::pin(async move {
+            self.ways.pass(&self.clock).await;
+            if let Some((_, exists)) = self.state().networks.get_mut(name) {
+                *exists = false;
+            }
+            Ok(())
+        })
+    }
+
+    fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>> {
+        let state = self.state();
+        let existing = state.networks.iter().filter(|(_, (_, exists))| *exists);
+        let names = existing.map(|(name, _)| name.clone()).collect();
+        drop(state);
+        Box::pin(async move { Ok(names) })
+    }
+
+    fn listen_in_network<'a>(
+        &'a self,
+        _: &'a str,
+        _: SocketAddrV4,
+    ) -> BoxFuture<'a, Result<TcpListener, NetworkError>> {
+        Box::pin(async { Err(NetworkError::Unsupported("simulated networks have no sockets".to_owned())) })
+    }
+}
+
+fn network(address: Ipv4Addr) -> Network {
+    Network {
+        address: Some(address),
+        prefix: 8,
+        gateway: Some(Ipv4Addr::new(10, 0, 0, 1)),
+        ..Network::default()
     }
 }
 

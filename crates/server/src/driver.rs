@@ -1,12 +1,13 @@
 //! Which driver runs containers, by what the configuration says and this machine can do.
 
+use std::net::{SocketAddrV4, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use container::doctor::{self, DriverConfig, Refusal};
 use container::{
     BoxFuture, ContainerSpec, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image, ImageError,
-    LaunchError, LogChunk, LogPosition, Started,
+    LaunchError, LogChunk, LogPosition, Network, NetworkError, NetworkSpec, Started,
 };
 
 use crate::config::{Config, DriverChoice};
@@ -80,5 +81,25 @@ impl Driver for Unavailable {
 
     fn remove<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
         self.error()
+    }
+
+    fn provide_network(&self, _: NetworkSpec) -> BoxFuture<'_, Result<Network, NetworkError>> {
+        Box::pin(async { Err(NetworkError::Unsupported(self.0.clone())) })
+    }
+
+    fn remove_network<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
+        self.error()
+    }
+
+    fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>> {
+        self.error()
+    }
+
+    fn listen_in_network<'a>(
+        &'a self,
+        _: &'a str,
+        _: SocketAddrV4,
+    ) -> BoxFuture<'a, Result<TcpListener, NetworkError>> {
+        Box::pin(async { Err(NetworkError::Unsupported(self.0.clone())) })
     }
 }

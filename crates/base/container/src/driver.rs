@@ -4,6 +4,7 @@
 //! they do not agree on is not in here.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddrV4, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 pub use futures_util::future::BoxFuture;
+
+use crate::network::{Network, NetworkError, NetworkMode, NetworkSpec};
 
 /// Starts containers and tells what became of them.
 ///
@@ -82,6 +85,44 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// [`DriverError::StillRunning`].
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>>;
+
+    /// Makes the network called `spec.name`, which containers then join by [`NetworkMode::Network`].
+    ///
+    /// Providing a name again completes what an interrupted attempt left, and returns the same network, whatever the
+    /// specification says then. Like a container it outlives this process.
+    ///
+    /// # Errors
+    /// [`NetworkError`]. Nothing is kept then, and the name is free, except after `Unavailable`.
+    fn provide_network(&self, spec: NetworkSpec) -> BoxFuture<'_, Result<Network, NetworkError>>;
+
+    /// Removes a network: its address, its ports and its interface are free again.
+    ///
+    /// Its containers must have ended before; what still runs in it reaches nothing any more. Removing a name that is
+    /// not known succeeds.
+    ///
+    /// # Errors
+    /// [`DriverError::Unavailable`].
+    fn remove_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>>;
+
+    /// The names of all networks that were provided and not removed, the half-made ones too.
+    ///
+    /// # Errors
+    /// [`DriverError::Unavailable`].
+    fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>>;
+
+    /// Listens inside of a network: what connects to `address` there is accepted here.
+    ///
+    /// A link-local address (169.254.0.0/16) is given to the network's loopback interface first. The listener does not
+    /// block. It holds on to the network's innermost part: drop it when the network is removed.
+    ///
+    /// # Errors
+    /// [`NetworkError::Unknown`], [`NetworkError::Unavailable`] where the address is in use there, and
+    /// [`NetworkError::Unsupported`] where the engine's networks cannot be entered from here.
+    fn listen_in_network<'a>(
+        &'a self,
+        name: &'a str,
+        address: SocketAddrV4,
+    ) -> BoxFuture<'a, Result<TcpListener, NetworkError>>;
 }
 
 /// The implementations of [`Driver`].
@@ -170,19 +211,6 @@ pub struct ContainerSpec {
     pub extra_hosts: Vec<HostEntry>,
     /// Whatever the owner wants to find again in [`Driver::list`].
     pub labels: BTreeMap<String, String>,
-}
-
-/// The network that a container sees.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum NetworkMode {
-    /// This machine's network.
-    #[default]
-    Host,
-    /// A network of its own, with nothing but the loopback interface.
-    Private,
-    /// The network of another running container of the same driver, by its name.
-    Container(String),
 }
 
 /// One `setrlimit`.

@@ -15,11 +15,16 @@ pub mod driver;
 pub mod embedded;
 #[cfg(target_os = "linux")]
 pub mod image;
+mod name_locks;
+pub mod network;
 pub mod process;
 pub mod signal;
 
 pub use driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit,
-    HostEntry, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Mount, NetworkMode,
+    HostEntry, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Mount,
     ResourceLimit, Started,
+};
+pub use network::{
+    Network, NetworkError, NetworkKind, NetworkMode, NetworkSpec, PortMapping, Protocol, PublishedPort,
 };

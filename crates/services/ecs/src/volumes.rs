@@ -31,7 +31,7 @@ pub fn check(input: &RegisterTaskDefinitionInput, folders: &HostFolders) -> Resu
         }
         if !is_local(volume) {
             return Err(Error::unsupported(format!(
-                "volumes ('{name}') other than empty ones and host.sourcePath"
+                "volumes ('{name}') other than empty ones and folders of this machine"
             )));
         }
         check_source_path(name, source_path(volume), folders)?;

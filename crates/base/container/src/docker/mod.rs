@@ -5,10 +5,12 @@
 
 mod failure;
 mod logs;
+mod network;
 mod request;
 pub mod socket;
 
 use std::collections::HashMap;
+use std::net::{SocketAddrV4, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +30,7 @@ use crate::driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
     ImageError, LaunchError, LogChunk, LogPosition, Started, is_container_name,
 };
+use crate::network::{Network, NetworkError, NetworkSpec};
 use failure::{broken, cannot_start, image_error, launch_error, status};
 use logs::LogReader;
 
@@ -349,6 +352,26 @@ impl Driver for DockerDriver {
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
         Box::pin(self.forget(name))
+    }
+
+    fn provide_network(&self, spec: NetworkSpec) -> BoxFuture<'_, Result<Network, NetworkError>> {
+        Box::pin(self.provide(spec))
+    }
+
+    fn remove_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
+        Box::pin(self.withdraw(name))
+    }
+
+    fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>> {
+        Box::pin(self.networks())
+    }
+
+    fn listen_in_network<'a>(
+        &'a self,
+        name: &'a str,
+        address: SocketAddrV4,
+    ) -> BoxFuture<'a, Result<TcpListener, NetworkError>> {
+        Box::pin(self.listen(name, address))
     }
 }
 

@@ -7,7 +7,10 @@ use bollard::models::{
     MountBindOptions, MountType, ResourcesUlimits,
 };
 
-use crate::driver::{ContainerSpec, Image, LaunchError, Mount, NetworkMode};
+use crate::driver::{ContainerSpec, Image, LaunchError, Mount};
+use crate::network::NetworkMode;
+
+use super::network::holder_name;
 
 /// The period that processor time is limited in, in microseconds.
 const CPU_PERIOD: i64 = 100_000;
@@ -70,6 +73,7 @@ fn host_config(spec: &ContainerSpec) -> Result<HostConfig, LaunchError> {
             NetworkMode::Host => "host".to_owned(),
             NetworkMode::Private => "none".to_owned(),
             NetworkMode::Container(name) => format!("container:{name}"),
+            NetworkMode::Network(name) => format!("container:{}", holder_name(name)),
         }),
         extra_hosts: Some(
             spec.extra_hosts.iter().map(|host| format!("{}:{}", host.hostname, host.ip_address)).collect(),

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::cgroup::Hierarchies;
 use super::state::{ContainerDirectory, Plan};
 use super::user::User;
-use crate::driver::{Mount, NetworkMode, ResourceLimit};
+use crate::driver::{Mount, ResourceLimit};
+use crate::network::NetworkMode;
 
 /// Docker's default capabilities.
 const CAPABILITIES: [&str; 14] = [
@@ -60,7 +61,7 @@ pub struct Surroundings<'a> {
     pub user: &'a User,
     /// This machine's control groups.
     pub hierarchies: &'a Hierarchies,
-    /// The network namespace to join, for [`NetworkMode::Container`].
+    /// The network namespace to join, for [`NetworkMode::Container`] and [`NetworkMode::Network`].
     pub network_namespace: Option<&'a Path>,
 }
 
@@ -136,8 +137,12 @@ fn namespaces(plan: &Plan, surroundings: &Surroundings<'_>) -> Vec<Value> {
     }
     match (&plan.spec.network, surroundings.network_namespace) {
         (NetworkMode::Host, _) => {}
-        (NetworkMode::Container(_), Some(path)) => namespaces.push(json!({"type": "network", "path": path})),
-        (NetworkMode::Private | NetworkMode::Container(_), _) => namespaces.push(json!({"type": "network"})),
+        (NetworkMode::Container(_) | NetworkMode::Network(_), Some(path)) => {
+            namespaces.push(json!({"type": "network", "path": path}));
+        }
+        (NetworkMode::Private | NetworkMode::Container(_) | NetworkMode::Network(_), _) => {
+            namespaces.push(json!({"type": "network"}));
+        }
     }
     namespaces
 }

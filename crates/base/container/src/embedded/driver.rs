@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
+use std::net::{SocketAddrV4, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -15,15 +16,17 @@ use tokio::io::AsyncReadExt;
 use types::Timestamp;
 
 use super::cgroup::{Hierarchies, PARENT};
+use super::network::Networks;
 use super::state::{ContainerDirectory, ExitRecord, Plan, Standing};
 use super::unsafe_calls::watch;
 use super::{SUPERVISOR_ARGUMENT, log, supervisor};
 use crate::driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
-    ImageError, LaunchError, LogChunk, LogPosition, Mount, NetworkMode, Started, is_container_name,
+    ImageError, LaunchError, LogChunk, LogPosition, Mount, Started, is_container_name,
 };
 use crate::image::digest::Digest;
 use crate::image::{ImageStore, RegistryOptions, StoredImage};
+use crate::network::{Network, NetworkError, NetworkMode, NetworkSpec};
 use crate::process::Process;
 
 /// The image that is this machine's file system.
@@ -53,6 +56,7 @@ pub struct EmbeddedDriver {
     config: EmbeddedConfig,
     images: ImageStore,
     hierarchies: Hierarchies,
+    networks: Networks,
     /// Tells this driver's control groups from those of another with another directory.
     scope: String,
     /// Launches of one name happen one after the other.
@@ -73,10 +77,12 @@ impl EmbeddedDriver {
         config.data_directory = config.data_directory.canonicalize().map_err(failed)?;
         let images = ImageStore::open(&config.data_directory.join("images"), config.registry.clone())?;
         let scope = Digest::of(config.data_directory.as_os_str().as_bytes());
+        let scope = scope.hex().get(..12).unwrap_or_default().to_owned();
         let driver = Self {
             images,
             hierarchies: Hierarchies::find().map_err(failed)?,
-            scope: scope.hex().get(..12).unwrap_or_default().to_owned(),
+            networks: Networks::open(&config.data_directory, &scope).map_err(failed)?,
+            scope,
             launching: Mutex::default(),
             config,
         };
@@ -180,6 +186,10 @@ impl EmbeddedDriver {
                 ours.to_string_lossy().into_owned()
             }
             (_, Some(hostname)) => hostname.clone(),
+            (NetworkMode::Network(network), None) => self
+                .networks
+                .hostname(network)
+                .map_err(|error| LaunchError::CannotCreate(error.to_string()))?,
             (_, None) => spec.name.chars().take(63).collect(),
         };
         let process = Process::resolve(&spec, &described, &hostname)?;
@@ -445,6 +455,27 @@ impl Driver for EmbeddedDriver {
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
         Box::pin(self.forget(name))
+    }
+
+    fn provide_network(&self, spec: NetworkSpec) -> BoxFuture<'_, Result<Network, NetworkError>> {
+        Box::pin(self.networks.provide(spec))
+    }
+
+    fn remove_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
+        let removed = self.networks.remove(name);
+        Box::pin(async { removed.await.map_err(|error| DriverError::Unavailable(error.to_string())) })
+    }
+
+    fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>> {
+        Box::pin(async { self.networks.names().map_err(broken) })
+    }
+
+    fn listen_in_network<'a>(
+        &'a self,
+        name: &'a str,
+        address: SocketAddrV4,
+    ) -> BoxFuture<'a, Result<TcpListener, NetworkError>> {
+        Box::pin(self.networks.listen(name, address))
     }
 }
 

@@ -10,6 +10,7 @@ mod driver;
 mod executor;
 mod log;
 pub(crate) mod needs;
+mod network;
 mod rootfs;
 mod seccomp;
 mod state;

@@ -20,7 +20,10 @@ use rustix::mount::{
     fsopen, move_mount,
 };
 
+use super::network::records::Record;
+use super::network::resolver;
 use super::state::{ContainerDirectory, Plan};
+use crate::network::NetworkMode;
 
 /// The longest option text that `mount` takes is a page.
 const OPTIONS_BYTES_MAX: usize = 4000;
@@ -152,19 +155,36 @@ fn escape(path: &Path) -> Vec<u8> {
 ///
 /// # Errors
 /// Those of the disk.
-pub fn write_network_files(plan: &Plan, directory: &ContainerDirectory) -> io::Result<()> {
+pub fn write_network_files(
+    plan: &Plan,
+    directory: &ContainerDirectory,
+    network: Option<&Record>,
+) -> io::Result<()> {
     let hostname = &plan.hostname;
     let files = directory.join("files");
     fs::create_dir_all(&files)?;
     fs::write(files.join("hostname"), format!("{hostname}\n"))?;
     // The host's may be a link to nothing; an empty one makes libc ask 127.0.0.1.
-    fs::write(files.join("resolv.conf"), fs::read("/etc/resolv.conf").unwrap_or_default())?;
+    let ours = fs::read("/etc/resolv.conf").unwrap_or_default();
+    let servers = network.map(|record| record.network.dns_servers.as_slice()).unwrap_or_default();
+    let resolv_conf = if servers.is_empty() {
+        ours
+    } else {
+        resolver::resolv_conf(servers, &String::from_utf8_lossy(&ours)).into_bytes()
+    };
+    fs::write(files.join("resolv.conf"), resolv_conf)?;
     let mut hosts = match plan.spec.network {
-        crate::driver::NetworkMode::Host => fs::read_to_string("/etc/hosts").unwrap_or_default(),
-        _ => format!(
-            "127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
-             ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
-        ),
+        NetworkMode::Host => fs::read_to_string("/etc/hosts").unwrap_or_default(),
+        NetworkMode::Private | NetworkMode::Container(_) | NetworkMode::Network(_) => {
+            let own = match network.and_then(|record| record.network.address) {
+                Some(address) => format!("\n{address}\t{hostname}"),
+                None => format!(" {hostname}"),
+            };
+            format!(
+                "127.0.0.1\tlocalhost{own}\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
+                 ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+            )
+        }
     };
     if !hosts.is_empty() && !hosts.ends_with('\n') {
         hosts.push('\n');

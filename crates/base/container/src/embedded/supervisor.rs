@@ -27,12 +27,15 @@ use super::bundle::{Surroundings, configuration};
 use super::cgroup::Hierarchies;
 use super::executor::ContainerExecutor;
 use super::log::{LOG_BYTES_MAX, LogWriter};
+use super::network::namespace;
+use super::network::records::{Record, Records};
 use super::rootfs::{RootFs, write_network_files};
 use super::seccomp;
 use super::state::{ContainerDirectory, ExitRecord, Plan, Standing, StartedRecord, now};
 use super::unsafe_calls::{send_signal, split};
 use super::user;
-use crate::driver::{LogStream, NetworkMode};
+use crate::driver::LogStream;
+use crate::network::NetworkMode;
 
 /// How long another supervisor, or a driver that looks whether there is one, may hold the lock.
 const LOCK_ATTEMPTS: u32 = 200;
@@ -119,13 +122,17 @@ fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies)
     let log =
         File::options().create(true).append(true).mode(0o600).open(directory.join("log")).map_err(text)?;
     let root = RootFs::mount(plan, directory).map_err(|error| format!("overlayfs: {error}"))?;
-    write_network_files(plan, directory).map_err(text)?;
+    let network = network(plan, directory)?;
+    write_network_files(plan, directory, network.as_ref().map(|(_, record)| record)).map_err(text)?;
     let (passwd, group) =
         (root.read_text("etc/passwd").map_err(text)?, root.read_text("etc/group").map_err(text)?);
     let user = user::resolve(plan.process.user.as_deref(), &passwd, &group)?;
     root.create_directories(&plan.process.working_directory)
         .map_err(|error| format!("working directory {}: {error}", plan.process.working_directory))?;
-    let network_namespace = network_namespace(plan, directory)?;
+    let network_namespace = match network {
+        Some((namespace, _)) => Some(namespace),
+        None => network_namespace(plan, directory)?,
+    };
     let surroundings = Surroundings {
         root: root.path(),
         directory,
@@ -188,6 +195,18 @@ fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies)
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+}
+
+/// The provided network that this container joins: its namespace, and what is known about it.
+fn network(plan: &Plan, directory: &ContainerDirectory) -> Result<Option<(PathBuf, Record)>, String> {
+    let NetworkMode::Network(name) = &plan.spec.network else { return Ok(None) };
+    let data = directory.path().parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+    let records = Records::of(data);
+    let (file, record) = (records.namespace(name), records.read(name));
+    match record.map_err(|error| error.to_string())? {
+        Some(record) if namespace::is_kept(&file) => Ok(Some((file, record))),
+        _ => Err(format!("network {name} not found")),
+    }
 }
 
 /// The network namespace of the container whose network this one shares.

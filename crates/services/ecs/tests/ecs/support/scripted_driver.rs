@@ -6,12 +6,14 @@
 //! once the gate is open.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use container::{
-    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exec, ExecSpec, Exit, Image,
-    ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Started,
+    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exec, ExecSpec,
+    Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Network, NetworkError,
+    NetworkKind, NetworkSpec, PortMapping, PublishedPort, Started,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
@@ -25,6 +27,7 @@ pub struct ScriptedDriver {
     stops: Mutex<Vec<String>>,
     gate: watch::Sender<bool>,
     pulls_hang: Mutex<bool>,
+    networks: Mutex<BTreeMap<String, Network>>,
 }
 
 #[derive(Clone)]
@@ -231,6 +234,42 @@ impl Driver for ScriptedDriver {
         self.containers().remove(name);
         async move { Ok(()) }.boxed()
     }
+
+    fn provide_network(&self, spec: NetworkSpec) -> BoxFuture<'_, Result<Network, NetworkError>> {
+        let mut networks = self.networks.lock().unwrap();
+        let address = Ipv4Addr::new(172, 31, 0, 4 + u8::try_from(networks.len()).unwrap());
+        let network = networks.entry(spec.name.clone()).or_insert_with(|| network(&spec, address));
+        let network = network.clone();
+        async move { Ok(network) }.boxed()
+    }
+
+    fn remove_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
+        self.networks.lock().unwrap().remove(name);
+        async move { Ok(()) }.boxed()
+    }
+
+    fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>> {
+        let names = self.networks.lock().unwrap().keys().cloned().collect();
+        async move { Ok(names) }.boxed()
+    }
+
+    /// There is no network to listen in: it listens on this machine, somewhere.
+    fn listen_in_network<'a>(
+        &'a self,
+        name: &'a str,
+        _: SocketAddrV4,
+    ) -> BoxFuture<'a, Result<TcpListener, NetworkError>> {
+        let known = self.networks.lock().unwrap().contains_key(name);
+        async move {
+            if !known {
+                return Err(NetworkError::Unknown(name.to_owned()));
+            }
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            listener.set_nonblocking(true).unwrap();
+            Ok(listener)
+        }
+        .boxed()
+    }
 }
 
 fn immediate_exit(image: &str) -> Option<Exit> {
@@ -258,4 +297,24 @@ fn chunk(message: &str, next: &str, ended: bool) -> LogChunk {
 
 fn label(spec: &ContainerSpec) -> String {
     spec.labels["com.amazonaws.ecs.container-name"].clone()
+}
+
+/// A network in which every mapping without a port of this machine gets one from 49153 on.
+fn network(spec: &NetworkSpec, address: Ipv4Addr) -> Network {
+    if spec.kind == NetworkKind::Isolated {
+        return Network::default();
+    }
+    let published = |(mapping, dynamic): (&PortMapping, u16)| PublishedPort {
+        container_port: mapping.container_port,
+        host_port: mapping.host_port.unwrap_or(dynamic),
+        protocol: mapping.protocol,
+    };
+    Network {
+        address: Some(address),
+        prefix: 20,
+        gateway: Some(Ipv4Addr::new(172, 31, 0, 1)),
+        mac_address: Some(format!("02:00:ac:1f:00:{:02x}", address.octets()[3])),
+        ports: spec.port_mappings.iter().zip(49_153..).map(published).collect(),
+        dns_servers: vec![Ipv4Addr::new(172, 31, 0, 2).into()],
+    }
 }
