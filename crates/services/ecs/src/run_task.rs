@@ -98,6 +98,7 @@ pub fn plan(
     let given = input.overrides.as_ref().unwrap_or(&none);
     overrides::check(given, definition)?;
     let size = Size::parse(given, definition, placement.launch_type)?;
+    overrides::check_sizes(given, definition, size.cpu, size.memory)?;
     let request = Request { cx, input, cluster, definition, overrides: given, size, network, host };
     let tags = request.tags()?;
     let count = usize::try_from(input.count.unwrap_or(1)).unwrap_or(1);

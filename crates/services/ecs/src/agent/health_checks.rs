@@ -98,8 +98,8 @@ impl Check {
         };
         match outcome {
             Ok(code) => Ok(code == 0),
-            Err(error @ DriverError::Unavailable(_)) => Err(error),
-            Err(_) => Ok(false),
+            Err(DriverError::CannotExec(_)) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -70,9 +70,14 @@ impl World {
         within(self.events.wait_for(wanted)).await
     }
 
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        Clock::Virtual(self.hand.clone()).now()
+    }
+
     /// Waits until somebody sleeps who will be woken within this time.
     pub async fn sleeper(&self, within: Duration) {
-        let until = Clock::Virtual(self.hand.clone()).now() + within;
+        let until = self.now() + within;
         while self.hand.next_due().is_none_or(|due| due > until) {
             tokio::task::yield_now().await;
         }
