@@ -105,12 +105,11 @@ fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<
 
 fn mounts(container: &ContainerDefinition, linux: &LinuxParameters, task: &Surroundings<'_>) -> Vec<Mount> {
     let in_memory = linux.tmpfs.iter().flatten();
-    let in_memory = in_memory
-        .map(|mount| Mount::Tmpfs {
-            target: mount.container_path.clone(),
-            size_bytes: mib(mount.size),
-            options: linux_parameters::mount_options(mount),
-        });
+    let in_memory = in_memory.map(|mount| Mount::Tmpfs {
+        target: mount.container_path.clone(),
+        size_bytes: mib(mount.size),
+        options: linux_parameters::mount_options(mount),
+    });
     task.volumes.mounts(container).into_iter().chain(in_memory).collect()
 }
 

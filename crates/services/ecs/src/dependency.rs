@@ -99,7 +99,9 @@ fn one_outlook(target: &Container, other: &Container, condition: Condition, now:
             Condition::Healthy => failed("as dependency stopped before it was healthy."),
         },
         ContainerState::Pending => Outlook::Open(None),
-        ContainerState::Running | ContainerState::Restarting { .. } if is_met_by_running(other, condition) => {
+        ContainerState::Running | ContainerState::Restarting { .. }
+            if is_met_by_running(other, condition) =>
+        {
             Outlook::Met
         }
         ContainerState::Running | ContainerState::Restarting { .. } => match gives_up_at(other) {

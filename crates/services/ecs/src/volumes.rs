@@ -130,7 +130,8 @@ impl TaskVolumes<'_> {
     pub fn host_folders(&self) -> Vec<PathBuf> {
         let points = self.containers.iter().flat_map(|container| container.mount_points.iter().flatten());
         let volumes: BTreeSet<&str> = points.filter_map(|point| point.source_volume.as_deref()).collect();
-        let mounted = self.volumes.iter().filter(|one| volumes.contains(one.name.as_deref().unwrap_or_default()));
+        let mounted =
+            self.volumes.iter().filter(|one| volumes.contains(one.name.as_deref().unwrap_or_default()));
         mounted.filter_map(source_path).map(PathBuf::from).collect()
     }
 

@@ -217,7 +217,11 @@ async fn mounts(target: &Target) {
     spec.mounts = vec![
         bind("/deep/er", false),
         bind("/fixed", true),
-        Mount::Tmpfs { target: "/scratch".to_owned(), size_bytes: 65536, options: vec!["mode=0750".to_owned()] },
+        Mount::Tmpfs {
+            target: "/scratch".to_owned(),
+            size_bytes: 65536,
+            options: vec!["mode=0750".to_owned()],
+        },
     ];
     let (_, lines) = complete(&*driver, spec).await;
     assert_eq!(lines[0], "from the host");

@@ -115,12 +115,7 @@ impl Agent {
         key
     }
 
-    async fn look_after(
-        &self,
-        key: &str,
-        waker: &Notify,
-        companions: &mut Companions,
-    ) -> Result<(), Error> {
+    async fn look_after(&self, key: &str, waker: &Notify, companions: &mut Companions) -> Result<(), Error> {
         let mut delays = Delays::endless();
         loop {
             let Some(task) = self.tables.tasks.get(key).await?.map(|seen| seen.value) else { return Ok(()) };

@@ -8,12 +8,6 @@ use crate::error::Error;
 use crate::generated::types::{ContainerDefinition, PortMapping, RegisterTaskDefinitionInput};
 use crate::names;
 
-/// The names of resource limits.
-const ULIMITS: [&str; 15] = [
-    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
-    "rttime", "sigpending", "stack",
-];
-
 /// Checks a container and completes it with defaults.
 ///
 /// # Errors
@@ -112,9 +106,6 @@ fn check_limits(name: &str, container: &ContainerDefinition) -> Result<(), Error
         }
     }
     for limit in container.ulimits.iter().flatten() {
-        if !ULIMITS.contains(&limit.name.as_str()) {
-            return Err(Error::client(format!("Invalid ulimit '{}' for container '{name}'.", limit.name)));
-        }
         let unlimited = |limit: i64| if limit < 0 { i64::MAX } else { limit };
         if unlimited(limit.soft_limit) > unlimited(limit.hard_limit) {
             return Err(Error::client(format!(

@@ -33,9 +33,12 @@ pub fn check(containers: &[ContainerDefinition]) -> Result<(), Error> {
 fn check_one(name: &str, condition: &str, containers: &[ContainerDefinition]) -> Result<(), Error> {
     let Some(other) = containers.iter().find(|container| container.name.as_deref() == Some(name)) else {
         // The plus sign is AWS's.
-        return Err(Error::client(format!("Cannot depend on container + '{name}' because it does not exist")));
+        return Err(Error::client(format!(
+            "Cannot depend on container + '{name}' because it does not exist"
+        )));
     };
     let Some(condition) = Condition::parse(condition) else {
+        // The model's values were checked before.
         return Err(Error::client(format!("Invalid container dependency condition '{condition}'.")));
     };
     if condition.is_end() && other.essential != Some(false) {
@@ -54,7 +57,10 @@ pub fn read(container: &ContainerDefinition) -> Vec<Dependency> {
     let given = container.depends_on.iter().flatten();
     given
         .filter_map(|one| {
-            Some(Dependency { container: one.container_name.clone(), condition: Condition::parse(&one.condition)? })
+            Some(Dependency {
+                container: one.container_name.clone(),
+                condition: Condition::parse(&one.condition)?,
+            })
         })
         .collect()
 }

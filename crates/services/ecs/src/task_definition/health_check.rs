@@ -20,7 +20,9 @@ pub fn parse(name: &str, container: &ContainerDefinition) -> Result<Option<Healt
         Some("NONE") => return Ok(Some(given.clone())),
         Some("CMD" | "CMD-SHELL") if words.iter().any(|word| !word.is_empty()) => {}
         Some("CMD" | "CMD-SHELL") | None => {
-            return Err(Error::client(format!("The health check of container '{name}' must have a command.")));
+            return Err(Error::client(format!(
+                "The health check of container '{name}' must have a command."
+            )));
         }
         Some(_) => {
             return Err(Error::client(format!(
@@ -67,7 +69,8 @@ pub fn read(container: &ContainerDefinition) -> Option<health::HealthCheck> {
         "CMD-SHELL" => ["/bin/sh", "-c"].map(str::to_owned).into_iter().chain(words).collect(),
         _ => return None,
     };
-    let seconds = |given: Option<i64>, default: i64| u64::try_from(given.unwrap_or(default)).unwrap_or_default();
+    let seconds =
+        |given: Option<i64>, default: i64| u64::try_from(given.unwrap_or(default)).unwrap_or_default();
     Some(health::HealthCheck {
         command,
         interval_seconds: seconds(check.interval, limits::HEALTH_INTERVAL_SECONDS.1),

@@ -20,6 +20,7 @@ async fn cases() {
     let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"));
     assert!(!files.is_empty());
     for file in files {
+        println!("{}", file.display());
         let mut case: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let found = run(&mut case).await;

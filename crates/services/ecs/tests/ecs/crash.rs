@@ -196,14 +196,18 @@ async fn containers_that_wait_for_others_run_once_each() {
          "dependsOn": [{"containerName": "first", "condition": "COMPLETE"}]},
         {"name": "first", "image": "exit-7", "essential": false},
     ]);
-    with_a_kill_at_every_step(containers, async |_| {}, |world| {
-        assert_eq!(world.driver.launches().into_values().collect::<Vec<_>>(), [1, 1, 1]);
-        let codes = last(world)["containers"].as_array().unwrap().clone();
-        let codes: Vec<i64> = codes.iter().map(|one| one["exitCode"].as_i64().unwrap()).collect();
-        assert_eq!(codes, [0, 0, 7]);
-        assert_eq!(versions(world), [1, 2, 3, 4, 5]);
-        assert_eq!(world.driver.left(), 0);
-    })
+    with_a_kill_at_every_step(
+        containers,
+        async |_| {},
+        |world| {
+            assert_eq!(world.driver.launches().into_values().collect::<Vec<_>>(), [1, 1, 1]);
+            let codes = last(world)["containers"].as_array().unwrap().clone();
+            let codes: Vec<i64> = codes.iter().map(|one| one["exitCode"].as_i64().unwrap()).collect();
+            assert_eq!(codes, [0, 0, 7]);
+            assert_eq!(versions(world), [1, 2, 3, 4, 5]);
+            assert_eq!(world.driver.left(), 0);
+        },
+    )
     .await;
 }
 

@@ -52,7 +52,8 @@ impl World {
     /// Starts the service on whatever the world holds.
     pub async fn start(&self) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
-        let host_folders = HostFolders::new(vec![PathBuf::from("/srv/data"), self.host_folder.path().to_owned()]);
+        let host_folders =
+            HostFolders::new(vec![PathBuf::from("/srv/data"), self.host_folder.path().to_owned()]);
         let config = Config { host_folders, ..Config::default() };
         let (store, driver) = (Arc::clone(&self.store), Arc::clone(&self.driver));
         let ecs = Arc::new(

@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use container::{
-    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exec, ExecSpec,
-    Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Network, NetworkError,
-    NetworkKind, NetworkSpec, PortMapping, PublishedPort, Started,
+    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exec,
+    ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Network,
+    NetworkError, NetworkKind, NetworkSpec, PortMapping, PublishedPort, Started,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
