@@ -63,6 +63,8 @@ pub enum TaskEvent {
     StoppingBegun,
     /// Somebody asks for the task to stop.
     StopRequested {
+        /// Who it is.
+        code: StopCode,
         /// Why.
         reason: String,
     },
@@ -191,7 +193,7 @@ pub fn advance(task: &mut Task, event: TaskEvent, now: Timestamp) -> Vec<StateCh
         // What follows from the time alone is settled below.
         TaskEvent::TimeCame => {}
         TaskEvent::StoppingBegun => stopping_begun(task, now),
-        TaskEvent::StopRequested { reason } => stop_requested(task, reason, now),
+        TaskEvent::StopRequested { code, reason } => stop_requested(task, code, reason, now),
         TaskEvent::ContainersRemoved => containers_removed(task, now),
     }
     settle(task, now);
@@ -347,11 +349,11 @@ fn hopeless(task: &Task, now: Timestamp) -> Option<(usize, String)> {
     })
 }
 
-fn stop_requested(task: &mut Task, reason: String, now: Timestamp) {
+fn stop_requested(task: &mut Task, code: StopCode, reason: String, now: Timestamp) {
     if task.stop.is_some() {
         return;
     }
-    stop(task, StopCode::UserInitiated, reason, now);
+    stop(task, code, reason, now);
     finish_when_all_ended(task, now, now);
     if matches!(task.status, Status::Activating | Status::Running) {
         // The wish to stop is announced by itself: the containers may take their time.
