@@ -6,7 +6,7 @@ use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit};
 
 use crate::generated::types::{ContainerDefinition, LinuxParameters};
 use crate::task::LaunchType;
-use crate::task_definition::linux_parameters;
+use crate::task_definition::{linux_parameters, log_configuration};
 use crate::volumes::TaskVolumes;
 
 const MIB: u64 = 1024 * 1024;
@@ -71,6 +71,7 @@ pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<
             .collect(),
         hostname: container.hostname.clone(),
         labels: labels(container, task),
+        log_buffer: log_configuration::buffer(container),
         ..ContainerSpec::default()
     }
 }

@@ -96,6 +96,13 @@ pub const EVENT_ATTEMPTS: u32 = 60;
 /// Entries of one PutEvents request.
 pub const EVENTS_PER_REQUEST: usize = 10;
 
+/// Containers whose output is read and delivered at the same time.
+pub const CONCURRENT_DELIVERIES: usize = 8;
+/// Bytes of a container's output that wait for delivery before the container has to wait too. On disk.
+pub const LOG_BUFFER_BYTES: u64 = 64 * 1024 * 1024;
+/// The `max-buffer-size` of `non-blocking` output where the task definition says nothing: AWS's since June 2025.
+pub const LOG_MAX_BUFFER_SIZE: u64 = 10 * 1024 * 1024;
+
 /// Bytes of one log event's message; a longer line is split.
 pub const LOG_EVENT_BYTES: usize = 256 * 1024 - LOG_EVENT_OVERHEAD_BYTES;
 /// Bytes that each log event counts beside its message.

@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use container::{
-    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exec,
-    ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Network,
-    NetworkError, NetworkKind, NetworkSpec, PortMapping, PublishedPort, Started,
+    BoxFuture, ContainerSpec, ContainerState, ContainerStats, ContainerSummary, Driver, DriverError,
+    DriverKind, Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition,
+    LogStream, Network, NetworkError, NetworkKind, NetworkSpec, PortMapping, PublishedPort, Started,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
@@ -187,6 +187,15 @@ impl Driver for ScriptedDriver {
         .boxed()
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a LogPosition,
+        _: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        async { Ok(()) }.boxed()
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         let summaries = self
             .containers()
@@ -228,6 +237,10 @@ impl Driver for ScriptedDriver {
             })
         }
         .boxed()
+    }
+
+    fn stats<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
+        async move { Ok(ContainerStats::default()) }.boxed()
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
