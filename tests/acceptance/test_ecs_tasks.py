@@ -286,37 +286,6 @@ def test_an_override_with_only_a_name_changes_nothing(server, batch, command, li
     assert written(server, batch, json.loads(ended["output"])["TaskArn"]) == [line]
 
 
-def only(iam, name, *statements):
-    """A role of states.amazonaws.com with these statements alone."""
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "states.amazonaws.com"}}]}))["Role"]["Arn"]
-    managed = {"Effect": "Allow", "Action": "events:*", "Resource": "*"}
-    iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=json.dumps(
-        {"Version": "2012-10-17", "Statement": [managed, *statements]}))
-    return arn
-
-
-@pytest.mark.parametrize("name, left_out, action", [
-    ("whole", None, None), ("without-pass-role", "iam:PassRole", "iam:PassRole"), ("other-revision", "revision", "ecs:RunTask"),
-    ("other-cluster", "cluster", "ecs:RunTask")])
-def test_the_role_may_run_this_revision_on_this_cluster(server, batch, name, left_out, action):
-    cluster = batch["cluster"] + ("x" if left_out == "cluster" else "")
-    definition = batch["definition"] + ("9" if left_out == "revision" else "")
-    statements = [
-        {"Effect": "Allow", "Action": "ecs:RunTask", "Resource": definition, "Condition": {"ArnEquals": {"ecs:cluster": cluster}}},
-        {"Effect": "Allow", "Action": ["ecs:StopTask", "ecs:DescribeTasks"], "Resource": "*"},
-        {"Effect": "Allow", "Action": "ecs:TagResource", "Resource": "*"}]
-    if left_out != "iam:PassRole":
-        statements.append({"Effect": "Allow", "Action": "iam:PassRole", "Resource": batch["role"]})
-    role = only(server.client("iam"), f"only-{name}", *statements)
-    ended = run_state(server, {**batch, "role": role}, f"only-{name}")
-    if action is None:
-        assert ended["status"] == "SUCCEEDED", ended
-    else:
-        assert (ended["status"], ended["error"]) == ("FAILED", "ECS.AccessDeniedException"), ended
-        assert f"is not authorized to perform: {action} on resource" in ended["cause"]
-
-
 def test_placeholders_make_a_machine_whose_executions_fail(server, batch):
     def change(parameters):
         parameters["Cluster"] = "arn:aws:ecs:us-east-1:000000000000:cluster/<CLUSTER>"

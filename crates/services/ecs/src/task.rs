@@ -11,6 +11,7 @@ use types::Timestamp;
 use crate::dependency::Dependency;
 use crate::generated::types::TaskOverride;
 use crate::health::{Health, HealthStatus};
+use crate::inside::TaskRole;
 use crate::restart_policy::RestartPolicy;
 use crate::tag::Tags;
 
@@ -50,6 +51,9 @@ pub struct Task {
     pub memory: Option<String>,
     /// GiB of ephemeral storage: what was asked for, on Fargate at least the default.
     pub ephemeral_storage_gib: Option<i64>,
+    /// The role that its containers act as.
+    #[serde(default)]
+    pub task_role: Option<TaskRole>,
     /// The role that speaks to CloudWatch Logs for it.
     pub execution_role_arn: Option<String>,
     /// The overrides that RunTask was given.

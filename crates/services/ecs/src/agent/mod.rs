@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 
 use self::health_checks::HealthChecks;
 use crate::host_folders::HostFolders;
+use crate::inside::{Inside, Listeners};
 use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
 use crate::log_shipping::LogShipping;
@@ -45,6 +46,7 @@ pub struct Agent {
     pub dispatcher: Dispatcher,
     driver: Arc<dyn Driver>,
     host_folders: HostFolders,
+    inside: Arc<Inside>,
     pulls: Semaphore,
     launches: Semaphore,
 }
@@ -53,6 +55,7 @@ pub struct Agent {
 struct Companions {
     logs: LogShipping,
     health_checks: HealthChecks,
+    listeners: Listeners,
 }
 
 impl Companions {
@@ -68,11 +71,12 @@ impl Agent {
         tables: Tables,
         dispatcher: Dispatcher,
         driver: Arc<dyn Driver>,
+        inside: Arc<Inside>,
         host_folders: HostFolders,
     ) -> Self {
         let (pulls, launches) =
             (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
-        Self { tables, dispatcher, driver, host_folders, pulls, launches }
+        Self { tables, dispatcher, driver, host_folders, inside, pulls, launches }
     }
 
     /// Supervises the tasks of the queue. Dropping the future drops all supervisors; containers run on.
@@ -108,11 +112,13 @@ impl Agent {
         let mut companions = Companions {
             logs: LogShipping::new(Arc::clone(&self.driver), self.dispatcher.clone()),
             health_checks: HealthChecks::new(Arc::clone(&self.driver), self.clock().clone()),
+            listeners: Listeners::default(),
         };
         while let Err(error) = self.look_after(&key, &waker, &mut companions).await {
             tracing::error!(%error, task = key, "a task cannot be looked after; trying again");
             delays.wait(self.clock()).await;
         }
+        self.inside.roles.forget(&key);
         key
     }
 
@@ -121,6 +127,10 @@ impl Agent {
         loop {
             let Some(task) = self.tables.tasks.get(key).await?.map(|seen| seen.value) else { return Ok(()) };
             companions.follow(&task);
+            if let Err(reason) = companions.listeners.attend(&self.inside, &self.driver, &task).await {
+                self.record(key, TaskEvent::FailedToStart { reason }).await?;
+                continue;
+            }
             let event = match lifecycle::work(&task, self.clock().now()) {
                 Work::ProvideNetwork => unless_woken(waker, self.provide_network(&task)).await,
                 Work::PullImages => unless_woken(waker, self.prepare(&task)).await,
@@ -139,6 +149,7 @@ impl Agent {
                 }
                 Work::RemoveContainers => {
                     companions.logs.finish().await;
+                    companions.listeners.close().await;
                     self.clear_away(&task).await;
                     Some(TaskEvent::ContainersRemoved)
                 }
@@ -164,7 +175,10 @@ impl Agent {
             let mut batch = Batch::new();
             self.replace(&mut batch, &seen, &task, &changes);
             match self.tables.store.submit(batch).durable().await {
-                Ok(_) => return Ok(Some(task)),
+                Ok(_) => {
+                    self.inside.task_changed();
+                    return Ok(Some(task));
+                }
                 // StopTask or TagResource came in between: decide again.
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
