@@ -62,7 +62,7 @@ impl World {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
         let host_folders =
             HostFolders::new(vec![PathBuf::from("/srv/data"), self.host_folder.path().to_owned()]);
-        let config = Config { host_folders, ..Config::default() };
+        let config = Config { host_folders, ..config };
         let (store, driver) = (Arc::clone(&self.store), Arc::clone(&self.driver));
         let ecs = Arc::new(
             Ecs::new(store, dispatcher.clone(), driver, config)
