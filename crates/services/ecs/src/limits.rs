@@ -83,6 +83,8 @@ pub const TASK_SETTLING: Duration = Duration::from_secs(5);
 pub const SERVICE_BACK_OFF: Duration = Duration::from_secs(1);
 /// The longest such pause.
 pub const SERVICE_BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
+/// The longest such pause where there was no room for the task.
+pub const SERVICE_PLACEMENT_RETRY_MAX: Duration = Duration::from_secs(30);
 /// The pause at which a service says that its tasks fail again and again.
 pub const SERVICE_ROUNDS_BEFORE_IMPAIRED: u32 = 3;
 /// Tasks of a service that are started in one batch.
