@@ -293,6 +293,10 @@ pub enum Mount {
         target: String,
         /// Its greatest size in bytes.
         size_bytes: u64,
+        /// Mount options, each as `mount` takes it (`noatime`, `mode=0700`). They come after `nosuid`, `nodev` and
+        /// `noexec`, and may take these back.
+        #[serde(default)]
+        options: Vec<String>,
     },
 }
 
