@@ -13,7 +13,9 @@ use types::Timestamp;
 
 pub use futures_util::future::BoxFuture;
 
+use crate::exec::{Exec, ExecSpec};
 use crate::network::{Network, NetworkError, NetworkMode, NetworkSpec};
+use crate::stats::ContainerStats;
 
 /// Starts containers and tells what became of them.
 ///
@@ -72,11 +74,37 @@ pub trait Driver: Send + Sync {
         from: LogPosition,
     ) -> BoxFuture<'a, Result<LogChunk, DriverError>>;
 
+    /// Says how far the log of the container called `name` was read: what was written before `read` is not waited for any
+    /// more ([`LogBuffer`]), and what was written before `needed` will not be read again.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::InvalidLogPosition`].
+    fn free_logs<'a>(
+        &'a self,
+        name: &'a str,
+        read: &'a LogPosition,
+        needed: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>>;
+
     /// Every container that this driver's owner launched and has not removed.
     ///
     /// # Errors
     /// [`DriverError::Unavailable`].
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>>;
+
+    /// Runs a command in the running container called `name`.
+    ///
+    /// Nothing of it outlives this process: a server that is killed takes its commands along.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::NotRunning`], [`DriverError::CannotExec`].
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>>;
+
+    /// What the running container called `name` uses.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::NotRunning`].
+    fn stats<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>>;
 
     /// Forgets an ended container: its writable layer, its logs and its name.
     ///
@@ -211,6 +239,28 @@ pub struct ContainerSpec {
     pub extra_hosts: Vec<HostEntry>,
     /// Whatever the owner wants to find again in [`Driver::list`].
     pub labels: BTreeMap<String, String>,
+    /// How much of what it writes is kept for a reader that falls behind.
+    #[serde(default)]
+    pub log_buffer: LogBuffer,
+}
+
+/// What happens to a container that writes faster than its log is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LogBuffer {
+    /// Nobody has to read the log: all of it is kept, as far as the driver keeps logs.
+    #[default]
+    Keep,
+    /// The container waits, once so many bytes are not read: [`Driver::free_logs`]. Docker keeps all, on its disk.
+    Blocking {
+        /// Bytes that are kept.
+        bytes: u64,
+    },
+    /// What it writes is dropped, line by line, as long as so many bytes are not read.
+    NonBlocking {
+        /// Bytes that are kept.
+        bytes: u64,
+    },
 }
 
 /// One `setrlimit`.
@@ -243,6 +293,10 @@ pub enum Mount {
         target: String,
         /// Its greatest size in bytes.
         size_bytes: u64,
+        /// Mount options, each as `mount` takes it (`noatime`, `mode=0700`). They come after `nosuid`, `nodev` and
+        /// `noexec`, and may take these back.
+        #[serde(default)]
+        options: Vec<String>,
     },
 }
 
@@ -455,13 +509,23 @@ pub enum ImageError {
         /// What the registry said.
         reason: String,
     },
-    /// The registry did not answer, or not as a registry should.
+    /// The registry did not answer, or not as a registry should, or does not know who we are.
     #[error(
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {reason}"
+        "CannotPullContainerError: pull image manifest has been retried {retries} time(s): failed to resolve ref {image}: {reason}"
     )]
     Registry {
         /// The image's full name.
         image: String,
+        /// How often it was asked again; 1 where that could not have helped, as ECS has it.
+        retries: u32,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The registry has the manifest, and does not give what is in it.
+    #[error("CannotPullContainerError: ref pull has been retried {retries} time(s): {reason}")]
+    Blob {
+        /// How often it was asked again; 1 where that could not have helped.
+        retries: u32,
         /// What went wrong.
         reason: String,
     },
@@ -533,6 +597,12 @@ pub enum DriverError {
     /// It must be stopped first.
     #[error("container {0} is still running")]
     StillRunning(String),
+    /// It does not run, or does not run any more.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// A command cannot be run in it as it was asked for.
+    #[error("cannot run the command: {0}")]
+    CannotExec(String),
     /// The position did not come from this driver and this container.
     #[error("{0:?} is not a position in this container's log")]
     InvalidLogPosition(String),
