@@ -15,6 +15,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 const KEY_BYTES: usize = 32;
 
 /// A key.
+#[derive(Clone)]
 pub struct SecretKey(LessSafeKey);
 
 impl SecretKey {

@@ -15,13 +15,17 @@ pub enum Error {
     #[error("You can't perform this operation on the secret because it was marked for deletion.")]
     MarkedForDeletion,
     /// A secret of that name waits for its end.
-    #[error("You can't create this secret because a secret with this name is already scheduled for deletion.")]
+    #[error(
+        "You can't create this secret because a secret with this name is already scheduled for deletion."
+    )]
     NameMarkedForDeletion,
     /// The name is taken.
     #[error("The operation failed because the secret {0} already exists.")]
     Exists(String),
     /// The token of another version.
-    #[error("You can't use ClientRequestToken {token} because that value is already in use for a version of secret {arn}.")]
+    #[error(
+        "You can't use ClientRequestToken {token} because that value is already in use for a version of secret {arn}."
+    )]
     TokenReused {
         /// The token.
         token: String,

@@ -37,14 +37,14 @@ pub struct SecretsManager {
 pub(crate) struct Inner {
     store: Arc<dyn Store>,
     dispatcher: Dispatcher,
-    key: Arc<SecretKey>,
+    key: SecretKey,
     secrets: Collection<secret::Secret>,
     values: Collection<secret::SealedValue>,
 }
 
 impl SecretsManager {
     /// The service on `store`, whose values are sealed with `key`. [`SecretsManager::start`] lets recovery windows end.
-    pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, key: Arc<SecretKey>) -> Self {
+    pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, key: SecretKey) -> Self {
         let inner = Inner {
             secrets: Collection::new(Arc::clone(&store), secret::TABLE),
             values: Collection::new(Arc::clone(&store), secret::VALUES_TABLE),

@@ -100,12 +100,12 @@ impl Inner {
 
 /// What a secret must be like: some value fits, and none of those after a `!` does.
 pub struct Filter {
-    key: Key,
+    key: Subject,
     values: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
+enum Subject {
     Description,
     Name,
     TagKey,
@@ -126,13 +126,13 @@ impl Filter {
 
     fn parse(given: model::Filter) -> Result<Self, Error> {
         let key = match given.key.as_deref() {
-            Some("description") => Key::Description,
-            Some("name") => Key::Name,
-            Some("tag-key") => Key::TagKey,
-            Some("tag-value") => Key::TagValue,
-            Some("primary-region") => Key::PrimaryRegion,
-            Some("owning-service") => Key::OwningService,
-            Some("all") => Key::All,
+            Some("description") => Subject::Description,
+            Some("name") => Subject::Name,
+            Some("tag-key") => Subject::TagKey,
+            Some("tag-value") => Subject::TagValue,
+            Some("primary-region") => Subject::PrimaryRegion,
+            Some("owning-service") => Subject::OwningService,
+            Some("all") => Subject::All,
             _ => return Err(Error::InvalidParameter("Invalid filter key".to_owned())),
         };
         match given.values {
@@ -152,13 +152,13 @@ impl Filter {
         let begins = |text: &str| text.to_lowercase().starts_with(&value.to_lowercase());
         let words = |text: &str| text.split_whitespace().any(begins);
         match self.key {
-            Key::Description => secret.description.as_deref().is_some_and(words),
-            Key::Name => secret.name.starts_with(value),
-            Key::TagKey => secret.tags.keys().any(|key| key.starts_with(value)),
-            Key::TagValue => secret.tags.values().any(|tag| tag.starts_with(value)),
-            Key::PrimaryRegion => cx.region.as_str() == value,
-            Key::OwningService => false,
-            Key::All => {
+            Subject::Description => secret.description.as_deref().is_some_and(words),
+            Subject::Name => secret.name.starts_with(value),
+            Subject::TagKey => secret.tags.keys().any(|key| key.starts_with(value)),
+            Subject::TagValue => secret.tags.values().any(|tag| tag.starts_with(value)),
+            Subject::PrimaryRegion => cx.region.as_str() == value,
+            Subject::OwningService => false,
+            Subject::All => {
                 begins(&secret.name)
                     || secret.description.as_deref().is_some_and(words)
                     || secret.tags.iter().any(|(key, tag)| begins(key) || begins(tag))

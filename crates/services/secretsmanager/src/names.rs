@@ -19,7 +19,8 @@ pub fn check(name: &str) -> Result<(), Error> {
 
 /// The ARN of a new secret: six random characters keep it apart from earlier ones of the same name.
 pub fn new_arn(cx: &Context, name: &str) -> String {
-    cx.arn("secretsmanager", format!("secret:{name}-{}", api::ids::alphanumeric(SUFFIX_CHARACTERS - 1))).to_string()
+    cx.arn("secretsmanager", format!("secret:{name}-{}", api::ids::alphanumeric(SUFFIX_CHARACTERS - 1)))
+        .to_string()
 }
 
 /// What a request may mean by a `SecretId`: names, the likelier first, and the ARN that the secret must have, if any.

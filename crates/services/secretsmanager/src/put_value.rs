@@ -210,7 +210,9 @@ struct NewVersion {
 pub fn check_stages(secret: &Secret) -> Result<(), Error> {
     let count: usize = secret.versions.values().map(|version| version.stages.len()).sum();
     if count > STAGES_MAX {
-        return Err(Error::InvalidRequest("You have exceeded the number of staging labels allowed per secret.".to_owned()));
+        return Err(Error::InvalidRequest(
+            "You have exceeded the number of staging labels allowed per secret.".to_owned(),
+        ));
     }
     Ok(())
 }

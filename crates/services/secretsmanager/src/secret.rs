@@ -74,7 +74,8 @@ impl SecretValue {
     pub fn of(text: Option<String>, binary: Option<Blob>) -> Result<Option<Self>, Error> {
         match (text, binary) {
             (Some(_), Some(_)) => Err(Error::InvalidParameter(
-                "You can't specify both a binary secret value and a string secret value in the same secret.".to_owned(),
+                "You can't specify both a binary secret value and a string secret value in the same secret."
+                    .to_owned(),
             )),
             (Some(text), None) => Ok(Some(Self::Text(text))),
             (None, Some(binary)) => Ok(Some(Self::Binary(binary))),
@@ -186,7 +187,11 @@ impl Inner {
     }
 
     /// The value of a version, which is there.
-    pub(crate) async fn value(&self, secret: &Versioned<Secret>, version: &str) -> Result<SecretValue, Error> {
+    pub(crate) async fn value(
+        &self,
+        secret: &Versioned<Secret>,
+        version: &str,
+    ) -> Result<SecretValue, Error> {
         let kept = self.values.get(&names::value_key(&secret.key, version)).await?;
         let kept = kept.ok_or_else(|| Error::NoValue(format!("VersionId: {version}")))?;
         let opened = self.key.open(&owner(&secret.value.arn, version), &kept.value.sealed.0);

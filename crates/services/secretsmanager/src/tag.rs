@@ -22,5 +22,7 @@ pub fn added(mut tags: Tags, added: Vec<model::Tag>) -> Result<Tags, Error> {
 
 /// As answers have them.
 pub fn shown(tags: &Tags) -> Vec<model::Tag> {
-    tags.iter().map(|(key, value)| model::Tag { key: Some(key.clone()), value: Some(value.clone()) }).collect()
+    tags.iter()
+        .map(|(key, value)| model::Tag { key: Some(key.clone()), value: Some(value.clone()) })
+        .collect()
 }

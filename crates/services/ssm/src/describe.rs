@@ -33,14 +33,14 @@ impl Inner {
 /// What a parameter must be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
-    key: Key,
+    key: Subject,
     comparison: Comparison,
     values: Vec<String>,
 }
 
 /// What is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Key {
+enum Subject {
     Name,
     Path,
     Kind,
@@ -67,9 +67,10 @@ impl Filter {
     /// [`Error::InvalidFilterKey`] and its like.
     pub fn of_path(given: Vec<model::ParameterStringFilter>) -> Result<Vec<Self>, Error> {
         let filters: Vec<Self> = given.into_iter().map(Self::parse).collect::<Result<_, _>>()?;
-        match filters.iter().find(|one| !matches!(one.key, Key::Kind | Key::KeyId | Key::Label)) {
+        match filters.iter().find(|one| !matches!(one.key, Subject::Kind | Subject::KeyId | Subject::Label)) {
             Some(_) => Err(Error::InvalidFilterKey(
-                "The following filter key is not valid: the valid filter keys include: [Type, KeyId, Label].".to_owned(),
+                "The following filter key is not valid: the valid filter keys include: [Type, KeyId, Label]."
+                    .to_owned(),
             )),
             None => Ok(filters),
         }
@@ -77,15 +78,15 @@ impl Filter {
 
     fn parse(given: model::ParameterStringFilter) -> Result<Self, Error> {
         let key = match given.key.as_str() {
-            "Name" => Key::Name,
-            "Path" => Key::Path,
-            "Type" => Key::Kind,
-            "KeyId" => Key::KeyId,
-            "Tier" => Key::Tier,
-            "DataType" => Key::DataType,
-            "Label" => Key::Label,
+            "Name" => Subject::Name,
+            "Path" => Subject::Path,
+            "Type" => Subject::Kind,
+            "KeyId" => Subject::KeyId,
+            "Tier" => Subject::Tier,
+            "DataType" => Subject::DataType,
+            "Label" => Subject::Label,
             other => match other.strip_prefix("tag:") {
-                Some(tag) => Key::Tag(tag.to_owned()),
+                Some(tag) => Subject::Tag(tag.to_owned()),
                 None => {
                     return Err(Error::InvalidFilterKey(format!(
                         "The following filter key is not valid: {other}. Valid filter keys include: [Path, Name, Type, KeyId, Tier, DataType, Label, tag:]."
@@ -94,21 +95,23 @@ impl Filter {
             },
         };
         let comparison = match (given.option.as_deref(), &key) {
-            (None, Key::Path) | (Some("OneLevel"), Key::Path) => Comparison::OneLevel,
-            (Some("Recursive"), Key::Path) => Comparison::Recursive,
-            (Some("Contains"), Key::Name) => Comparison::Contains,
-            (Some("BeginsWith"), Key::Name | Key::KeyId | Key::Label | Key::Tier) => Comparison::BeginsWith,
-            (None | Some("Equals"), _) if key != Key::Path => Comparison::Equals,
+            (None, Subject::Path) | (Some("OneLevel"), Subject::Path) => Comparison::OneLevel,
+            (Some("Recursive"), Subject::Path) => Comparison::Recursive,
+            (Some("Contains"), Subject::Name) => Comparison::Contains,
+            (Some("BeginsWith"), Subject::Name | Subject::KeyId | Subject::Label | Subject::Tier) => {
+                Comparison::BeginsWith
+            }
+            (None | Some("Equals"), _) if key != Subject::Path => Comparison::Equals,
             (option, _) => {
                 return Err(Error::InvalidFilterOption(format!(
                     "The following filter option is not valid: {}. Valid options include: {}.",
                     option.unwrap_or_default(),
-                    if key == Key::Path { "[Recursive, OneLevel]" } else { "[BeginsWith, Equals]" },
+                    if key == Subject::Path { "[Recursive, OneLevel]" } else { "[BeginsWith, Equals]" },
                 )));
             }
         };
         let values = given.values.unwrap_or_default();
-        if values.is_empty() && !matches!(key, Key::Tag(_)) {
+        if values.is_empty() && !matches!(key, Subject::Tag(_)) {
             return Err(Error::InvalidFilterValue(format!(
                 "The following filter values are missing for filter key {}.",
                 given.key
@@ -121,17 +124,17 @@ impl Filter {
     pub fn takes(&self, parameter: &Parameter) -> bool {
         let latest = &parameter.latest;
         match &self.key {
-            Key::Name => self.any(parameter.name.trim_start_matches('/')),
-            Key::Path => {
+            Subject::Name => self.any(parameter.name.trim_start_matches('/')),
+            Subject::Path => {
                 let recursive = self.comparison == Comparison::Recursive;
                 self.values.iter().any(|path| Path::new(path, recursive).holds(&parameter.name))
             }
-            Key::Kind => self.any(parameter.kind.as_str()),
-            Key::KeyId => parameter.kind.key_id().is_some_and(|key| self.any(key)),
-            Key::Tier => self.any(latest.tier.as_str()),
-            Key::DataType => self.any(&latest.data_type),
-            Key::Label => parameter.labels_of(latest.version).iter().any(|label| self.any(label)),
-            Key::Tag(key) => {
+            Subject::Kind => self.any(parameter.kind.as_str()),
+            Subject::KeyId => parameter.kind.key_id().is_some_and(|key| self.any(key)),
+            Subject::Tier => self.any(latest.tier.as_str()),
+            Subject::DataType => self.any(&latest.data_type),
+            Subject::Label => parameter.labels_of(latest.version).iter().any(|label| self.any(label)),
+            Subject::Tag(key) => {
                 let tag = parameter.tags.get(key);
                 tag.is_some_and(|value| self.values.is_empty() || self.any(value))
             }
@@ -140,7 +143,7 @@ impl Filter {
 
     fn any(&self, found: &str) -> bool {
         self.values.iter().any(|value| {
-            let value = if self.key == Key::Name { value.trim_start_matches('/') } else { value };
+            let value = if self.key == Subject::Name { value.trim_start_matches('/') } else { value };
             match self.comparison {
                 Comparison::Equals => found == value,
                 Comparison::BeginsWith => found.starts_with(value),

@@ -20,7 +20,9 @@ pub enum Error {
         version: String,
     },
     /// No such label.
-    #[error("Systems Manager could not find label {label} for parameter {name}. Verify the label and try again.")]
+    #[error(
+        "Systems Manager could not find label {label} for parameter {name}. Verify the label and try again."
+    )]
     LabelNotFound {
         /// The parameter's name.
         name: String,
@@ -87,7 +89,9 @@ pub enum Error {
     #[error("The resource ID is not valid. Verify that you entered the correct ID and try again.")]
     InvalidResourceId,
     /// Too many tags.
-    #[error("The Targets parameter includes too many tags. Remove one or more tags and try the command again.")]
+    #[error(
+        "The Targets parameter includes too many tags. Remove one or more tags and try the command again."
+    )]
     TooManyTags,
     /// Too many labels.
     #[error(

@@ -56,11 +56,15 @@ impl Inner {
         let path = Path::new(&input.path, input.recursive == Some(true));
         let rows = self.parameters.list(Range::prefix(&names::key(cx, path.prefix()))).await?;
         let found = rows.into_iter().map(|row| row.value);
-        let found = found.filter(|one| path.holds(&one.name) && filters.iter().all(|filter| filter.takes(one)));
+        let found =
+            found.filter(|one| path.holds(&one.name) && filters.iter().all(|filter| filter.takes(one)));
         let (found, next_token) = page.cut(found.collect(), |one: &Parameter| one.name.clone());
         let decrypt = input.with_decryption == Some(true);
         let shown = found.iter().map(|one| self.shown(cx, one, &one.latest, None, decrypt));
-        Ok(model::GetParametersByPathOutput { parameters: Some(shown.collect::<Result<_, _>>()?), next_token })
+        Ok(model::GetParametersByPathOutput {
+            parameters: Some(shown.collect::<Result<_, _>>()?),
+            next_token,
+        })
     }
 
     pub(crate) async fn history(
@@ -73,10 +77,14 @@ impl Inner {
         let parameter = self.parameter(cx, &name).await?;
         let prefix = names::versions_prefix(&names::key(cx, &parameter.name));
         let rows = self.versions.list(Range::prefix(&prefix)).await?;
-        let (rows, next_token) = page.cut(rows, |row| row.key.strip_prefix(&prefix).unwrap_or_default().to_owned());
+        let (rows, next_token) =
+            page.cut(rows, |row| row.key.strip_prefix(&prefix).unwrap_or_default().to_owned());
         let decrypt = input.with_decryption == Some(true);
         let shown = rows.into_iter().map(|row| self.past(cx, &parameter, row.value, decrypt));
-        Ok(model::GetParameterHistoryOutput { parameters: Some(shown.collect::<Result<_, _>>()?), next_token })
+        Ok(model::GetParameterHistoryOutput {
+            parameters: Some(shown.collect::<Result<_, _>>()?),
+            next_token,
+        })
     }
 
     /// A version as GetParameterHistory shows it.

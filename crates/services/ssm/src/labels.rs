@@ -47,7 +47,10 @@ impl Inner {
             Ok((removed, invalid))
         };
         let (removed, invalid) = self.change(cx, &input.name, change).await?;
-        Ok(model::UnlabelParameterVersionOutput { removed_labels: Some(removed), invalid_labels: Some(invalid) })
+        Ok(model::UnlabelParameterVersionOutput {
+            removed_labels: Some(removed),
+            invalid_labels: Some(invalid),
+        })
     }
 
     /// Changes what is kept of a parameter beside its versions.

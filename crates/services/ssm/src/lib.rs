@@ -35,14 +35,14 @@ pub struct Ssm {
 
 pub(crate) struct Inner {
     store: Arc<dyn Store>,
-    key: Arc<SecretKey>,
+    key: SecretKey,
     parameters: Collection<parameter::Parameter>,
     versions: Collection<parameter::Version>,
 }
 
 impl Ssm {
     /// The service on `store`, whose values are sealed with `key`.
-    pub fn new(store: Arc<dyn Store>, key: Arc<SecretKey>) -> Self {
+    pub fn new(store: Arc<dyn Store>, key: SecretKey) -> Self {
         let inner = Inner {
             parameters: Collection::new(Arc::clone(&store), parameter::TABLE),
             versions: Collection::new(Arc::clone(&store), parameter::VERSIONS_TABLE),

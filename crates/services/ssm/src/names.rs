@@ -102,7 +102,9 @@ pub fn check(cx: &Context, name: &str) -> Result<(), Error> {
         });
     }
     if !name.bytes().all(is_name_byte) {
-        return invalid("Parameter name: only a mix of letters, numbers and the following 3 symbols .-_ is allowed; a path consists of sub-paths divided by slash symbol.");
+        return invalid(
+            "Parameter name: only a mix of letters, numbers and the following 3 symbols .-_ is allowed; a path consists of sub-paths divided by slash symbol.",
+        );
     }
     if name.contains('/') && !name.starts_with('/') {
         return invalid("Parameter name must be a fully qualified name.");
@@ -114,7 +116,9 @@ pub fn check(cx: &Context, name: &str) -> Result<(), Error> {
         return invalid("Parameter name must not contain empty sub-paths.");
     }
     if arn(cx, name).len() > NAME_CHARACTERS_MAX {
-        return invalid("Parameter name is too long: with the beginning of its ARN it must not exceed 1011 characters.");
+        return invalid(
+            "Parameter name is too long: with the beginning of its ARN it must not exceed 1011 characters.",
+        );
     }
     if name.matches('/').count() > LEVELS_MAX {
         return Err(Error::TooManyLevels);

@@ -21,7 +21,12 @@ pub fn added(mut tags: Tags, added: Vec<model::Tag>) -> Result<Tags, Error> {
 }
 
 impl Inner {
-    pub(crate) async fn tags_of(&self, cx: &Context, kind: &str, name: &str) -> Result<Vec<model::Tag>, Error> {
+    pub(crate) async fn tags_of(
+        &self,
+        cx: &Context,
+        kind: &str,
+        name: &str,
+    ) -> Result<Vec<model::Tag>, Error> {
         check_kind(kind)?;
         let name = Reference::parse(cx, name)?.name;
         let parameter = self.parameter(cx, &name).await.map_err(unknown)?;
