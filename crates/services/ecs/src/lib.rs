@@ -127,6 +127,8 @@ impl Ecs {
         let (tables, dispatcher) = (&self.tables, &self.agent.dispatcher);
         let mut background = self.background();
         background.spawn(Arc::clone(&self.agent).run(tasks));
+        let agent = Arc::clone(&self.agent);
+        background.spawn(async move { agent.clear_leftovers().await });
         background.spawn(state_change_events::run(tables.clone(), dispatcher.clone(), events));
         background.spawn(service::background::run(dispatcher.clone(), services));
         background.spawn(expiry::forget_tasks(tables.clone(), dispatcher.clock().clone(), expired));

@@ -11,7 +11,9 @@
 
 mod clear_away;
 mod health_checks;
+mod host_folders;
 mod launch;
+mod leftovers;
 mod network;
 mod prepare;
 mod stop;
