@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::schema::TAGS;
 use super::{
-    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, input, tags,
-    text,
+    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
+    input, tags, text,
 };
 use crate::door::{CallError, Door};
 use crate::stack::{Request, Resource, Sighting, Tag};

@@ -4,7 +4,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, tags,
+    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
+    tags,
 };
 use crate::door::{CallError, Door};
 use crate::stack::{Request, Resource, Sighting, Tag};
