@@ -10,7 +10,7 @@ mod driver;
 mod executor;
 mod log;
 pub(crate) mod needs;
-mod network;
+pub(crate) mod network;
 mod rootfs;
 mod seccomp;
 mod state;

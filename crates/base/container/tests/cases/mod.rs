@@ -3,6 +3,7 @@
 pub mod embedded_only;
 pub mod ending;
 pub mod logs;
+pub mod networks;
 pub mod process;
 pub mod survival;
 
@@ -24,6 +25,7 @@ pub fn all(target: &Target) -> Vec<Test<'_>> {
     ending::add(target, &mut |name, test| tests.push((format!("{prefix}::ending::{name}"), test)));
     logs::add(target, &mut |name, test| tests.push((format!("{prefix}::logs::{name}"), test)));
     survival::add(target, &mut |name, test| tests.push((format!("{prefix}::survival::{name}"), test)));
+    networks::add(target, &mut |name, test| tests.push((format!("{prefix}::networks::{name}"), test)));
     if let Target::Embedded { data } = target {
         embedded_only::add(data, &mut |name, test| tests.push((format!("{prefix}::only::{name}"), test)));
     }
