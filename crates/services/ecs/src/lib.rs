@@ -29,6 +29,7 @@ mod tables;
 mod tag;
 mod task;
 mod task_definition;
+mod task_network;
 mod volumes;
 
 use std::path::PathBuf;
@@ -98,6 +99,12 @@ impl Ecs {
         let (tables, dispatcher) = (&self.tables, &self.agent.dispatcher);
         let mut background = self.background();
         background.spawn(Arc::clone(&self.agent).run(tasks));
+        let agent = Arc::clone(&self.agent);
+        background.spawn(async move {
+            if let Err(error) = agent.remove_stray_networks().await {
+                tracing::warn!(%error, "networks without a task are not removed");
+            }
+        });
         background.spawn(state_change_events::run(tables.clone(), dispatcher.clone(), events));
         background.spawn(expiry::forget_tasks(tables.clone(), dispatcher.clock().clone(), expired));
         background.spawn(expiry::forget_tokens(tables.clone(), dispatcher.clock().clone(), tokens));

@@ -8,6 +8,7 @@ mod assembly;
 mod bridge;
 mod links;
 pub mod namespace;
+pub(crate) mod needs;
 mod netlink;
 mod nf_tables;
 mod range;

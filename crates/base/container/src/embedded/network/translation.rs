@@ -75,7 +75,7 @@ impl Inner {
 }
 
 /// The table, empty but for its rules. An older one is replaced.
-fn rules<'a>(transaction: Transaction<'a>, bridge: &str, range: Range) -> Transaction<'a> {
+pub fn rules<'a>(transaction: Transaction<'a>, bridge: &str, range: Range) -> Transaction<'a> {
     let loopback = Range::new(Ipv4Addr::LOCALHOST, 8);
     let mut all = transaction.make_table().remove_table().make_table();
     for (protocol, id) in PROTOCOLS.into_iter().zip(1..) {
