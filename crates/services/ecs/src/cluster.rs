@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::generated::types::{
     self as shapes, CapacityProviderStrategyItem, ClusterConfiguration, ClusterSetting, KeyValuePair,
 };
+use crate::service::{Service, ServiceStatus};
 use crate::tag::{self, Tags};
 
 /// The capacity providers that every account has.
@@ -42,7 +43,7 @@ pub enum ClusterStatus {
     Inactive,
 }
 
-/// How many tasks a cluster has.
+/// How many tasks and services a cluster has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskCounts {
     /// Tasks in `RUNNING` on EC2.
@@ -53,6 +54,28 @@ pub struct TaskCounts {
     pub pending_ec2: i64,
     /// Tasks on Fargate that are not running yet.
     pub pending_fargate: i64,
+    /// Services on EC2 that are kept.
+    pub active_services_ec2: i64,
+    /// Services on Fargate that are kept.
+    pub active_services_fargate: i64,
+    /// Services on EC2 that were deleted, and whose tasks are being stopped.
+    pub draining_services_ec2: i64,
+    /// Services on Fargate that were deleted, and whose tasks are being stopped.
+    pub draining_services_fargate: i64,
+}
+
+impl TaskCounts {
+    /// Where a service that has not gone is counted.
+    pub fn of_service(&mut self, service: &Service) -> &mut i64 {
+        let revision = service.primary().map(|primary| &primary.revision);
+        let is_ec2 = revision.is_some_and(|revision| revision.launch_type.as_deref() == Some("EC2"));
+        match (service.status == ServiceStatus::Active, is_ec2) {
+            (true, true) => &mut self.active_services_ec2,
+            (true, false) => &mut self.active_services_fargate,
+            (false, true) => &mut self.draining_services_ec2,
+            (false, false) => &mut self.draining_services_fargate,
+        }
+    }
 }
 
 /// What DescribeClusters was asked to include.
@@ -150,7 +173,7 @@ impl Cluster {
             registered_container_instances_count: Some(0),
             running_tasks_count: Some(counts.running_ec2 + counts.running_fargate),
             pending_tasks_count: Some(counts.pending_ec2 + counts.pending_fargate),
-            active_services_count: Some(0),
+            active_services_count: Some(counts.active_services_ec2 + counts.active_services_fargate),
             statistics: Some(if include.statistics { statistics(counts) } else { Vec::new() }),
             tags: Some(if include.tags { tag::shape(&self.tags) } else { Vec::new() }),
             settings: Some(when(include.settings, &self.settings)),
@@ -177,10 +200,10 @@ fn statistics(counts: TaskCounts) -> Vec<KeyValuePair> {
         ("runningFargateTasksCount", counts.running_fargate),
         ("pendingEC2TasksCount", counts.pending_ec2),
         ("pendingFargateTasksCount", counts.pending_fargate),
-        ("activeEC2ServiceCount", 0),
-        ("activeFargateServiceCount", 0),
-        ("drainingEC2ServiceCount", 0),
-        ("drainingFargateServiceCount", 0),
+        ("activeEC2ServiceCount", counts.active_services_ec2),
+        ("activeFargateServiceCount", counts.active_services_fargate),
+        ("drainingEC2ServiceCount", counts.draining_services_ec2),
+        ("drainingFargateServiceCount", counts.draining_services_fargate),
     ];
     let pair = |(name, count): (&str, i64)| KeyValuePair {
         name: Some(name.to_owned()),

@@ -14,6 +14,21 @@ pub enum Error {
     /// The cluster still runs tasks.
     #[error("The Cluster cannot be deleted while Tasks are active.")]
     ClusterContainsTasks,
+    /// The cluster still has services.
+    #[error("The Cluster cannot be deleted while Services are active.")]
+    ClusterContainsServices,
+    /// No such service.
+    #[error("Service not found.")]
+    ServiceNotFound,
+    /// A change of a service that was deleted.
+    #[error("Service was not ACTIVE.")]
+    ServiceNotActive,
+    /// CreateService of a service that exists, and was made by another request.
+    #[error("Creation of service was not idempotent.")]
+    ServiceNotIdempotent,
+    /// DeleteService of a service that is meant to have tasks, without force.
+    #[error("The service cannot be stopped while it is scaled above 0.")]
+    ServiceScaledAboveZero,
     /// DescribeTasks or DescribeClusters of nothing.
     #[error("Tasks cannot be empty.")]
     NoTasks,
@@ -88,7 +103,12 @@ impl Error {
         match self {
             Self::ClusterNotFound => "ClusterNotFoundException",
             Self::ClusterContainsTasks => "ClusterContainsTasksException",
+            Self::ClusterContainsServices => "ClusterContainsServicesException",
+            Self::ServiceNotFound => "ServiceNotFoundException",
+            Self::ServiceNotActive => "ServiceNotActiveException",
             Self::ForeignIdentifier(..)
+            | Self::ServiceNotIdempotent
+            | Self::ServiceScaledAboveZero
             | Self::NoTasks
             | Self::TaskNotFound
             | Self::TaskIdLength

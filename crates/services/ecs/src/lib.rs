@@ -1,10 +1,10 @@
-//! Amazon Elastic Container Service: clusters, task definitions, and tasks that really run.
+//! Amazon Elastic Container Service: clusters, task definitions, tasks that really run, and services that keep them.
 //!
 //! RunTask records a task; the agent starts its containers through a [`container::Driver`], ships their output to
 //! CloudWatch Logs and tells EventBridge of each change. Everything that is to be done is a timer in the store, so that
 //! a server that is killed goes on where it was, and no container is started twice.
 //!
-//! Not here: services, container instances, capacity providers of one's own, task sets. `FARGATE` and `EC2` tasks alike
+//! Not here: container instances, capacity providers of one's own, task sets. `FARGATE` and `EC2` tasks alike
 //! run on this machine.
 
 mod agent;
@@ -24,6 +24,7 @@ mod overrides;
 mod page;
 mod retry;
 mod run_task;
+mod service;
 mod state_change_events;
 mod tables;
 mod tag;
@@ -46,6 +47,7 @@ use tokio::task::JoinSet;
 
 use crate::agent::Agent;
 use crate::error::Error;
+use crate::service::SERVICE_QUEUE;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
 /// What the server decides for the service.
@@ -96,6 +98,7 @@ impl Ecs {
         let events = store.timers(EVENT_QUEUE).await?;
         let expired = store.timers(EXPIRY_QUEUE).await?;
         let tokens = store.timers(TOKEN_QUEUE).await?;
+        let services = store.timers(SERVICE_QUEUE).await?;
         let (tables, dispatcher) = (&self.tables, &self.agent.dispatcher);
         let mut background = self.background();
         background.spawn(Arc::clone(&self.agent).run(tasks));
@@ -106,6 +109,7 @@ impl Ecs {
             }
         });
         background.spawn(state_change_events::run(tables.clone(), dispatcher.clone(), events));
+        background.spawn(service::background::run(dispatcher.clone(), services));
         background.spawn(expiry::forget_tasks(tables.clone(), dispatcher.clock().clone(), expired));
         background.spawn(expiry::forget_tokens(tables.clone(), dispatcher.clock().clone(), tokens));
         Ok(())
@@ -146,6 +150,9 @@ impl Service for Ecs {
         operation: &'a str,
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
-        generated::operations::dispatch(self, cx, operation, input).boxed()
+        match operation {
+            "internal:KeepService" => async move { self.keep_service(cx, &input).await }.boxed(),
+            _ => generated::operations::dispatch(self, cx, operation, input).boxed(),
+        }
     }
 }

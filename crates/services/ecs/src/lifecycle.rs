@@ -54,6 +54,8 @@ pub enum TaskEvent {
     StoppingBegun,
     /// Somebody asks for the task to stop.
     StopRequested {
+        /// Who it is.
+        code: StopCode,
         /// Why.
         reason: String,
     },
@@ -158,7 +160,7 @@ pub fn advance(task: &mut Task, event: TaskEvent, now: Timestamp) -> Vec<StateCh
         }
         TaskEvent::ContainerExited { container, ending } => container_exited(task, container, ending, now),
         TaskEvent::StoppingBegun => stopping_begun(task, now),
-        TaskEvent::StopRequested { reason } => stop_requested(task, reason, now),
+        TaskEvent::StopRequested { code, reason } => stop_requested(task, code, reason, now),
         TaskEvent::ContainersRemoved => containers_removed(task, now),
     }
     if task.version != version {
@@ -242,11 +244,11 @@ fn container_exited(task: &mut Task, place: usize, ending: Ending, now: Timestam
     finish_when_all_ended(task, at, now);
 }
 
-fn stop_requested(task: &mut Task, reason: String, now: Timestamp) {
+fn stop_requested(task: &mut Task, code: StopCode, reason: String, now: Timestamp) {
     if task.stop.is_some() {
         return;
     }
-    stop(task, StopCode::UserInitiated, reason, now);
+    stop(task, code, reason, now);
     finish_when_all_ended(task, now, now);
     if matches!(task.status, Status::Activating | Status::Running) {
         // The wish to stop is announced by itself: the containers may take their time.

@@ -42,6 +42,31 @@ pub const STOPPED_TASK_RETENTION: Duration = Duration::from_secs(3600);
 /// How long a client token is remembered after the tasks that it started have stopped.
 pub const CLIENT_TOKEN_RETENTION: Duration = Duration::from_secs(24 * 3600);
 
+/// Tasks of a service.
+pub const TASKS_PER_SERVICE: usize = 5000;
+/// Services that one DescribeServices may ask for.
+pub const SERVICES_DESCRIBED_AT_ONCE: usize = 10;
+/// Services on a page of ListServices, where the request does not say.
+pub const SERVICE_PAGE: usize = 10;
+/// Characters of CreateService's `clientToken`.
+pub const SERVICE_TOKEN_CHARACTERS: usize = 36;
+/// Events of a service that are kept.
+pub const SERVICE_EVENTS: usize = 100;
+/// How long a service can be described after its last task has stopped.
+pub const INACTIVE_SERVICE_RETENTION: Duration = Duration::from_secs(3600);
+/// From saying that a service is steady, or what is wrong with it, to saying it again.
+pub const SERVICE_EVENT_REPEAT: Duration = Duration::from_secs(6 * 3600);
+/// How long a task without health checks runs until its service relies on it. AWS waits for 40 seconds.
+pub const TASK_SETTLING: Duration = Duration::from_secs(5);
+/// The first pause after a task of a service has failed, doubled each time.
+pub const SERVICE_BACK_OFF: Duration = Duration::from_secs(1);
+/// The longest such pause.
+pub const SERVICE_BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
+/// The pause at which a service says that its tasks fail again and again.
+pub const SERVICE_ROUNDS_BEFORE_IMPAIRED: u32 = 3;
+/// Tasks of a service that are started in one batch.
+pub const SERVICE_STARTS_AT_ONCE: usize = 10;
+
 /// Images that are asked for at the same time.
 pub const CONCURRENT_PULLS: usize = 16;
 /// Containers that are being started at the same time.

@@ -50,6 +50,25 @@ pub fn cluster_name(cx: &Context, cluster: Option<&str>) -> Result<String, Error
     if is_name(&name) { Ok(name) } else { Err(Error::ClusterNotFound) }
 }
 
+/// The name of the service that a request means in a cluster; `None` for what names none there.
+///
+/// # Errors
+/// [`Error::ForeignIdentifier`] for another account's.
+pub fn service_name(cx: &Context, cluster: &str, service: &str) -> Result<Option<String>, Error> {
+    let name = match own_resource(cx, service)? {
+        Some(resource) => {
+            let Some(name) = resource.strip_prefix("service/") else { return Ok(None) };
+            match name.split_once('/') {
+                Some((its_cluster, _)) if its_cluster != cluster => return Ok(None),
+                Some((_, name)) => name.to_owned(),
+                None => name.to_owned(),
+            }
+        }
+        None => service.to_owned(),
+    };
+    Ok(Some(name).filter(|name| is_name(name)))
+}
+
 /// The id of the task that a request means, by its id or its ARN.
 ///
 /// # Errors

@@ -152,6 +152,7 @@ impl Request<'_> {
                 .filter(|group| !group.is_empty())
                 .unwrap_or_else(|| format!("family:{family}")),
             started_by: input.started_by.clone(),
+            service: None,
             launch_type,
             capacity_provider: provider,
             availability_zone: format!("{}{zone}", cx.region),

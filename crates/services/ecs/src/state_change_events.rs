@@ -1,4 +1,4 @@
-//! Tells EventBridge of each change of a task: "ECS Task State Change" events from `aws.ecs`.
+//! Tells EventBridge of each change of a task, "ECS Task State Change", and of what services do: events from `aws.ecs`.
 //!
 //! Events are timers that are set in the batch that makes the change, so none is lost. They are sent in their order,
 //! again and again until EventBridge has taken them; one may arrive twice when the server is killed in between.
@@ -13,6 +13,8 @@ use types::{AccountId, Region, Timestamp};
 use crate::lifecycle::StateChange;
 use crate::limits;
 use crate::retry::Delays;
+use crate::service::Service;
+use crate::service::announcement::Announcement;
 use crate::tables::{EVENT_QUEUE, Tables};
 use crate::task::Task;
 
@@ -21,7 +23,10 @@ use crate::task::Task;
 struct Event {
     account: AccountId,
     region: Region,
-    task_arn: String,
+    #[serde(alias = "task_arn")]
+    resource: String,
+    #[serde(default = "of_a_task")]
+    detail_type: String,
     at: Timestamp,
     detail: Value,
 }
@@ -32,16 +37,41 @@ pub fn put(batch: &mut Batch, task: &Task, changes: &[StateChange]) {
         let event = Event {
             account: AccountId::new(task.account.as_str()),
             region: Region::new(task.region.as_str()),
-            task_arn: task.arn.clone(),
+            resource: task.arn.clone(),
+            detail_type: of_a_task(),
             at: change.at,
             detail: change.detail.clone(),
         };
-        let key = format!("{}/{:010}", task.key(), change.version);
-        match serde_json::to_vec(&event) {
-            Ok(payload) => batch.set_timer(EVENT_QUEUE, key, change.at, payload),
-            Err(error) => unreachable!("an event is plain data: {error}"),
-        };
+        put_event(batch, format!("{}/{:010}", task.key(), change.version), &event);
     }
+}
+
+/// Adds to `batch`: what a service tells, and to the service that it has told that.
+pub fn put_announcements(batch: &mut Batch, service: &mut Service, announcements: &[Announcement]) {
+    for announcement in announcements {
+        let event = Event {
+            account: AccountId::new(service.account.as_str()),
+            region: Region::new(service.region.as_str()),
+            resource: service.arn.clone(),
+            detail_type: announcement.detail_type.to_owned(),
+            at: announcement.at,
+            detail: announcement.detail.clone(),
+        };
+        service.announced += 1;
+        // No task has such an id.
+        put_event(batch, format!("{}!service/{:010}", service.key(), service.announced), &event);
+    }
+}
+
+fn put_event(batch: &mut Batch, key: String, event: &Event) {
+    match serde_json::to_vec(event) {
+        Ok(payload) => batch.set_timer(EVENT_QUEUE, key, event.at, payload),
+        Err(error) => unreachable!("an event is plain data: {error}"),
+    };
+}
+
+fn of_a_task() -> String {
+    "ECS Task State Change".to_owned()
 }
 
 /// Sends the events of the queue, in their order.
@@ -164,9 +194,9 @@ async fn attempt<'a>(dispatcher: &Dispatcher, events: &[&'a Event]) -> Result<Ve
 fn entry(event: &Event) -> Value {
     json!({
         "Source": "aws.ecs",
-        "DetailType": "ECS Task State Change",
+        "DetailType": event.detail_type,
         "Detail": event.detail.to_string(),
-        "Resources": [event.task_arn],
+        "Resources": [event.resource],
         "Time": event.at,
     })
 }

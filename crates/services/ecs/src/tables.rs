@@ -7,6 +7,8 @@ use store::{Batch, Collection, Store};
 use types::Timestamp;
 
 use crate::cluster::Cluster;
+use crate::service::service_task::ServiceTask;
+use crate::service::{SERVICES, Service, WAKES};
 use crate::task::{LaunchType, Status, Task};
 use crate::task_definition::{Definition, Family};
 
@@ -37,6 +39,13 @@ pub struct Tables {
     pub index: Collection<IndexEntry>,
     /// `ACCOUNT/REGION/CLUSTER/TOKEN`: requests that carried a client token.
     pub tokens: Collection<ClientToken>,
+    /// `ACCOUNT/REGION/CLUSTER/NAME`: services, for an hour after they have gone too.
+    pub services: Collection<Service>,
+    /// `ACCOUNT/REGION/CLUSTER/NAME/ID`: the tasks of a service. Written with each task, deleted by the service when it
+    /// has seen that the task has stopped.
+    pub service_tasks: Collection<ServiceTask>,
+    /// `ACCOUNT/REGION/CLUSTER/NAME`: the task of a service that changed last.
+    pub service_wakes: Collection<String>,
 }
 
 /// What ListTasks and the counts of a cluster need of a task.
@@ -48,6 +57,9 @@ pub struct IndexEntry {
     pub family: String,
     /// Who started it.
     pub started_by: Option<String>,
+    /// The service that it belongs to.
+    #[serde(default)]
+    pub service: Option<String>,
     /// Its launch type.
     pub launch_type: LaunchType,
     /// Where in its life it is.
@@ -79,6 +91,9 @@ impl Tables {
             tasks: Collection::new(Arc::clone(&store), "ecs/task"),
             index: Collection::new(Arc::clone(&store), "ecs/task_index"),
             tokens: Collection::new(Arc::clone(&store), "ecs/client_token"),
+            services: Collection::new(Arc::clone(&store), SERVICES),
+            service_tasks: Collection::new(Arc::clone(&store), "ecs/service_task"),
+            service_wakes: Collection::new(Arc::clone(&store), WAKES),
             store,
         }
     }
@@ -89,6 +104,7 @@ impl Tables {
             arn: task.arn.clone(),
             family: task.family.clone(),
             started_by: task.started_by.clone(),
+            service: task.service.clone(),
             launch_type: task.launch_type,
             status: task.status,
         };

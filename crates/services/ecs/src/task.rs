@@ -29,8 +29,11 @@ pub struct Task {
     pub family: String,
     /// What RunTask said, `family:FAMILY` where it said nothing.
     pub group: String,
-    /// What RunTask said.
+    /// What RunTask said; the deployment, where a service started it.
     pub started_by: Option<String>,
+    /// The name of the service that started it.
+    #[serde(default)]
+    pub service: Option<String>,
     /// Where it runs, as far as the API is concerned.
     pub launch_type: LaunchType,
     /// The capacity provider that RunTask's strategy chose.
@@ -142,6 +145,8 @@ pub enum StopCode {
     EssentialContainerExited,
     /// Somebody called StopTask.
     UserInitiated,
+    /// Its service does not need it any more, or replaces it.
+    ServiceSchedulerInitiated,
 }
 
 impl StopCode {
@@ -151,6 +156,7 @@ impl StopCode {
             Self::TaskFailedToStart => "TaskFailedToStart",
             Self::EssentialContainerExited => "EssentialContainerExited",
             Self::UserInitiated => "UserInitiated",
+            Self::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
         }
     }
 }

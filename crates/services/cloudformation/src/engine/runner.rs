@@ -327,6 +327,14 @@ async fn act(
             return delete(inner, key, &slot, outcome).await;
         }
     };
+    let made = match made {
+        Ok(made) => match work::is_stable(&door, &resource, &work, &made).await {
+            Ok(true) => Ok(made),
+            Ok(false) => return wait(inner, key, &slot).await,
+            Err(failure) => Err(failure),
+        },
+        Err(failure) => Err(failure),
+    };
     record(inner, key, |state, now| match &made {
         Ok(made) => progress::made(state, &id, made.clone(), now),
         Err(failure) => progress::failed(state, &id, failure, now),
@@ -373,20 +381,23 @@ async fn delete(
         Err(failure) => {
             record(inner, key, |state, now| progress::delete_failed(state, slot, &failure, now)).await?;
         }
-        Ok(Deleted::Pending) => {
-            record(inner, key, |state, _| {
-                progress::unfinished(state, slot);
-                Vec::new()
-            })
-            .await?;
-            let mut batch = Batch::new();
-            let due = inner.dispatcher.clock().now() + Duration::from_millis(STABILISE_MS);
-            batch.set_timer(QUEUE, key, due, Vec::new());
-            inner.stacks.commit(batch, key).await?;
-            return Ok(Step::Stop);
-        }
+        Ok(Deleted::Pending) => return wait(inner, key, slot).await,
     }
     Ok(Step::Again)
+}
+
+/// Looks at a resource again after a while.
+async fn wait(inner: &Inner, key: &str, slot: &Slot) -> Result<Step, Error> {
+    record(inner, key, |state, _| {
+        progress::unfinished(state, slot);
+        Vec::new()
+    })
+    .await?;
+    let mut batch = Batch::new();
+    let due = inner.dispatcher.clock().now() + Duration::from_millis(STABILISE_MS);
+    batch.set_timer(QUEUE, key, due, Vec::new());
+    inner.stacks.commit(batch, key).await?;
+    Ok(Step::Stop)
 }
 
 /// Changes a stack as it is by now: what has happened must be recorded, whoever else changed the stack meanwhile.

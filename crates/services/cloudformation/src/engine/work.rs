@@ -43,19 +43,40 @@ pub(super) async fn create(
     Ok(made)
 }
 
-/// Changes a resource.
+/// Changes a resource. One that has been changed and was found unfinished is only looked at again.
 pub(super) async fn update(door: &Door, resource: &Resource, work: &Work) -> Result<Made, Failure> {
-    type_of(resource)?.update(door, &work.request, resource).await
+    match &resource.physical_id {
+        Some(physical_id) if work.tries > 0 => {
+            Ok(Made { physical_id: physical_id.clone(), attributes: resource.attributes.clone() })
+        }
+        _ => type_of(resource)?.update(door, &work.request, resource).await,
+    }
+}
+
+/// Whether what was made or changed has come to rest.
+pub(super) async fn is_stable(
+    door: &Door,
+    resource: &Resource,
+    work: &Work,
+    made: &Made,
+) -> Result<bool, Failure> {
+    let is_stable = type_of(resource)?.is_stable(door, &work.request, made).await?;
+    if !is_stable && work.tries >= STABILISE_TRIES_MAX {
+        return Err(not_stabilized(work).leaving(&made.physical_id));
+    }
+    Ok(is_stable)
+}
+
+fn not_stabilized(work: &Work) -> Failure {
+    let text = format!("Resource {} did not stabilize.", work.request.name);
+    Failure::handler(text, HandlerErrorCode::NotStabilized)
 }
 
 /// Deletes a resource, or looks whether it is gone by now.
 pub(super) async fn delete(door: &Door, resource: &Resource, work: &Work) -> Result<Deleted, Failure> {
     match type_of(resource)?.delete(door, resource).await? {
         Deletion::Done => Ok(Deleted::Done),
-        Deletion::Pending if work.tries >= STABILISE_TRIES_MAX => {
-            let text = format!("Resource {} did not stabilize.", work.request.name);
-            Err(Failure::handler(text, HandlerErrorCode::NotStabilized))
-        }
+        Deletion::Pending if work.tries >= STABILISE_TRIES_MAX => Err(not_stabilized(work)),
         Deletion::Pending => Ok(Deleted::Pending),
     }
 }

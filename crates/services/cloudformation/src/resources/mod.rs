@@ -5,6 +5,7 @@
 
 mod cdk_metadata;
 mod ecs_cluster;
+mod ecs_service;
 mod ecs_task_definition;
 mod events_rule;
 mod failure;
@@ -78,6 +79,20 @@ pub trait ResourceType: Send + Sync {
         None
     }
 
+    /// Whether what was made or changed has come to rest. Where it has not, it is made or changed again after a while, as
+    /// after a crash, and looked at again.
+    ///
+    /// # Errors
+    /// Why it never will, with the physical id.
+    fn is_stable<'a>(
+        &'a self,
+        _: &'a Door,
+        _: &'a Request,
+        _: &'a Made,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        Box::pin(async { Ok(true) })
+    }
+
     /// Changes it from what `current` says to what `request` says, in place.
     ///
     /// # Errors
@@ -144,7 +159,7 @@ pub struct Naming {
 
 /// The type of that name.
 pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
-    let types: [&'static dyn ResourceType; 11] = [
+    let types: [&'static dyn ResourceType; 12] = [
         &iam_role::Role,
         &logs_log_group::LogGroup,
         &s3_bucket::Bucket,
@@ -154,6 +169,7 @@ pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
         &states_alias::StateMachineAlias,
         &events_rule::Rule,
         &ecs_cluster::Cluster,
+        &ecs_service::Service,
         &ecs_task_definition::TaskDefinition,
         &cdk_metadata::Metadata,
     ];

@@ -30,6 +30,7 @@ use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
 use crate::log_shipping::LogShipping;
 use crate::retry::Delays;
+use crate::service::service_task;
 use crate::state_change_events;
 use crate::tables::{EXPIRY_QUEUE, TASK_QUEUE, Tables, index_key};
 use crate::task::{Status, Task};
@@ -185,9 +186,10 @@ impl Agent {
         }
     }
 
-    /// Adds to `batch`: the task's index entry, and the events of its changes.
+    /// Adds to `batch`: the task's index entry, what its service is to know, and the events of its changes.
     pub fn put_changes(&self, batch: &mut Batch, task: &Task, changes: &[StateChange]) {
         self.tables.put_index(batch, task);
+        service_task::note(&self.tables, batch, task);
         state_change_events::put(batch, task, changes);
     }
 

@@ -5,8 +5,8 @@
 //! The model of the API: what `wire` converts and `api::validation` checks with.
 
 use api::model::{
-    BOOLEAN, ErrorShape, INTEGER, Map, Member, Operation, Pattern, Protocol, Range, STRING, ServiceModel,
-    Shape, Size, TIMESTAMP, Text,
+    BOOLEAN, DOUBLE, ErrorShape, INTEGER, Kind, Map, Member, Operation, Pattern, Protocol, Range, STRING,
+    ServiceModel, Shape, Size, TIMESTAMP, Text,
 };
 
 /// The service.
@@ -40,6 +40,25 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "CreateService",
+        action: "ecs:CreateService",
+        input: &SHAPE_CREATE_SERVICE_INPUT,
+        output: &SHAPE_CREATE_SERVICE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[
+            &ERROR_ACCESS_DENIED_EXCEPTION,
+            &ERROR_PLATFORM_UNKNOWN_EXCEPTION,
+            &ERROR_NAMESPACE_NOT_FOUND_EXCEPTION,
+            &ERROR_SERVER_EXCEPTION,
+            &ERROR_INVALID_PARAMETER_EXCEPTION,
+            &ERROR_CLIENT_EXCEPTION,
+            &ERROR_CLUSTER_NOT_FOUND_EXCEPTION,
+            &ERROR_PLATFORM_TASK_DEFINITION_INCOMPATIBILITY_EXCEPTION,
+            &ERROR_UNSUPPORTED_FEATURE_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "DeleteCluster",
         action: "ecs:DeleteCluster",
         input: &SHAPE_DELETE_CLUSTER_INPUT,
@@ -56,6 +75,22 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_UPDATE_IN_PROGRESS_EXCEPTION,
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_CLIENT_EXCEPTION,
+            &ERROR_CLUSTER_NOT_FOUND_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DeleteService",
+        action: "ecs:DeleteService",
+        input: &SHAPE_DELETE_SERVICE_INPUT,
+        output: &SHAPE_DELETE_SERVICE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[
+            &ERROR_ACCESS_DENIED_EXCEPTION,
+            &ERROR_SERVER_EXCEPTION,
+            &ERROR_INVALID_PARAMETER_EXCEPTION,
+            &ERROR_CLIENT_EXCEPTION,
+            &ERROR_SERVICE_NOT_FOUND_EXCEPTION,
             &ERROR_CLUSTER_NOT_FOUND_EXCEPTION,
         ],
     },
@@ -85,6 +120,21 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_SERVER_EXCEPTION,
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_CLIENT_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DescribeServices",
+        action: "ecs:DescribeServices",
+        input: &SHAPE_DESCRIBE_SERVICES_INPUT,
+        output: &SHAPE_DESCRIBE_SERVICES_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[
+            &ERROR_ACCESS_DENIED_EXCEPTION,
+            &ERROR_SERVER_EXCEPTION,
+            &ERROR_INVALID_PARAMETER_EXCEPTION,
+            &ERROR_CLIENT_EXCEPTION,
+            &ERROR_CLUSTER_NOT_FOUND_EXCEPTION,
         ],
     },
     Operation {
@@ -128,6 +178,21 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_SERVER_EXCEPTION,
             &ERROR_INVALID_PARAMETER_EXCEPTION,
             &ERROR_CLIENT_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "ListServices",
+        action: "ecs:ListServices",
+        input: &SHAPE_LIST_SERVICES_INPUT,
+        output: &SHAPE_LIST_SERVICES_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[
+            &ERROR_ACCESS_DENIED_EXCEPTION,
+            &ERROR_SERVER_EXCEPTION,
+            &ERROR_INVALID_PARAMETER_EXCEPTION,
+            &ERROR_CLIENT_EXCEPTION,
+            &ERROR_CLUSTER_NOT_FOUND_EXCEPTION,
         ],
     },
     Operation {
@@ -288,6 +353,27 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_CLUSTER_NOT_FOUND_EXCEPTION,
         ],
     },
+    Operation {
+        name: "UpdateService",
+        action: "ecs:UpdateService",
+        input: &SHAPE_UPDATE_SERVICE_INPUT,
+        output: &SHAPE_UPDATE_SERVICE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[
+            &ERROR_ACCESS_DENIED_EXCEPTION,
+            &ERROR_PLATFORM_UNKNOWN_EXCEPTION,
+            &ERROR_NAMESPACE_NOT_FOUND_EXCEPTION,
+            &ERROR_SERVICE_NOT_ACTIVE_EXCEPTION,
+            &ERROR_SERVER_EXCEPTION,
+            &ERROR_INVALID_PARAMETER_EXCEPTION,
+            &ERROR_CLIENT_EXCEPTION,
+            &ERROR_SERVICE_NOT_FOUND_EXCEPTION,
+            &ERROR_CLUSTER_NOT_FOUND_EXCEPTION,
+            &ERROR_PLATFORM_TASK_DEFINITION_INCOMPATIBILITY_EXCEPTION,
+            &ERROR_UNSUPPORTED_FEATURE_EXCEPTION,
+        ],
+    },
 ];
 
 static ERROR_ACCESS_DENIED_EXCEPTION: ErrorShape = ErrorShape {
@@ -296,6 +382,18 @@ static ERROR_ACCESS_DENIED_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_ACCESS_TYPE: Shape = Shape::string("AccessType", Text::new().one_of(&["PRIVATE", "PUBLIC"]));
+static SHAPE_ACCESS_TYPE_LIST: Shape =
+    Shape::list("AccessTypeList", &SHAPE_ACCESS_TYPE, "member", false, Size::at_most(2));
+static SHAPE_ADVANCED_CONFIGURATION: Shape = Shape::structure(
+    "AdvancedConfiguration",
+    &[
+        Member::optional("alternateTargetGroupArn", &STRING),
+        Member::optional("productionListenerRule", &STRING),
+        Member::optional("testListenerRule", &STRING),
+        Member::optional("roleArn", &STRING),
+    ],
+);
 static SHAPE_APPLICATION_PROTOCOL: Shape =
     Shape::string("ApplicationProtocol", Text::new().one_of(&["http", "http2", "grpc"]));
 static SHAPE_ASSIGN_PUBLIC_IP: Shape =
@@ -324,6 +422,8 @@ static SHAPE_ATTRIBUTE: Shape = Shape::structure(
     ],
 );
 static SHAPE_ATTRIBUTES: Shape = Shape::list("Attributes", &SHAPE_ATTRIBUTE, "member", false, Size::NONE);
+static SHAPE_AVAILABILITY_ZONE_REBALANCING: Shape =
+    Shape::string("AvailabilityZoneRebalancing", Text::new().one_of(&["ENABLED", "DISABLED"]));
 static SHAPE_AWS_VPC_CONFIGURATION: Shape = Shape::structure(
     "AwsVpcConfiguration",
     &[
@@ -336,6 +436,10 @@ static ERROR_BLOCKED_EXCEPTION: ErrorShape =
     ErrorShape { name: "BlockedException", code: "BlockedException", status: 400, server_fault: false };
 static SHAPE_CPU_ARCHITECTURE: Shape =
     Shape::string("CPUArchitecture", Text::new().one_of(&["X86_64", "ARM64"]));
+static SHAPE_CANARY_CONFIGURATION: Shape = Shape::structure(
+    "CanaryConfiguration",
+    &[Member::optional("canaryPercent", &DOUBLE), Member::optional("canaryBakeTimeInMinutes", &INTEGER)],
+);
 static SHAPE_CAPACITY_PROVIDER_STRATEGY: Shape = Shape::list(
     "CapacityProviderStrategy",
     &SHAPE_CAPACITY_PROVIDER_STRATEGY_ITEM,
@@ -561,10 +665,178 @@ static SHAPE_CREATE_CLUSTER_INPUT: Shape = Shape::structure(
 );
 static SHAPE_CREATE_CLUSTER_OUTPUT: Shape =
     Shape::structure("CreateClusterOutput", &[Member::optional("cluster", &SHAPE_CLUSTER)]);
+static SHAPE_CREATE_SERVICE_INPUT: Shape = Shape::structure(
+    "CreateServiceInput",
+    &[
+        Member::optional("cluster", &STRING),
+        Member::required("serviceName", &STRING),
+        Member::optional("taskDefinition", &STRING),
+        Member::optional("availabilityZoneRebalancing", &SHAPE_AVAILABILITY_ZONE_REBALANCING),
+        Member::optional("loadBalancers", &SHAPE_LOAD_BALANCERS),
+        Member::optional("serviceRegistries", &SHAPE_SERVICE_REGISTRIES),
+        Member::optional("desiredCount", &INTEGER),
+        Member::optional("clientToken", &STRING),
+        Member::optional("launchType", &SHAPE_LAUNCH_TYPE),
+        Member::optional("capacityProviderStrategy", &SHAPE_CAPACITY_PROVIDER_STRATEGY),
+        Member::optional("platformVersion", &STRING),
+        Member::optional("role", &STRING),
+        Member::optional("deploymentConfiguration", &SHAPE_DEPLOYMENT_CONFIGURATION),
+        Member::optional("placementConstraints", &SHAPE_PLACEMENT_CONSTRAINTS),
+        Member::optional("placementStrategy", &SHAPE_PLACEMENT_STRATEGIES),
+        Member::optional("networkConfiguration", &SHAPE_NETWORK_CONFIGURATION),
+        Member::optional("healthCheckGracePeriodSeconds", &INTEGER),
+        Member::optional("schedulingStrategy", &SHAPE_SCHEDULING_STRATEGY),
+        Member::optional("deploymentController", &SHAPE_DEPLOYMENT_CONTROLLER),
+        Member::optional("tags", &SHAPE_TAGS),
+        Member::optional("enableECSManagedTags", &BOOLEAN),
+        Member::optional("propagateTags", &SHAPE_PROPAGATE_TAGS),
+        Member::optional("enableExecuteCommand", &BOOLEAN),
+        Member::optional("serviceConnectConfiguration", &SHAPE_SERVICE_CONNECT_CONFIGURATION),
+        Member::optional("volumeConfigurations", &SHAPE_SERVICE_VOLUME_CONFIGURATIONS),
+        Member::optional("vpcLatticeConfigurations", &SHAPE_VPC_LATTICE_CONFIGURATIONS),
+        Member::optional("gatewayConnectors", &SHAPE_GATEWAY_CONNECTOR_LIST),
+        Member::optional("monitoring", &SHAPE_MONITORING_CONFIGURATION),
+    ],
+);
+static SHAPE_CREATE_SERVICE_OUTPUT: Shape =
+    Shape::structure("CreateServiceOutput", &[Member::optional("service", &SHAPE_SERVICE)]);
 static SHAPE_DELETE_CLUSTER_INPUT: Shape =
     Shape::structure("DeleteClusterInput", &[Member::required("cluster", &STRING)]);
 static SHAPE_DELETE_CLUSTER_OUTPUT: Shape =
     Shape::structure("DeleteClusterOutput", &[Member::optional("cluster", &SHAPE_CLUSTER)]);
+static SHAPE_DELETE_SERVICE_INPUT: Shape = Shape::structure(
+    "DeleteServiceInput",
+    &[
+        Member::optional("cluster", &STRING),
+        Member::required("service", &STRING),
+        Member::optional("force", &BOOLEAN),
+    ],
+);
+static SHAPE_DELETE_SERVICE_OUTPUT: Shape =
+    Shape::structure("DeleteServiceOutput", &[Member::optional("service", &SHAPE_SERVICE)]);
+static SHAPE_DEPLOYMENT: Shape = Shape::structure(
+    "Deployment",
+    &[
+        Member::optional("id", &STRING),
+        Member::optional("status", &STRING),
+        Member::optional("taskDefinition", &STRING),
+        Member::optional("desiredCount", &INTEGER),
+        Member::optional("pendingCount", &INTEGER),
+        Member::optional("runningCount", &INTEGER),
+        Member::optional("failedTasks", &INTEGER),
+        Member::optional("createdAt", &TIMESTAMP),
+        Member::optional("updatedAt", &TIMESTAMP),
+        Member::optional("capacityProviderStrategy", &SHAPE_CAPACITY_PROVIDER_STRATEGY),
+        Member::optional("launchType", &SHAPE_LAUNCH_TYPE),
+        Member::optional("platformVersion", &STRING),
+        Member::optional("platformFamily", &STRING),
+        Member::optional("networkConfiguration", &SHAPE_NETWORK_CONFIGURATION),
+        Member::optional("rolloutState", &SHAPE_DEPLOYMENT_ROLLOUT_STATE),
+        Member::optional("rolloutStateReason", &STRING),
+        Member::optional("serviceConnectConfiguration", &SHAPE_SERVICE_CONNECT_CONFIGURATION),
+        Member::optional("serviceConnectResources", &SHAPE_SERVICE_CONNECT_SERVICE_RESOURCE_LIST),
+        Member::optional("volumeConfigurations", &SHAPE_SERVICE_VOLUME_CONFIGURATIONS),
+        Member::optional("fargateEphemeralStorage", &SHAPE_DEPLOYMENT_EPHEMERAL_STORAGE),
+        Member::optional("vpcLatticeConfigurations", &SHAPE_VPC_LATTICE_CONFIGURATIONS),
+    ],
+);
+static SHAPE_DEPLOYMENT_ALARMS: Shape = Shape::structure(
+    "DeploymentAlarms",
+    &[
+        Member::required("alarmNames", &SHAPE_STRING_LIST),
+        Member::required("rollback", &BOOLEAN),
+        Member::required("enable", &BOOLEAN),
+    ],
+);
+static SHAPE_DEPLOYMENT_CIRCUIT_BREAKER: Shape = Shape::structure(
+    "DeploymentCircuitBreaker",
+    &[
+        Member::required("enable", &BOOLEAN),
+        Member::required("rollback", &BOOLEAN),
+        Member::optional("resetOnHealthyTask", &BOOLEAN),
+        Member::optional("thresholdConfiguration", &SHAPE_THRESHOLD_CONFIGURATION),
+    ],
+);
+static SHAPE_DEPLOYMENT_CONFIGURATION: Shape = Shape::structure(
+    "DeploymentConfiguration",
+    &[
+        Member::optional("deploymentCircuitBreaker", &SHAPE_DEPLOYMENT_CIRCUIT_BREAKER),
+        Member::optional("maximumPercent", &INTEGER),
+        Member::optional("minimumHealthyPercent", &INTEGER),
+        Member::optional("alarms", &SHAPE_DEPLOYMENT_ALARMS),
+        Member::optional("strategy", &SHAPE_DEPLOYMENT_STRATEGY),
+        Member::optional("bakeTimeInMinutes", &INTEGER),
+        Member::optional("lifecycleHooks", &SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_LIST),
+        Member::optional("linearConfiguration", &SHAPE_LINEAR_CONFIGURATION),
+        Member::optional("canaryConfiguration", &SHAPE_CANARY_CONFIGURATION),
+        Member::optional("earlySuccessCriteria", &SHAPE_DEPLOYMENT_EARLY_SUCCESS_CRITERIA),
+    ],
+);
+static SHAPE_DEPLOYMENT_CONTROLLER: Shape =
+    Shape::structure("DeploymentController", &[Member::required("type", &SHAPE_DEPLOYMENT_CONTROLLER_TYPE)]);
+static SHAPE_DEPLOYMENT_CONTROLLER_TYPE: Shape =
+    Shape::string("DeploymentControllerType", Text::new().one_of(&["EXTERNAL", "ECS", "CODE_DEPLOY"]));
+static SHAPE_DEPLOYMENT_EARLY_SUCCESS_CRITERIA: Shape = Shape::structure(
+    "DeploymentEarlySuccessCriteria",
+    &[
+        Member::required("enable", &BOOLEAN),
+        Member::optional("healthyPercent", &SHAPE_HEALTHY_PERCENT_INTEGER),
+        Member::optional("sourceServiceRevisionCleanup", &SHAPE_SERVICE_REVISION_CLEANUP),
+    ],
+);
+static SHAPE_DEPLOYMENT_EPHEMERAL_STORAGE: Shape =
+    Shape::structure("DeploymentEphemeralStorage", &[Member::optional("kmsKeyId", &STRING)]);
+static SHAPE_DEPLOYMENT_LIFECYCLE_HOOK: Shape = Shape::structure(
+    "DeploymentLifecycleHook",
+    &[
+        Member::optional("targetType", &SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_TARGET_TYPE),
+        Member::optional("hookTargetArn", &STRING),
+        Member::optional("roleArn", &STRING),
+        Member::optional("lifecycleStages", &SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_STAGE_LIST),
+        Member::optional("hookDetails", &SHAPE_HOOK_DETAILS),
+        Member::optional("timeoutConfiguration", &SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_TIMEOUT_CONFIGURATION),
+    ],
+);
+static SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_ACTION: Shape =
+    Shape::string("DeploymentLifecycleHookAction", Text::new().one_of(&["ROLLBACK", "CONTINUE"]));
+static SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_DURATION: Shape =
+    Shape::integer("DeploymentLifecycleHookDuration", Range::between(1, 20160));
+static SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_LIST: Shape =
+    Shape::list("DeploymentLifecycleHookList", &SHAPE_DEPLOYMENT_LIFECYCLE_HOOK, "member", false, Size::NONE);
+static SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_STAGE: Shape = Shape::string(
+    "DeploymentLifecycleHookStage",
+    Text::new().one_of(&[
+        "RECONCILE_SERVICE",
+        "PRE_SCALE_UP",
+        "POST_SCALE_UP",
+        "POST_TEST_TRAFFIC_SHIFT",
+        "TEST_TRAFFIC_SHIFT",
+        "PRE_PRODUCTION_TRAFFIC_SHIFT",
+        "POST_PRODUCTION_TRAFFIC_SHIFT",
+        "PRODUCTION_TRAFFIC_SHIFT",
+    ]),
+);
+static SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_STAGE_LIST: Shape = Shape::list(
+    "DeploymentLifecycleHookStageList",
+    &SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_STAGE,
+    "member",
+    false,
+    Size::NONE,
+);
+static SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_TARGET_TYPE: Shape =
+    Shape::string("DeploymentLifecycleHookTargetType", Text::new().one_of(&["AWS_LAMBDA", "PAUSE"]));
+static SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_TIMEOUT_CONFIGURATION: Shape = Shape::structure(
+    "DeploymentLifecycleHookTimeoutConfiguration",
+    &[
+        Member::optional("timeoutInMinutes", &SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_DURATION),
+        Member::optional("action", &SHAPE_DEPLOYMENT_LIFECYCLE_HOOK_ACTION),
+    ],
+);
+static SHAPE_DEPLOYMENT_ROLLOUT_STATE: Shape =
+    Shape::string("DeploymentRolloutState", Text::new().one_of(&["IN_PROGRESS", "COMPLETED", "FAILED"]));
+static SHAPE_DEPLOYMENT_STRATEGY: Shape =
+    Shape::string("DeploymentStrategy", Text::new().one_of(&["LINEAR", "ROLLING", "CANARY", "BLUE_GREEN"]));
+static SHAPE_DEPLOYMENTS: Shape = Shape::list("Deployments", &SHAPE_DEPLOYMENT, "member", false, Size::NONE);
 static SHAPE_DEREGISTER_TASK_DEFINITION_INPUT: Shape =
     Shape::structure("DeregisterTaskDefinitionInput", &[Member::required("taskDefinition", &STRING)]);
 static SHAPE_DEREGISTER_TASK_DEFINITION_OUTPUT: Shape = Shape::structure(
@@ -581,6 +853,18 @@ static SHAPE_DESCRIBE_CLUSTERS_INPUT: Shape = Shape::structure(
 static SHAPE_DESCRIBE_CLUSTERS_OUTPUT: Shape = Shape::structure(
     "DescribeClustersOutput",
     &[Member::optional("clusters", &SHAPE_CLUSTERS), Member::optional("failures", &SHAPE_FAILURES)],
+);
+static SHAPE_DESCRIBE_SERVICES_INPUT: Shape = Shape::structure(
+    "DescribeServicesInput",
+    &[
+        Member::optional("cluster", &STRING),
+        Member::required("services", &SHAPE_STRING_LIST),
+        Member::optional("include", &SHAPE_SERVICE_FIELD_LIST),
+    ],
+);
+static SHAPE_DESCRIBE_SERVICES_OUTPUT: Shape = Shape::structure(
+    "DescribeServicesOutput",
+    &[Member::optional("services", &SHAPE_SERVICES), Member::optional("failures", &SHAPE_FAILURES)],
 );
 static SHAPE_DESCRIBE_TASK_DEFINITION_INPUT: Shape = Shape::structure(
     "DescribeTaskDefinitionInput",
@@ -641,6 +925,7 @@ static SHAPE_DOCKER_VOLUME_CONFIGURATION: Shape = Shape::structure(
         Member::optional("labels", &SHAPE_STRING_MAP),
     ],
 );
+static SHAPE_DURATION: Shape = Shape::integer("Duration", Range::between(0, 2147483647));
 static SHAPE_EBS_RESOURCE_TYPE: Shape = Shape::string("EBSResourceType", Text::new().one_of(&["volume"]));
 static SHAPE_EBS_TAG_SPECIFICATION: Shape = Shape::structure(
     "EBSTagSpecification",
@@ -745,6 +1030,47 @@ static SHAPE_FIRELENS_CONFIGURATION_OPTIONS_MAP: Shape = Shape::map(
 );
 static SHAPE_FIRELENS_CONFIGURATION_TYPE: Shape =
     Shape::string("FirelensConfigurationType", Text::new().one_of(&["fluentd", "fluentbit"]));
+static SHAPE_GATEWAY_CONNECTOR: Shape = Shape::structure(
+    "GatewayConnector",
+    &[
+        Member::required("portName", &STRING),
+        Member::optional("healthCheck", &SHAPE_GATEWAY_CONNECTOR_HEALTH_CHECK),
+        Member::optional("filters", &SHAPE_GATEWAY_CONNECTOR_FILTERS),
+        Member::optional("deregistrationDelay", &SHAPE_GATEWAY_CONNECTOR_DEREGISTRATION_DELAY),
+    ],
+);
+static SHAPE_GATEWAY_CONNECTOR_DEREGISTRATION_DELAY: Shape = Shape::structure(
+    "GatewayConnectorDeregistrationDelay",
+    &[Member::optional(
+        "timeoutSeconds",
+        &SHAPE_GATEWAY_CONNECTOR_DEREGISTRATION_DELAY_TIMEOUT_SECONDS_INTEGER,
+    )],
+);
+static SHAPE_GATEWAY_CONNECTOR_DEREGISTRATION_DELAY_TIMEOUT_SECONDS_INTEGER: Shape =
+    Shape::integer("GatewayConnectorDeregistrationDelayTimeoutSecondsInteger", Range::between(0, 3600));
+static SHAPE_GATEWAY_CONNECTOR_FILTERS: Shape =
+    Shape::structure("GatewayConnectorFilters", &[Member::optional("accessTypes", &SHAPE_ACCESS_TYPE_LIST)]);
+static SHAPE_GATEWAY_CONNECTOR_HEALTH_CHECK: Shape = Shape::structure(
+    "GatewayConnectorHealthCheck",
+    &[
+        Member::optional("healthCheckProtocol", &SHAPE_GATEWAY_CONNECTOR_HEALTH_CHECK_PROTOCOL),
+        Member::optional("healthCheckPort", &INTEGER),
+        Member::optional("healthCheckPath", &STRING),
+        Member::optional("healthCheckTimeoutSeconds", &INTEGER),
+        Member::optional("healthCheckIntervalSeconds", &INTEGER),
+        Member::optional("healthyThresholdCount", &INTEGER),
+        Member::optional("unhealthyThresholdCount", &INTEGER),
+        Member::optional("matcher", &SHAPE_GATEWAY_CONNECTOR_HEALTH_CHECK_MATCHER),
+    ],
+);
+static SHAPE_GATEWAY_CONNECTOR_HEALTH_CHECK_MATCHER: Shape = Shape::structure(
+    "GatewayConnectorHealthCheckMatcher",
+    &[Member::optional("httpCode", &STRING), Member::optional("grpcCode", &STRING)],
+);
+static SHAPE_GATEWAY_CONNECTOR_HEALTH_CHECK_PROTOCOL: Shape =
+    Shape::string("GatewayConnectorHealthCheckProtocol", Text::new().one_of(&["HTTP", "HTTPS"]));
+static SHAPE_GATEWAY_CONNECTOR_LIST: Shape =
+    Shape::list("GatewayConnectorList", &SHAPE_GATEWAY_CONNECTOR, "member", false, Size::at_most(1));
 static SHAPE_GPU_IDS: Shape = Shape::list("GpuIds", &STRING, "member", false, Size::NONE);
 static SHAPE_HEALTH_CHECK: Shape = Shape::structure(
     "HealthCheck",
@@ -758,6 +1084,8 @@ static SHAPE_HEALTH_CHECK: Shape = Shape::structure(
 );
 static SHAPE_HEALTH_STATUS: Shape =
     Shape::string("HealthStatus", Text::new().one_of(&["UNHEALTHY", "UNKNOWN", "HEALTHY"]));
+static SHAPE_HEALTHY_PERCENT_INTEGER: Shape = Shape::integer("HealthyPercentInteger", Range::between(0, 100));
+static SHAPE_HOOK_DETAILS: Shape = Shape { name: "HookDetails", kind: Kind::Document };
 static SHAPE_HOST_ENTRY: Shape = Shape::structure(
     "HostEntry",
     &[Member::required("hostname", &STRING), Member::required("ipAddress", &STRING)],
@@ -811,6 +1139,10 @@ static ERROR_LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_LINEAR_CONFIGURATION: Shape = Shape::structure(
+    "LinearConfiguration",
+    &[Member::optional("stepPercent", &DOUBLE), Member::optional("stepBakeTimeInMinutes", &INTEGER)],
+);
 static SHAPE_LINUX_PARAMETERS: Shape = Shape::structure(
     "LinuxParameters",
     &[
@@ -830,6 +1162,21 @@ static SHAPE_LIST_CLUSTERS_INPUT: Shape = Shape::structure(
 static SHAPE_LIST_CLUSTERS_OUTPUT: Shape = Shape::structure(
     "ListClustersOutput",
     &[Member::optional("clusterArns", &SHAPE_STRING_LIST), Member::optional("nextToken", &STRING)],
+);
+static SHAPE_LIST_SERVICES_INPUT: Shape = Shape::structure(
+    "ListServicesInput",
+    &[
+        Member::optional("cluster", &STRING),
+        Member::optional("nextToken", &STRING),
+        Member::optional("maxResults", &INTEGER),
+        Member::optional("launchType", &SHAPE_LAUNCH_TYPE),
+        Member::optional("schedulingStrategy", &SHAPE_SCHEDULING_STRATEGY),
+        Member::optional("resourceManagementType", &SHAPE_RESOURCE_MANAGEMENT_TYPE),
+    ],
+);
+static SHAPE_LIST_SERVICES_OUTPUT: Shape = Shape::structure(
+    "ListServicesOutput",
+    &[Member::optional("serviceArns", &SHAPE_STRING_LIST), Member::optional("nextToken", &STRING)],
 );
 static SHAPE_LIST_TAGS_FOR_RESOURCE_INPUT: Shape =
     Shape::structure("ListTagsForResourceInput", &[Member::required("resourceArn", &STRING)]);
@@ -881,6 +1228,18 @@ static SHAPE_LIST_TASKS_OUTPUT: Shape = Shape::structure(
     "ListTasksOutput",
     &[Member::optional("taskArns", &SHAPE_STRING_LIST), Member::optional("nextToken", &STRING)],
 );
+static SHAPE_LOAD_BALANCER: Shape = Shape::structure(
+    "LoadBalancer",
+    &[
+        Member::optional("targetGroupArn", &STRING),
+        Member::optional("loadBalancerName", &STRING),
+        Member::optional("containerName", &STRING),
+        Member::optional("containerPort", &INTEGER),
+        Member::optional("advancedConfiguration", &SHAPE_ADVANCED_CONFIGURATION),
+    ],
+);
+static SHAPE_LOAD_BALANCERS: Shape =
+    Shape::list("LoadBalancers", &SHAPE_LOAD_BALANCER, "member", false, Size::NONE);
 static SHAPE_LOG_CONFIGURATION: Shape = Shape::structure(
     "LogConfiguration",
     &[
@@ -929,6 +1288,24 @@ static SHAPE_MANAGED_AGENTS: Shape =
 static SHAPE_MANAGED_STORAGE_CONFIGURATION: Shape = Shape::structure(
     "ManagedStorageConfiguration",
     &[Member::optional("kmsKeyId", &STRING), Member::optional("fargateEphemeralStorageKmsKeyId", &STRING)],
+);
+static SHAPE_METRIC_CONFIGURATION: Shape = Shape::structure(
+    "MetricConfiguration",
+    &[
+        Member::required("metricNames", &SHAPE_METRIC_NAMES_LIST),
+        Member::required("resolutionSeconds", &SHAPE_METRIC_RESOLUTION_SECONDS),
+    ],
+);
+static SHAPE_METRIC_CONFIGURATION_LIST: Shape =
+    Shape::list("MetricConfigurationList", &SHAPE_METRIC_CONFIGURATION, "member", false, Size::at_most(5));
+static SHAPE_METRIC_NAME: Shape = Shape::string("MetricName", Text::new().sized(Size::between(1, 255)));
+static SHAPE_METRIC_NAMES_LIST: Shape =
+    Shape::list("MetricNamesList", &SHAPE_METRIC_NAME, "member", false, Size::between(1, 5));
+static SHAPE_METRIC_RESOLUTION_SECONDS: Shape =
+    Shape::integer("MetricResolutionSeconds", Range::between(20, 60));
+static SHAPE_MONITORING_CONFIGURATION: Shape = Shape::structure(
+    "MonitoringConfiguration",
+    &[Member::optional("metricConfigurations", &SHAPE_METRIC_CONFIGURATION_LIST)],
 );
 static SHAPE_MOUNT_POINT: Shape = Shape::structure(
     "MountPoint",
@@ -1044,6 +1421,7 @@ static SHAPE_PORT_MAPPING: Shape = Shape::structure(
 );
 static SHAPE_PORT_MAPPING_LIST: Shape =
     Shape::list("PortMappingList", &SHAPE_PORT_MAPPING, "member", false, Size::NONE);
+static SHAPE_PORT_NUMBER: Shape = Shape::integer("PortNumber", Range::between(0, 65535));
 static SHAPE_PROPAGATE_TAGS: Shape =
     Shape::string("PropagateTags", Text::new().one_of(&["TASK_DEFINITION", "SERVICE", "NONE"]));
 static SHAPE_PROXY_CONFIGURATION: Shape = Shape::structure(
@@ -1090,6 +1468,8 @@ static SHAPE_REPOSITORY_CREDENTIALS: Shape =
     Shape::structure("RepositoryCredentials", &[Member::required("credentialsParameter", &STRING)]);
 static SHAPE_REQUIRES_ATTRIBUTES: Shape =
     Shape::list("RequiresAttributes", &SHAPE_ATTRIBUTE, "member", false, Size::NONE);
+static SHAPE_RESOURCE_MANAGEMENT_TYPE: Shape =
+    Shape::string("ResourceManagementType", Text::new().one_of(&["ECS", "CUSTOMER"]));
 static ERROR_RESOURCE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
     name: "ResourceNotFoundException",
     code: "ResourceNotFoundException",
@@ -1152,21 +1532,248 @@ static SHAPE_S3_FILES_VOLUME_CONFIGURATION: Shape = Shape::structure(
         Member::optional("accessPointArn", &STRING),
     ],
 );
+static SHAPE_SCALE: Shape = Shape::structure(
+    "Scale",
+    &[Member::optional("value", &DOUBLE), Member::optional("unit", &SHAPE_SCALE_UNIT)],
+);
+static SHAPE_SCALE_UNIT: Shape = Shape::string("ScaleUnit", Text::new().one_of(&["PERCENT"]));
+static SHAPE_SCHEDULING_STRATEGY: Shape =
+    Shape::string("SchedulingStrategy", Text::new().one_of(&["DAEMON", "REPLICA"]));
 static SHAPE_SCOPE: Shape = Shape::string("Scope", Text::new().one_of(&["shared", "task"]));
 static SHAPE_SECRET: Shape =
     Shape::structure("Secret", &[Member::required("name", &STRING), Member::required("valueFrom", &STRING)]);
 static SHAPE_SECRET_LIST: Shape = Shape::list("SecretList", &SHAPE_SECRET, "member", false, Size::NONE);
 static ERROR_SERVER_EXCEPTION: ErrorShape =
     ErrorShape { name: "ServerException", code: "ServerException", status: 500, server_fault: true };
+static SHAPE_SERVICE: Shape = Shape::structure(
+    "Service",
+    &[
+        Member::optional("serviceArn", &STRING),
+        Member::optional("serviceName", &STRING),
+        Member::optional("clusterArn", &STRING),
+        Member::optional("loadBalancers", &SHAPE_LOAD_BALANCERS),
+        Member::optional("serviceRegistries", &SHAPE_SERVICE_REGISTRIES),
+        Member::optional("status", &STRING),
+        Member::optional("desiredCount", &INTEGER),
+        Member::optional("runningCount", &INTEGER),
+        Member::optional("pendingCount", &INTEGER),
+        Member::optional("launchType", &SHAPE_LAUNCH_TYPE),
+        Member::optional("capacityProviderStrategy", &SHAPE_CAPACITY_PROVIDER_STRATEGY),
+        Member::optional("platformVersion", &STRING),
+        Member::optional("platformFamily", &STRING),
+        Member::optional("taskDefinition", &STRING),
+        Member::optional("deploymentConfiguration", &SHAPE_DEPLOYMENT_CONFIGURATION),
+        Member::optional("taskSets", &SHAPE_TASK_SETS),
+        Member::optional("deployments", &SHAPE_DEPLOYMENTS),
+        Member::optional("roleArn", &STRING),
+        Member::optional("events", &SHAPE_SERVICE_EVENTS),
+        Member::optional("createdAt", &TIMESTAMP),
+        Member::optional("currentServiceDeployment", &STRING),
+        Member::optional("currentServiceRevisions", &SHAPE_SERVICE_CURRENT_REVISION_SUMMARY_LIST),
+        Member::optional("placementConstraints", &SHAPE_PLACEMENT_CONSTRAINTS),
+        Member::optional("placementStrategy", &SHAPE_PLACEMENT_STRATEGIES),
+        Member::optional("networkConfiguration", &SHAPE_NETWORK_CONFIGURATION),
+        Member::optional("healthCheckGracePeriodSeconds", &INTEGER),
+        Member::optional("schedulingStrategy", &SHAPE_SCHEDULING_STRATEGY),
+        Member::optional("deploymentController", &SHAPE_DEPLOYMENT_CONTROLLER),
+        Member::optional("tags", &SHAPE_TAGS),
+        Member::optional("createdBy", &STRING),
+        Member::optional("enableECSManagedTags", &BOOLEAN),
+        Member::optional("propagateTags", &SHAPE_PROPAGATE_TAGS),
+        Member::optional("enableExecuteCommand", &BOOLEAN),
+        Member::optional("availabilityZoneRebalancing", &SHAPE_AVAILABILITY_ZONE_REBALANCING),
+        Member::optional("resourceManagementType", &SHAPE_RESOURCE_MANAGEMENT_TYPE),
+    ],
+);
+static SHAPE_SERVICE_CONNECT_ACCESS_LOG_CONFIGURATION: Shape = Shape::structure(
+    "ServiceConnectAccessLogConfiguration",
+    &[
+        Member::required("format", &SHAPE_SERVICE_CONNECT_ACCESS_LOGGING_FORMAT),
+        Member::optional("includeQueryParameters", &SHAPE_SERVICE_CONNECT_INCLUDE_QUERY_PARAMETERS),
+    ],
+);
+static SHAPE_SERVICE_CONNECT_ACCESS_LOGGING_FORMAT: Shape =
+    Shape::string("ServiceConnectAccessLoggingFormat", Text::new().one_of(&["JSON", "TEXT"]));
+static SHAPE_SERVICE_CONNECT_CLIENT_ALIAS: Shape = Shape::structure(
+    "ServiceConnectClientAlias",
+    &[
+        Member::required("port", &SHAPE_PORT_NUMBER),
+        Member::optional("dnsName", &STRING),
+        Member::optional("testTrafficRules", &SHAPE_SERVICE_CONNECT_TEST_TRAFFIC_RULES),
+    ],
+);
+static SHAPE_SERVICE_CONNECT_CLIENT_ALIAS_LIST: Shape = Shape::list(
+    "ServiceConnectClientAliasList",
+    &SHAPE_SERVICE_CONNECT_CLIENT_ALIAS,
+    "member",
+    false,
+    Size::NONE,
+);
+static SHAPE_SERVICE_CONNECT_CONFIGURATION: Shape = Shape::structure(
+    "ServiceConnectConfiguration",
+    &[
+        Member::required("enabled", &BOOLEAN),
+        Member::optional("namespace", &STRING),
+        Member::optional("services", &SHAPE_SERVICE_CONNECT_SERVICE_LIST),
+        Member::optional("logConfiguration", &SHAPE_LOG_CONFIGURATION),
+        Member::optional("accessLogConfiguration", &SHAPE_SERVICE_CONNECT_ACCESS_LOG_CONFIGURATION),
+        Member::optional("containerConfigurations", &SHAPE_SERVICE_CONNECT_CONTAINER_CONFIGURATIONS),
+    ],
+);
+static SHAPE_SERVICE_CONNECT_CONTAINER_CONFIGURATION: Shape = Shape::structure(
+    "ServiceConnectContainerConfiguration",
+    &[Member::optional("logLevel", &SHAPE_SERVICE_CONNECT_CONTAINER_LOG_LEVEL)],
+);
+static SHAPE_SERVICE_CONNECT_CONTAINER_CONFIGURATIONS: Shape = Shape::list(
+    "ServiceConnectContainerConfigurations",
+    &SHAPE_SERVICE_CONNECT_CONTAINER_CONFIGURATION,
+    "member",
+    false,
+    Size::at_most(10),
+);
+static SHAPE_SERVICE_CONNECT_CONTAINER_LOG_LEVEL: Shape =
+    Shape::string("ServiceConnectContainerLogLevel", Text::new().one_of(&["info", "debug"]));
+static SHAPE_SERVICE_CONNECT_INCLUDE_QUERY_PARAMETERS: Shape =
+    Shape::string("ServiceConnectIncludeQueryParameters", Text::new().one_of(&["ENABLED", "DISABLED"]));
+static SHAPE_SERVICE_CONNECT_SERVICE: Shape = Shape::structure(
+    "ServiceConnectService",
+    &[
+        Member::required("portName", &STRING),
+        Member::optional("discoveryName", &STRING),
+        Member::optional("clientAliases", &SHAPE_SERVICE_CONNECT_CLIENT_ALIAS_LIST),
+        Member::optional("ingressPortOverride", &SHAPE_PORT_NUMBER),
+        Member::optional("timeout", &SHAPE_TIMEOUT_CONFIGURATION),
+        Member::optional("tls", &SHAPE_SERVICE_CONNECT_TLS_CONFIGURATION),
+    ],
+);
+static SHAPE_SERVICE_CONNECT_SERVICE_LIST: Shape =
+    Shape::list("ServiceConnectServiceList", &SHAPE_SERVICE_CONNECT_SERVICE, "member", false, Size::NONE);
+static SHAPE_SERVICE_CONNECT_SERVICE_RESOURCE: Shape = Shape::structure(
+    "ServiceConnectServiceResource",
+    &[Member::optional("discoveryName", &STRING), Member::optional("discoveryArn", &STRING)],
+);
+static SHAPE_SERVICE_CONNECT_SERVICE_RESOURCE_LIST: Shape = Shape::list(
+    "ServiceConnectServiceResourceList",
+    &SHAPE_SERVICE_CONNECT_SERVICE_RESOURCE,
+    "member",
+    false,
+    Size::NONE,
+);
+static SHAPE_SERVICE_CONNECT_TEST_TRAFFIC_HEADER_MATCH_RULES: Shape =
+    Shape::structure("ServiceConnectTestTrafficHeaderMatchRules", &[Member::required("exact", &STRING)]);
+static SHAPE_SERVICE_CONNECT_TEST_TRAFFIC_HEADER_RULES: Shape = Shape::structure(
+    "ServiceConnectTestTrafficHeaderRules",
+    &[
+        Member::required("name", &STRING),
+        Member::optional("value", &SHAPE_SERVICE_CONNECT_TEST_TRAFFIC_HEADER_MATCH_RULES),
+    ],
+);
+static SHAPE_SERVICE_CONNECT_TEST_TRAFFIC_RULES: Shape = Shape::structure(
+    "ServiceConnectTestTrafficRules",
+    &[Member::required("header", &SHAPE_SERVICE_CONNECT_TEST_TRAFFIC_HEADER_RULES)],
+);
+static SHAPE_SERVICE_CONNECT_TLS_CERTIFICATE_AUTHORITY: Shape = Shape::structure(
+    "ServiceConnectTlsCertificateAuthority",
+    &[Member::optional("awsPcaAuthorityArn", &STRING)],
+);
+static SHAPE_SERVICE_CONNECT_TLS_CONFIGURATION: Shape = Shape::structure(
+    "ServiceConnectTlsConfiguration",
+    &[
+        Member::required("issuerCertificateAuthority", &SHAPE_SERVICE_CONNECT_TLS_CERTIFICATE_AUTHORITY),
+        Member::optional("kmsKey", &STRING),
+        Member::optional("roleArn", &STRING),
+    ],
+);
+static SHAPE_SERVICE_CURRENT_REVISION_SUMMARY: Shape = Shape::structure(
+    "ServiceCurrentRevisionSummary",
+    &[
+        Member::optional("arn", &STRING),
+        Member::optional("requestedTaskCount", &INTEGER),
+        Member::optional("runningTaskCount", &INTEGER),
+        Member::optional("pendingTaskCount", &INTEGER),
+    ],
+);
+static SHAPE_SERVICE_CURRENT_REVISION_SUMMARY_LIST: Shape = Shape::list(
+    "ServiceCurrentRevisionSummaryList",
+    &SHAPE_SERVICE_CURRENT_REVISION_SUMMARY,
+    "member",
+    false,
+    Size::NONE,
+);
+static SHAPE_SERVICE_EVENT: Shape = Shape::structure(
+    "ServiceEvent",
+    &[
+        Member::optional("id", &STRING),
+        Member::optional("createdAt", &TIMESTAMP),
+        Member::optional("message", &STRING),
+    ],
+);
+static SHAPE_SERVICE_EVENTS: Shape =
+    Shape::list("ServiceEvents", &SHAPE_SERVICE_EVENT, "member", false, Size::NONE);
+static SHAPE_SERVICE_FIELD: Shape = Shape::string("ServiceField", Text::new().one_of(&["TAGS"]));
+static SHAPE_SERVICE_FIELD_LIST: Shape =
+    Shape::list("ServiceFieldList", &SHAPE_SERVICE_FIELD, "member", false, Size::NONE);
+static SHAPE_SERVICE_MANAGED_EBS_VOLUME_CONFIGURATION: Shape = Shape::structure(
+    "ServiceManagedEBSVolumeConfiguration",
+    &[
+        Member::optional("encrypted", &BOOLEAN),
+        Member::optional("kmsKeyId", &STRING),
+        Member::optional("volumeType", &STRING),
+        Member::optional("sizeInGiB", &INTEGER),
+        Member::optional("snapshotId", &STRING),
+        Member::optional("volumeInitializationRate", &INTEGER),
+        Member::optional("iops", &INTEGER),
+        Member::optional("throughput", &INTEGER),
+        Member::optional("tagSpecifications", &SHAPE_EBS_TAG_SPECIFICATIONS),
+        Member::required("roleArn", &STRING),
+        Member::optional("filesystemType", &SHAPE_TASK_FILESYSTEM_TYPE),
+    ],
+);
+static ERROR_SERVICE_NOT_ACTIVE_EXCEPTION: ErrorShape = ErrorShape {
+    name: "ServiceNotActiveException",
+    code: "ServiceNotActiveException",
+    status: 400,
+    server_fault: false,
+};
 static ERROR_SERVICE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
     name: "ServiceNotFoundException",
     code: "ServiceNotFoundException",
     status: 400,
     server_fault: false,
 };
+static SHAPE_SERVICE_REGISTRIES: Shape =
+    Shape::list("ServiceRegistries", &SHAPE_SERVICE_REGISTRY, "member", false, Size::NONE);
+static SHAPE_SERVICE_REGISTRY: Shape = Shape::structure(
+    "ServiceRegistry",
+    &[
+        Member::optional("registryArn", &STRING),
+        Member::optional("port", &INTEGER),
+        Member::optional("containerName", &STRING),
+        Member::optional("containerPort", &INTEGER),
+    ],
+);
+static SHAPE_SERVICE_REVISION_CLEANUP: Shape =
+    Shape::string("ServiceRevisionCleanup", Text::new().one_of(&["BLOCKING", "DEFERRED"]));
+static SHAPE_SERVICE_VOLUME_CONFIGURATION: Shape = Shape::structure(
+    "ServiceVolumeConfiguration",
+    &[
+        Member::required("name", &STRING),
+        Member::optional("managedEBSVolume", &SHAPE_SERVICE_MANAGED_EBS_VOLUME_CONFIGURATION),
+    ],
+);
+static SHAPE_SERVICE_VOLUME_CONFIGURATIONS: Shape = Shape::list(
+    "ServiceVolumeConfigurations",
+    &SHAPE_SERVICE_VOLUME_CONFIGURATION,
+    "member",
+    false,
+    Size::NONE,
+);
+static SHAPE_SERVICES: Shape = Shape::list("Services", &SHAPE_SERVICE, "member", false, Size::NONE);
 static SHAPE_SHARING_STRATEGY: Shape =
     Shape::structure("SharingStrategy", &[Member::optional("nvidiaMps", &SHAPE_NVIDIA_MPS_ALLOCATION)]);
 static SHAPE_SORT_ORDER: Shape = Shape::string("SortOrder", Text::new().one_of(&["DESC", "ASC"]));
+static SHAPE_STABILITY_STATUS: Shape =
+    Shape::string("StabilityStatus", Text::new().one_of(&["STEADY_STATE", "STABILIZING"]));
 static SHAPE_STATISTICS: Shape =
     Shape::list("Statistics", &SHAPE_KEY_VALUE_PAIR, "member", false, Size::NONE);
 static SHAPE_STOP_TASK_INPUT: Shape = Shape::structure(
@@ -1366,6 +1973,37 @@ static SHAPE_TASK_OVERRIDE: Shape = Shape::structure(
         Member::optional("ephemeralStorage", &SHAPE_EPHEMERAL_STORAGE),
     ],
 );
+static SHAPE_TASK_SET: Shape = Shape::structure(
+    "TaskSet",
+    &[
+        Member::optional("id", &STRING),
+        Member::optional("taskSetArn", &STRING),
+        Member::optional("serviceArn", &STRING),
+        Member::optional("clusterArn", &STRING),
+        Member::optional("startedBy", &STRING),
+        Member::optional("externalId", &STRING),
+        Member::optional("status", &STRING),
+        Member::optional("taskDefinition", &STRING),
+        Member::optional("computedDesiredCount", &INTEGER),
+        Member::optional("pendingCount", &INTEGER),
+        Member::optional("runningCount", &INTEGER),
+        Member::optional("createdAt", &TIMESTAMP),
+        Member::optional("updatedAt", &TIMESTAMP),
+        Member::optional("launchType", &SHAPE_LAUNCH_TYPE),
+        Member::optional("capacityProviderStrategy", &SHAPE_CAPACITY_PROVIDER_STRATEGY),
+        Member::optional("platformVersion", &STRING),
+        Member::optional("platformFamily", &STRING),
+        Member::optional("networkConfiguration", &SHAPE_NETWORK_CONFIGURATION),
+        Member::optional("loadBalancers", &SHAPE_LOAD_BALANCERS),
+        Member::optional("serviceRegistries", &SHAPE_SERVICE_REGISTRIES),
+        Member::optional("scale", &SHAPE_SCALE),
+        Member::optional("stabilityStatus", &SHAPE_STABILITY_STATUS),
+        Member::optional("stabilityStatusAt", &TIMESTAMP),
+        Member::optional("tags", &SHAPE_TAGS),
+        Member::optional("fargateEphemeralStorage", &SHAPE_DEPLOYMENT_EPHEMERAL_STORAGE),
+    ],
+);
+static SHAPE_TASK_SETS: Shape = Shape::list("TaskSets", &SHAPE_TASK_SET, "member", false, Size::NONE);
 static SHAPE_TASK_STOP_CODE: Shape = Shape::string(
     "TaskStopCode",
     Text::new().one_of(&[
@@ -1388,6 +2026,19 @@ static SHAPE_TASK_VOLUME_CONFIGURATION: Shape = Shape::structure(
 static SHAPE_TASK_VOLUME_CONFIGURATIONS: Shape =
     Shape::list("TaskVolumeConfigurations", &SHAPE_TASK_VOLUME_CONFIGURATION, "member", false, Size::NONE);
 static SHAPE_TASKS: Shape = Shape::list("Tasks", &SHAPE_TASK, "member", false, Size::NONE);
+static SHAPE_THRESHOLD_CONFIGURATION: Shape = Shape::structure(
+    "ThresholdConfiguration",
+    &[Member::required("type", &SHAPE_THRESHOLD_TYPE), Member::required("value", &INTEGER)],
+);
+static SHAPE_THRESHOLD_TYPE: Shape =
+    Shape::string("ThresholdType", Text::new().one_of(&["BOUNDED_PERCENT", "UNBOUNDED_PERCENT", "COUNT"]));
+static SHAPE_TIMEOUT_CONFIGURATION: Shape = Shape::structure(
+    "TimeoutConfiguration",
+    &[
+        Member::optional("idleTimeoutSeconds", &SHAPE_DURATION),
+        Member::optional("perRequestTimeoutSeconds", &SHAPE_DURATION),
+    ],
+);
 static SHAPE_TMPFS: Shape = Shape::structure(
     "Tmpfs",
     &[
@@ -1470,6 +2121,37 @@ static ERROR_UPDATE_IN_PROGRESS_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_UPDATE_SERVICE_INPUT: Shape = Shape::structure(
+    "UpdateServiceInput",
+    &[
+        Member::optional("cluster", &STRING),
+        Member::required("service", &STRING),
+        Member::optional("desiredCount", &INTEGER),
+        Member::optional("taskDefinition", &STRING),
+        Member::optional("capacityProviderStrategy", &SHAPE_CAPACITY_PROVIDER_STRATEGY),
+        Member::optional("deploymentConfiguration", &SHAPE_DEPLOYMENT_CONFIGURATION),
+        Member::optional("availabilityZoneRebalancing", &SHAPE_AVAILABILITY_ZONE_REBALANCING),
+        Member::optional("networkConfiguration", &SHAPE_NETWORK_CONFIGURATION),
+        Member::optional("placementConstraints", &SHAPE_PLACEMENT_CONSTRAINTS),
+        Member::optional("placementStrategy", &SHAPE_PLACEMENT_STRATEGIES),
+        Member::optional("platformVersion", &STRING),
+        Member::optional("forceNewDeployment", &BOOLEAN),
+        Member::optional("healthCheckGracePeriodSeconds", &INTEGER),
+        Member::optional("deploymentController", &SHAPE_DEPLOYMENT_CONTROLLER),
+        Member::optional("enableExecuteCommand", &BOOLEAN),
+        Member::optional("enableECSManagedTags", &BOOLEAN),
+        Member::optional("loadBalancers", &SHAPE_LOAD_BALANCERS),
+        Member::optional("propagateTags", &SHAPE_PROPAGATE_TAGS),
+        Member::optional("serviceRegistries", &SHAPE_SERVICE_REGISTRIES),
+        Member::optional("serviceConnectConfiguration", &SHAPE_SERVICE_CONNECT_CONFIGURATION),
+        Member::optional("volumeConfigurations", &SHAPE_SERVICE_VOLUME_CONFIGURATIONS),
+        Member::optional("vpcLatticeConfigurations", &SHAPE_VPC_LATTICE_CONFIGURATIONS),
+        Member::optional("gatewayConnectors", &SHAPE_GATEWAY_CONNECTOR_LIST),
+        Member::optional("monitoring", &SHAPE_MONITORING_CONFIGURATION),
+    ],
+);
+static SHAPE_UPDATE_SERVICE_OUTPUT: Shape =
+    Shape::structure("UpdateServiceOutput", &[Member::optional("service", &SHAPE_SERVICE)]);
 static SHAPE_VERSION_CONSISTENCY: Shape =
     Shape::string("VersionConsistency", Text::new().one_of(&["enabled", "disabled"]));
 static SHAPE_VOLUME: Shape = Shape::structure(
@@ -1494,3 +2176,22 @@ static SHAPE_VOLUME_FROM: Shape = Shape::structure(
 static SHAPE_VOLUME_FROM_LIST: Shape =
     Shape::list("VolumeFromList", &SHAPE_VOLUME_FROM, "member", false, Size::NONE);
 static SHAPE_VOLUME_LIST: Shape = Shape::list("VolumeList", &SHAPE_VOLUME, "member", false, Size::NONE);
+static SHAPE_VPC_LATTICE_ADVANCED_CONFIGURATION: Shape = Shape::structure(
+    "VpcLatticeAdvancedConfiguration",
+    &[
+        Member::optional("alternateTargetGroupArn", &STRING),
+        Member::optional("productionListenerRule", &STRING),
+        Member::optional("testListenerRule", &STRING),
+    ],
+);
+static SHAPE_VPC_LATTICE_CONFIGURATION: Shape = Shape::structure(
+    "VpcLatticeConfiguration",
+    &[
+        Member::required("roleArn", &STRING),
+        Member::required("targetGroupArn", &STRING),
+        Member::required("portName", &STRING),
+        Member::optional("advancedConfiguration", &SHAPE_VPC_LATTICE_ADVANCED_CONFIGURATION),
+    ],
+);
+static SHAPE_VPC_LATTICE_CONFIGURATIONS: Shape =
+    Shape::list("VpcLatticeConfigurations", &SHAPE_VPC_LATTICE_CONFIGURATION, "member", false, Size::NONE);

@@ -22,12 +22,26 @@ pub trait Api: Send + Sync {
         input: types::CreateClusterInput,
     ) -> impl Future<Output = Result<types::CreateClusterOutput, Self::Error>> + Send;
 
+    /// Runs and maintains your desired number of tasks from a specified task definition.
+    fn create_service(
+        &self,
+        cx: &Context,
+        input: types::CreateServiceInput,
+    ) -> impl Future<Output = Result<types::CreateServiceOutput, Self::Error>> + Send;
+
     /// Deletes the specified cluster.
     fn delete_cluster(
         &self,
         cx: &Context,
         input: types::DeleteClusterInput,
     ) -> impl Future<Output = Result<types::DeleteClusterOutput, Self::Error>> + Send;
+
+    /// Deletes a specified service within a cluster.
+    fn delete_service(
+        &self,
+        cx: &Context,
+        input: types::DeleteServiceInput,
+    ) -> impl Future<Output = Result<types::DeleteServiceOutput, Self::Error>> + Send;
 
     /// Deregisters the specified task definition by family and revision.
     fn deregister_task_definition(
@@ -42,6 +56,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::DescribeClustersInput,
     ) -> impl Future<Output = Result<types::DescribeClustersOutput, Self::Error>> + Send;
+
+    /// Describes the specified services running in your cluster.
+    fn describe_services(
+        &self,
+        cx: &Context,
+        input: types::DescribeServicesInput,
+    ) -> impl Future<Output = Result<types::DescribeServicesOutput, Self::Error>> + Send;
 
     /// Describes a task definition.
     fn describe_task_definition(
@@ -63,6 +84,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::ListClustersInput,
     ) -> impl Future<Output = Result<types::ListClustersOutput, Self::Error>> + Send;
+
+    /// Returns a list of services.
+    fn list_services(
+        &self,
+        cx: &Context,
+        input: types::ListServicesInput,
+    ) -> impl Future<Output = Result<types::ListServicesOutput, Self::Error>> + Send;
 
     /// List the tags for an Amazon ECS resource.
     fn list_tags_for_resource(
@@ -133,6 +161,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::UpdateClusterInput,
     ) -> impl Future<Output = Result<types::UpdateClusterOutput, Self::Error>> + Send;
+
+    /// Modifies the parameters of a service.
+    fn update_service(
+        &self,
+        cx: &Context,
+        input: types::UpdateServiceInput,
+    ) -> impl Future<Output = Result<types::UpdateServiceOutput, Self::Error>> + Send;
 }
 
 /// Calls the operation of that name.
@@ -148,12 +183,16 @@ pub async fn dispatch<A: Api>(
 ) -> Result<Value, AwsError> {
     match operation {
         "CreateCluster" => encode(api.create_cluster(cx, decode(input)?).await),
+        "CreateService" => encode(api.create_service(cx, decode(input)?).await),
         "DeleteCluster" => encode(api.delete_cluster(cx, decode(input)?).await),
+        "DeleteService" => encode(api.delete_service(cx, decode(input)?).await),
         "DeregisterTaskDefinition" => encode(api.deregister_task_definition(cx, decode(input)?).await),
         "DescribeClusters" => encode(api.describe_clusters(cx, decode(input)?).await),
+        "DescribeServices" => encode(api.describe_services(cx, decode(input)?).await),
         "DescribeTaskDefinition" => encode(api.describe_task_definition(cx, decode(input)?).await),
         "DescribeTasks" => encode(api.describe_tasks(cx, decode(input)?).await),
         "ListClusters" => encode(api.list_clusters(cx, decode(input)?).await),
+        "ListServices" => encode(api.list_services(cx, decode(input)?).await),
         "ListTagsForResource" => encode(api.list_tags_for_resource(cx, decode(input)?).await),
         "ListTaskDefinitionFamilies" => encode(api.list_task_definition_families(cx, decode(input)?).await),
         "ListTaskDefinitions" => encode(api.list_task_definitions(cx, decode(input)?).await),
@@ -164,6 +203,7 @@ pub async fn dispatch<A: Api>(
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
         "UpdateCluster" => encode(api.update_cluster(cx, decode(input)?).await),
+        "UpdateService" => encode(api.update_service(cx, decode(input)?).await),
         _ => Err(unknown_operation(operation)),
     }
 }

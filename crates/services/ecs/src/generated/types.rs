@@ -12,6 +12,29 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
+/// The advanced settings for a load balancer used in blue/green deployments.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdvancedConfiguration {
+    /// The Amazon Resource Name (ARN) of the alternate target group for Amazon ECS blue/green deployments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alternate_target_group_arn: Option<String>,
+    /// The Amazon Resource Name (ARN) that that identifies the production listener rule (in the case of an
+    /// Application Load Balancer) or listener (in the case for an Network Load Balancer) for routing
+    /// production traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub production_listener_rule: Option<String>,
+    /// The Amazon Resource Name (ARN) that identifies ) that identifies the test listener rule (in the case
+    /// of an Application Load Balancer) or listener (in the case for an Network Load Balancer) for routing
+    /// test traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_listener_rule: Option<String>,
+    /// The Amazon Resource Name (ARN) of the IAM role that grants Amazon ECS permission to call the Elastic
+    /// Load Balancing APIs for you.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+}
+
 /// An object representing a container instance or task attachment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,6 +83,20 @@ pub struct AwsVpcConfiguration {
     /// Whether the task's elastic network interface receives a public IP address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assign_public_ip: Option<String>,
+}
+
+/// Configuration for a canary deployment strategy that shifts a fixed percentage of traffic to the new
+/// service revision, waits for a specified bake time, then shifts the remaining traffic.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CanaryConfiguration {
+    /// The percentage of production traffic to shift to the new service revision during the canary phase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary_percent: Option<f64>,
+    /// The amount of time in minutes to wait during the canary phase before shifting the remaining
+    /// production traffic to the new service revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary_bake_time_in_minutes: Option<i64>,
 }
 
 /// The details of a capacity provider strategy.
@@ -476,6 +513,111 @@ pub struct CreateClusterOutput {
     pub cluster: Option<Cluster>,
 }
 
+/// Request of CreateService.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateServiceInput {
+    /// The short name or full Amazon Resource Name (ARN) of the cluster that you run your service on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The name of your service.
+    pub service_name: String,
+    /// The family and revision (family:revision) or full ARN of the task definition to run in your service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<String>,
+    /// Indicates whether to use Availability Zone rebalancing for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability_zone_rebalancing: Option<String>,
+    /// A load balancer object representing the load balancers to use with your service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancers: Option<Vec<LoadBalancer>>,
+    /// The details of the service discovery registry to associate with this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_registries: Option<Vec<ServiceRegistry>>,
+    /// The number of instantiations of the specified task definition to place and keep running in your
+    /// service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_count: Option<i64>,
+    /// An identifier that you provide to ensure the idempotency of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_token: Option<String>,
+    /// The infrastructure that you run your service on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_type: Option<String>,
+    /// The capacity provider strategy to use for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
+    /// The platform version that your tasks in the service are running on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_version: Option<String>,
+    /// The name or full Amazon Resource Name (ARN) of the IAM role that allows Amazon ECS to make calls to
+    /// your load balancer on your behalf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Optional deployment parameters that control how many tasks run during the deployment and the ordering
+    /// of stopping and starting tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_configuration: Option<DeploymentConfiguration>,
+    /// An array of placement constraint objects to use for tasks in your service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_constraints: Option<Vec<PlacementConstraint>>,
+    /// The placement strategy objects to use for tasks in your service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_strategy: Option<Vec<PlacementStrategy>>,
+    /// The network configuration for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_configuration: Option<NetworkConfiguration>,
+    /// The period of time, in seconds, that the Amazon ECS service scheduler ignores unhealthy Elastic Load
+    /// Balancing, VPC Lattice, and container health checks after a task has first started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_grace_period_seconds: Option<i64>,
+    /// The scheduling strategy to use for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduling_strategy: Option<String>,
+    /// The deployment controller to use for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_controller: Option<DeploymentController>,
+    /// The metadata that you apply to the service to help you categorize and organize them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// Specifies whether to turn on Amazon ECS managed tags for the tasks within the service.
+    #[serde(rename = "enableECSManagedTags", skip_serializing_if = "Option::is_none")]
+    pub enable_ecs_managed_tags: Option<bool>,
+    /// Specifies whether to propagate the tags from the task definition to the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagate_tags: Option<String>,
+    /// Determines whether the execute command functionality is turned on for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_execute_command: Option<bool>,
+    /// The configuration for this service to discover and connect to services, and be discovered by, and
+    /// connected from, other services within a namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_connect_configuration: Option<ServiceConnectConfiguration>,
+    /// The configuration for a volume specified in the task definition as a volume that is configured at
+    /// launch time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_configurations: Option<Vec<ServiceVolumeConfiguration>>,
+    /// The VPC Lattice configuration for the service being created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
+    /// The gateway connectors that attach the service to a gateway ingress path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_connectors: Option<Vec<GatewayConnector>>,
+    /// The optional monitoring configuration for the service, which defines the resolution for the
+    /// service-level CPUUtilization and MemoryUtilization Amazon CloudWatch metrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<MonitoringConfiguration>,
+}
+
+/// Answer of CreateService.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateServiceOutput {
+    /// The full description of your service following the create call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+}
+
 /// Request of DeleteCluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -491,6 +633,248 @@ pub struct DeleteClusterOutput {
     /// The full description of the deleted cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Cluster>,
+}
+
+/// Request of DeleteService.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteServiceInput {
+    /// The short name or full Amazon Resource Name (ARN) of the cluster that hosts the service to delete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The name of the service to delete.
+    pub service: String,
+    /// If true, allows you to delete a service even if it wasn't scaled down to zero tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub force: Option<bool>,
+}
+
+/// Answer of DeleteService.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteServiceOutput {
+    /// The full description of the deleted service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+}
+
+/// The details of an Amazon ECS service deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployment {
+    /// The ID of the deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The status of the deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The most recent task definition that was specified for the tasks in the service to use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<String>,
+    /// The most recent desired count of tasks that was specified for the service to deploy or maintain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_count: Option<i64>,
+    /// The number of tasks in the deployment that are in the PENDING status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_count: Option<i64>,
+    /// The number of tasks in the deployment that are in the RUNNING status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_count: Option<i64>,
+    /// The number of consecutively failed tasks in the deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_tasks: Option<i64>,
+    /// The Unix timestamp for the time when the service deployment was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// The Unix timestamp for the time when the service deployment was last updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// The capacity provider strategy that the deployment is using.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
+    /// The launch type the tasks in the service are using.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_type: Option<String>,
+    /// The platform version that your tasks in the service run on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_version: Option<String>,
+    /// The operating system that your tasks in the service, or tasks are running on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_family: Option<String>,
+    /// The VPC subnet and security group configuration for tasks that receive their own elastic network
+    /// interface by using the awsvpc networking mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_configuration: Option<NetworkConfiguration>,
+    /// The rolloutState of a service is only returned for services that use the rolling update (ECS)
+    /// deployment type that aren't behind a Classic Load Balancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout_state: Option<String>,
+    /// A description of the rollout state of a deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout_state_reason: Option<String>,
+    /// The details of the Service Connect configuration that's used by this deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_connect_configuration: Option<ServiceConnectConfiguration>,
+    /// The list of Service Connect resources that are associated with this deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_connect_resources: Option<Vec<ServiceConnectServiceResource>>,
+    /// The details of the volume that was configuredAtLaunch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_configurations: Option<Vec<ServiceVolumeConfiguration>>,
+    /// The Fargate ephemeral storage settings for the deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fargate_ephemeral_storage: Option<DeploymentEphemeralStorage>,
+    /// The VPC Lattice configuration for the service deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
+}
+
+/// One of the methods which provide a way for you to quickly identify when a deployment has failed, and
+/// then to optionally roll back the failure to the last working deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentAlarms {
+    /// One or more CloudWatch alarm names.
+    pub alarm_names: Vec<String>,
+    /// Determines whether to configure Amazon ECS to roll back the service if a service deployment fails.
+    pub rollback: bool,
+    /// Determines whether to use the CloudWatch alarm option in the service deployment process.
+    pub enable: bool,
+}
+
+/// The deployment circuit breaker can only be used for services using the rolling update (ECS)
+/// deployment type.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentCircuitBreaker {
+    /// Determines whether to use the deployment circuit breaker logic for the service.
+    pub enable: bool,
+    /// Determines whether to configure Amazon ECS to roll back the service if a service deployment fails.
+    pub rollback: bool,
+    /// Specifies whether the deployment circuit breaker resets its failure count when a task reaches a
+    /// healthy state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_on_healthy_task: Option<bool>,
+    /// The threshold configuration that controls when the deployment circuit breaker triggers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold_configuration: Option<ThresholdConfiguration>,
+}
+
+/// Optional deployment parameters that control how many tasks run during a deployment and the ordering
+/// of stopping and starting tasks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentConfiguration {
+    /// The deployment circuit breaker can only be used for services using the rolling update (ECS)
+    /// deployment type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_circuit_breaker: Option<DeploymentCircuitBreaker>,
+    /// If a service is using the rolling update (ECS) deployment type, the maximumPercent parameter
+    /// represents an upper limit on the number of your service's tasks that are allowed in the RUNNING or
+    /// PENDING state during a deployment, as a percentage of the desiredCount (rounded down to the nearest
+    /// integer) ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_percent: Option<i64>,
+    /// If a service is using the rolling update (ECS) deployment type, the minimumHealthyPercent represents
+    /// a lower limit on the number of your service's tasks that must remain in the RUNNING state during a
+    /// deployment, as a percentage of the desiredCount (rounded up to the nearest integer).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_healthy_percent: Option<i64>,
+    /// Information about the CloudWatch alarms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarms: Option<DeploymentAlarms>,
+    /// The deployment strategy for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<String>,
+    /// The time period when both blue and green service revisions are running simultaneously after the
+    /// production traffic has shifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bake_time_in_minutes: Option<i64>,
+    /// An array of deployment lifecycle hook objects to run custom logic or pause the deployment at specific
+    /// stages of the deployment lifecycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle_hooks: Option<Vec<DeploymentLifecycleHook>>,
+    /// Configuration for linear deployment strategy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linear_configuration: Option<LinearConfiguration>,
+    /// Configuration for canary deployment strategy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary_configuration: Option<CanaryConfiguration>,
+    /// The early success criteria configuration for a rolling deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_success_criteria: Option<DeploymentEarlySuccessCriteria>,
+}
+
+/// The deployment controller to use for the service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentController {
+    /// The deployment controller type to use.
+    pub r#type: String,
+}
+
+/// You can use early success criteria only with rolling deployment strategy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentEarlySuccessCriteria {
+    /// Specifies whether to use the early success criteria for the service deployment.
+    pub enable: bool,
+    /// The percentage of healthy tasks that the target service revision must reach before Amazon ECS
+    /// considers the deployment successful.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthy_percent: Option<i64>,
+    /// The time when Amazon ECS removes the source revisions' tasks relative to deployment completion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_service_revision_cleanup: Option<String>,
+}
+
+/// The amount of ephemeral storage to allocate for the deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentEphemeralStorage {
+    /// Specify an Key Management Service key ID to encrypt the ephemeral storage for deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+}
+
+/// A deployment lifecycle hook runs custom logic or pauses the deployment at specific stages of the
+/// deployment process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentLifecycleHook {
+    /// The type of action the lifecycle hook performs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_type: Option<String>,
+    /// The Amazon Resource Name (ARN) of the hook target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook_target_arn: Option<String>,
+    /// The Amazon Resource Name (ARN) of the IAM role that grants Amazon ECS permission to call Lambda
+    /// functions on your behalf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The lifecycle stages at which to run the hook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle_stages: Option<Vec<String>>,
+    /// Use this field to specify custom parameters that Amazon ECS passes to your Lambda function on each
+    /// invocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook_details: Option<serde_json::Value>,
+    /// The timeout configuration for the lifecycle hook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_configuration: Option<DeploymentLifecycleHookTimeoutConfiguration>,
+}
+
+/// The timeout configuration for a deployment lifecycle hook.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentLifecycleHookTimeoutConfiguration {
+    /// The number of minutes Amazon ECS waits for the lifecycle hook to complete before taking the timeout
+    /// action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_in_minutes: Option<i64>,
+    /// The action Amazon ECS takes when the lifecycle hook times out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
 }
 
 /// Request of DeregisterTaskDefinition.
@@ -530,6 +914,32 @@ pub struct DescribeClustersOutput {
     /// The list of clusters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Vec<Cluster>>,
+    /// Any failures associated with the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Vec<Failure>>,
+}
+
+/// Request of DescribeServices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeServicesInput {
+    /// The short name or full Amazon Resource Name (ARN)the cluster that hosts the service to describe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// A list of services to describe.
+    pub services: Vec<String>,
+    /// Determines whether you want to see the resource tags for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include: Option<Vec<String>>,
+}
+
+/// Answer of DescribeServices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeServicesOutput {
+    /// The list of services described.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub services: Option<Vec<Service>>,
     /// Any failures associated with the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failures: Option<Vec<Failure>>,
@@ -776,6 +1186,87 @@ pub struct FirelensConfiguration {
     pub options: Option<BTreeMap<String, String>>,
 }
 
+/// A gateway connector that attaches an Amazon ECS service to a gateway ingress path.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayConnector {
+    /// The name of the service port that the gateway routes ingress traffic to.
+    pub port_name: String,
+    /// The health check that the gateway uses to determine whether the targets for this connector are
+    /// healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<GatewayConnectorHealthCheck>,
+    /// The filters that control which gateway ingress paths the connector applies to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<GatewayConnectorFilters>,
+    /// The deregistration delay settings for the targets of this connector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deregistration_delay: Option<GatewayConnectorDeregistrationDelay>,
+}
+
+/// The amount of time to allow in-flight requests to complete before a deregistering target is removed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayConnectorDeregistrationDelay {
+    /// The amount of time, in seconds, to wait before a deregistering target is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<i64>,
+}
+
+/// The filters that determine which gateway ingress paths a connector applies to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayConnectorFilters {
+    /// The access types of the gateway ingress paths that the connector applies to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_types: Option<Vec<String>>,
+}
+
+/// The health check configuration that a gateway uses to evaluate the targets associated with a gateway
+/// connector.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayConnectorHealthCheck {
+    /// The protocol that the gateway uses to perform health checks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_protocol: Option<String>,
+    /// The port that the gateway uses to perform health checks on the targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_port: Option<i64>,
+    /// The destination path for health check requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_path: Option<String>,
+    /// The amount of time, in seconds, during which no response from a target means a failed health check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_timeout_seconds: Option<i64>,
+    /// The approximate amount of time, in seconds, between health checks of an individual target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_interval_seconds: Option<i64>,
+    /// The number of consecutive successful health checks that a target must pass before the gateway
+    /// considers it healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthy_threshold_count: Option<i64>,
+    /// The number of consecutive failed health checks that a target must fail before the gateway considers
+    /// it unhealthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unhealthy_threshold_count: Option<i64>,
+    /// The HTTP or gRPC codes that indicate a successful health check response from a target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matcher: Option<GatewayConnectorHealthCheckMatcher>,
+}
+
+/// The codes that indicate a successful health check response from a target.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayConnectorHealthCheckMatcher {
+    /// The HTTP codes that indicate a successful response from a target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_code: Option<String>,
+    /// The gRPC codes that indicate a successful response from a target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_code: Option<String>,
+}
+
 /// An object representing a container health check.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -867,6 +1358,20 @@ pub struct KeyValuePair {
     pub value: Option<String>,
 }
 
+/// Configuration for linear deployment strategy that shifts production traffic in equal percentage
+/// increments with configurable wait times between each step until 100% of traffic is shifted to the new
+/// service revision.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinearConfiguration {
+    /// The percentage of production traffic to shift in each step during a linear deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_percent: Option<f64>,
+    /// The amount of time in minutes to wait between each traffic shifting step during a linear deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_bake_time_in_minutes: Option<i64>,
+}
+
 /// The Linux-specific options that are applied to the container, such as Linux KernelCapabilities.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -917,6 +1422,44 @@ pub struct ListClustersOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_arns: Option<Vec<String>>,
     /// The nextToken value to include in a future ListClusters request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Request of ListServices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListServicesInput {
+    /// The short name or full Amazon Resource Name (ARN) of the cluster to use when filtering the
+    /// ListServices results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The nextToken value returned from a ListServices request indicating that more results are available
+    /// to fulfill the request and further calls will be needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of service results that ListServices returned in paginated output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i64>,
+    /// The launch type to use when filtering the ListServices results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_type: Option<String>,
+    /// The scheduling strategy to use when filtering the ListServices results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduling_strategy: Option<String>,
+    /// The resourceManagementType type to use when filtering the ListServices results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_management_type: Option<String>,
+}
+
+/// Answer of ListServices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListServicesOutput {
+    /// The list of full ARN entries for each service that's associated with the specified cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_arns: Option<Vec<String>>,
+    /// The nextToken value to include in a future ListServices request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
@@ -1055,6 +1598,29 @@ pub struct ListTasksOutput {
     pub next_token: Option<String>,
 }
 
+/// The load balancer configuration to use with a service or task set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadBalancer {
+    /// The full Amazon Resource Name (ARN) of the Elastic Load Balancing target group or groups associated
+    /// with a service or task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_group_arn: Option<String>,
+    /// The name of the load balancer to associate with the Amazon ECS service or task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_name: Option<String>,
+    /// The name of the container (as it appears in a container definition) to associate with the load
+    /// balancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
+    /// The port on the container to associate with the load balancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_port: Option<i64>,
+    /// The advanced settings for the load balancer used in blue/green deployments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advanced_configuration: Option<AdvancedConfiguration>,
+}
+
 /// The log configuration for the container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1097,6 +1663,26 @@ pub struct ManagedStorageConfiguration {
     /// Specify the Key Management Service key ID for Fargate ephemeral storage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fargate_ephemeral_storage_kms_key_id: Option<String>,
+}
+
+/// The configuration for a specific set of metrics to collect for a service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricConfiguration {
+    /// The list of metric names to configure.
+    pub metric_names: Vec<String>,
+    /// The resolution, in seconds, at which to collect the metrics.
+    pub resolution_seconds: i64,
+}
+
+/// The optional monitoring configuration for a service, which defines the resolution for the
+/// service-level CPUUtilization and MemoryUtilization Amazon CloudWatch metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MonitoringConfiguration {
+    /// The list of metric configurations for the service monitoring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric_configurations: Option<Vec<MetricConfiguration>>,
 }
 
 /// The details for a volume mount point that's used in a container definition.
@@ -1443,6 +2029,18 @@ pub struct S3FilesVolumeConfiguration {
     pub access_point_arn: Option<String>,
 }
 
+/// A floating-point percentage of the desired number of tasks to place and keep running in the task set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scale {
+    /// The value, specified as a percent total of a service's desiredCount, to scale the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The unit of measure for the scale value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
 /// An object representing the secret to expose to your container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1451,6 +2049,376 @@ pub struct Secret {
     pub name: String,
     /// The secret to expose to the container.
     pub value_from: String,
+}
+
+/// Details on a service within a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Service {
+    /// The ARN that identifies the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_arn: Option<String>,
+    /// The name of your service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
+    /// The Amazon Resource Name (ARN) of the cluster that hosts the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_arn: Option<String>,
+    /// A list of Elastic Load Balancing load balancer objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancers: Option<Vec<LoadBalancer>>,
+    /// The details for the service discovery registries to assign to this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_registries: Option<Vec<ServiceRegistry>>,
+    /// The status of the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The desired number of instantiations of the task definition to keep running on the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_count: Option<i64>,
+    /// The number of tasks in the cluster that are in the RUNNING state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_count: Option<i64>,
+    /// The number of tasks in the cluster that are in the PENDING state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_count: Option<i64>,
+    /// The launch type the service is using.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_type: Option<String>,
+    /// The capacity provider strategy the service uses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
+    /// The platform version to run your service on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_version: Option<String>,
+    /// The operating system that your tasks in the service run on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_family: Option<String>,
+    /// The task definition to use for tasks in the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<String>,
+    /// Optional deployment parameters that control how many tasks run during the deployment and the ordering
+    /// of stopping and starting tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_configuration: Option<DeploymentConfiguration>,
+    /// Information about a set of Amazon ECS tasks in either an CodeDeploy or an EXTERNAL deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_sets: Option<Vec<TaskSet>>,
+    /// The current state of deployments for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployments: Option<Vec<Deployment>>,
+    /// The ARN of the IAM role that's associated with the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The event stream for your service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<ServiceEvent>>,
+    /// The Unix timestamp for the time when the service was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// The ARN of the current service deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_service_deployment: Option<String>,
+    /// The list of the service revisions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_service_revisions: Option<Vec<ServiceCurrentRevisionSummary>>,
+    /// The placement constraints for the tasks in the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_constraints: Option<Vec<PlacementConstraint>>,
+    /// The placement strategy that determines how tasks for the service are placed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_strategy: Option<Vec<PlacementStrategy>>,
+    /// The VPC subnet and security group configuration for tasks that receive their own elastic network
+    /// interface by using the awsvpc networking mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_configuration: Option<NetworkConfiguration>,
+    /// The period of time, in seconds, that the Amazon ECS service scheduler ignores unhealthy Elastic Load
+    /// Balancing, VPC Lattice, and container health checks after a task has first started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_grace_period_seconds: Option<i64>,
+    /// The scheduling strategy to use for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduling_strategy: Option<String>,
+    /// The deployment controller type the service is using.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_controller: Option<DeploymentController>,
+    /// The metadata that you apply to the service to help you categorize and organize them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// The principal that created the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// Determines whether to use Amazon ECS managed tags for the tasks in the service.
+    #[serde(rename = "enableECSManagedTags", skip_serializing_if = "Option::is_none")]
+    pub enable_ecs_managed_tags: Option<bool>,
+    /// Determines whether to propagate the tags from the task definition or the service to the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagate_tags: Option<String>,
+    /// Determines whether the execute command functionality is turned on for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_execute_command: Option<bool>,
+    /// Indicates whether to use Availability Zone rebalancing for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability_zone_rebalancing: Option<String>,
+    /// Identifies whether an ECS Service is an Express Service managed by ECS, or managed by the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_management_type: Option<String>,
+}
+
+/// Configuration for Service Connect access logging.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectAccessLogConfiguration {
+    /// The format for Service Connect access log output.
+    pub format: String,
+    /// Specifies whether to include query parameters in Service Connect access logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include_query_parameters: Option<String>,
+}
+
+/// Each alias ("endpoint") is a fully-qualified name and port number that other tasks ("clients") can
+/// use to connect to this service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectClientAlias {
+    /// The listening port number for the Service Connect proxy.
+    pub port: i64,
+    /// The dnsName is the name that you use in the applications of client tasks to connect to this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_name: Option<String>,
+    /// The configuration for test traffic routing rules used during blue/green deployments with Amazon ECS
+    /// Service Connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_traffic_rules: Option<ServiceConnectTestTrafficRules>,
+}
+
+/// The Service Connect configuration of your Amazon ECS service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectConfiguration {
+    /// Specifies whether to use Service Connect with this service.
+    pub enabled: bool,
+    /// The namespace name or full Amazon Resource Name (ARN) of the Cloud Map namespace for use with Service
+    /// Connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The list of Service Connect service objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub services: Option<Vec<ServiceConnectService>>,
+    /// logConfiguration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_configuration: Option<LogConfiguration>,
+    /// The configuration for Service Connect access logging.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_log_configuration: Option<ServiceConnectAccessLogConfiguration>,
+    /// The settings for the Service Connect proxy container that Amazon ECS adds to each task in this
+    /// service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_configurations: Option<Vec<ServiceConnectContainerConfiguration>>,
+}
+
+/// Contains a configuration setting for the Service Connect proxy container, such as the log level.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectContainerConfiguration {
+    /// The log level of the Service Connect proxy container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<String>,
+}
+
+/// The Service Connect service object configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectService {
+    /// The portName must match the name of one of the portMappings from all the containers in the task
+    /// definition of this Amazon ECS service.
+    pub port_name: String,
+    /// The discoveryName is the name of the new Cloud Map service that Amazon ECS creates for this Amazon
+    /// ECS service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery_name: Option<String>,
+    /// The list of client aliases for this Service Connect service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_aliases: Option<Vec<ServiceConnectClientAlias>>,
+    /// The port number for the Service Connect proxy to listen on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingress_port_override: Option<i64>,
+    /// A reference to an object that represents the configured timeouts for Service Connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeoutConfiguration>,
+    /// A reference to an object that represents a Transport Layer Security (TLS) configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServiceConnectTlsConfiguration>,
+}
+
+/// The Service Connect resource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectServiceResource {
+    /// The discovery name of this Service Connect resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery_name: Option<String>,
+    /// The Amazon Resource Name (ARN) for the service in Cloud Map that matches the discovery name for this
+    /// Service Connect resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery_arn: Option<String>,
+}
+
+/// The header matching rules for test traffic routing in Amazon ECS blue/green deployments.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectTestTrafficHeaderMatchRules {
+    /// The exact value that the HTTP header must match for the test traffic routing rule to apply.
+    pub exact: String,
+}
+
+/// The HTTP header rules used to identify and route test traffic during Amazon ECS blue/green
+/// deployments.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectTestTrafficHeaderRules {
+    /// The name of the HTTP header to examine for test traffic routing.
+    pub name: String,
+    /// The header value matching configuration that determines how the HTTP header value is evaluated for
+    /// test traffic routing decisions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<ServiceConnectTestTrafficHeaderMatchRules>,
+}
+
+/// The test traffic routing configuration for Amazon ECS blue/green deployments.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectTestTrafficRules {
+    /// The HTTP header-based routing rules that determine which requests should be routed to the new service
+    /// version during blue/green deployment testing.
+    pub header: ServiceConnectTestTrafficHeaderRules,
+}
+
+/// The certificate root authority that secures your service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectTlsCertificateAuthority {
+    /// The ARN of the Amazon Web Services Private Certificate Authority certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws_pca_authority_arn: Option<String>,
+}
+
+/// The key that encrypts and decrypts your resources for Service Connect TLS.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceConnectTlsConfiguration {
+    /// The signer certificate authority.
+    pub issuer_certificate_authority: ServiceConnectTlsCertificateAuthority,
+    /// The Amazon Web Services Key Management Service key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// The Amazon Resource Name (ARN) of the IAM role that's associated with the Service Connect TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+}
+
+/// The summary of the current service revision configuration
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceCurrentRevisionSummary {
+    /// The ARN of the current service revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// The number of requested tasks in the current service revision
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_task_count: Option<i64>,
+    /// The number of running tasks of the current service revision
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_task_count: Option<i64>,
+    /// The number of pending tasks in the current service revision
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_task_count: Option<i64>,
+}
+
+/// The details for an event that's associated with a service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceEvent {
+    /// The ID string for the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The Unix timestamp for the time when the event was triggered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// The event message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// The configuration for the Amazon EBS volume that Amazon ECS creates and manages on your behalf.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceManagedEBSVolumeConfiguration {
+    /// Indicates whether the volume should be encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<bool>,
+    /// The Amazon Resource Name (ARN) identifier of the Amazon Web Services Key Management Service key to
+    /// use for Amazon EBS encryption.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// The volume type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_type: Option<String>,
+    /// The size of the volume in GiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_in_gi_b: Option<i64>,
+    /// The snapshot that Amazon ECS uses to create volumes for attachment to tasks maintained by the
+    /// service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot_id: Option<String>,
+    /// The rate, in MiB/s, at which data is fetched from a snapshot of an existing EBS volume to create new
+    /// volumes for attachment to the tasks maintained by the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_initialization_rate: Option<i64>,
+    /// The number of I/O operations per second (IOPS).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iops: Option<i64>,
+    /// The throughput to provision for a volume, in MiB/s, with a maximum of 1,000 MiB/s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<i64>,
+    /// The tags to apply to the volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag_specifications: Option<Vec<EBSTagSpecification>>,
+    /// The ARN of the IAM role to associate with this volume.
+    pub role_arn: String,
+    /// The filesystem type for the volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filesystem_type: Option<String>,
+}
+
+/// The details for the service registry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceRegistry {
+    /// The Amazon Resource Name (ARN) of the service registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry_arn: Option<String>,
+    /// The port value used if your service discovery service specified an SRV record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<i64>,
+    /// The container name value to be used for your service discovery service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
+    /// The port value to be used for your service discovery service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_port: Option<i64>,
+}
+
+/// The configuration for a volume specified in the task definition as a volume that is configured at
+/// launch time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceVolumeConfiguration {
+    /// The name of the volume.
+    pub name: String,
+    /// The configuration for the Amazon EBS volume that Amazon ECS creates and manages on your behalf.
+    #[serde(rename = "managedEBSVolume", skip_serializing_if = "Option::is_none")]
+    pub managed_ebs_volume: Option<ServiceManagedEBSVolumeConfiguration>,
 }
 
 /// The strategy that a container uses to share a GPU with other containers.
@@ -1838,6 +2806,88 @@ pub struct TaskOverride {
     pub ephemeral_storage: Option<EphemeralStorage>,
 }
 
+/// Information about a set of Amazon ECS tasks in either an CodeDeploy or an EXTERNAL deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskSet {
+    /// The ID of the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The Amazon Resource Name (ARN) of the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_set_arn: Option<String>,
+    /// The Amazon Resource Name (ARN) of the service the task set exists in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_arn: Option<String>,
+    /// The Amazon Resource Name (ARN) of the cluster that the service that hosts the task set exists in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_arn: Option<String>,
+    /// The tag specified when a task set is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
+    /// The external ID associated with the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// The status of the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The task definition that the task set is using.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<String>,
+    /// The computed desired count for the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub computed_desired_count: Option<i64>,
+    /// The number of tasks in the task set that are in the PENDING status during a deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_count: Option<i64>,
+    /// The number of tasks in the task set that are in the RUNNING status during a deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_count: Option<i64>,
+    /// The Unix timestamp for the time when the task set was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// The Unix timestamp for the time when the task set was last updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// The launch type the tasks in the task set are using.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_type: Option<String>,
+    /// The capacity provider strategy that are associated with the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
+    /// The Fargate platform version where the tasks in the task set are running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_version: Option<String>,
+    /// The operating system that your tasks in the set are running on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_family: Option<String>,
+    /// The network configuration for the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_configuration: Option<NetworkConfiguration>,
+    /// Details on a load balancer that are used with a task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancers: Option<Vec<LoadBalancer>>,
+    /// The details for the service discovery registries to assign to this task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_registries: Option<Vec<ServiceRegistry>>,
+    /// A floating-point percentage of your desired number of tasks to place and keep running in the task
+    /// set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+    /// The stability status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stability_status: Option<String>,
+    /// The Unix timestamp for the time when the task set stability status was retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stability_status_at: Option<Timestamp>,
+    /// The metadata that you apply to the task set to help you categorize and organize them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// The Fargate ephemeral storage settings for the task set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fargate_ephemeral_storage: Option<DeploymentEphemeralStorage>,
+}
+
 /// Configuration settings for the task volume that was configuredAtLaunch that weren't set during
 /// RegisterTaskDef.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -1848,6 +2898,28 @@ pub struct TaskVolumeConfiguration {
     /// The configuration for the Amazon EBS volume that Amazon ECS creates and manages on your behalf.
     #[serde(rename = "managedEBSVolume", skip_serializing_if = "Option::is_none")]
     pub managed_ebs_volume: Option<TaskManagedEBSVolumeConfiguration>,
+}
+
+/// Defines the failure threshold that the deployment circuit breaker uses to monitor a deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThresholdConfiguration {
+    /// Determines how Amazon ECS uses value to calculate the failure threshold.
+    pub r#type: String,
+    /// Specifies the integer that Amazon ECS uses to calculate the failure threshold.
+    pub value: i64,
+}
+
+/// An object that represents the timeout configurations for Service Connect.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeoutConfiguration {
+    /// The amount of time in seconds a connection will stay active while idle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_seconds: Option<i64>,
+    /// The amount of time waiting for the upstream to respond with a complete response per request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_request_timeout_seconds: Option<i64>,
 }
 
 /// The container path, mount options, and size of the tmpfs mount.
@@ -1937,6 +3009,96 @@ pub struct UpdateClusterOutput {
     pub cluster: Option<Cluster>,
 }
 
+/// Request of UpdateService.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateServiceInput {
+    /// The short name or full Amazon Resource Name (ARN) of the cluster that your service runs on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The name of the service to update.
+    pub service: String,
+    /// The number of instantiations of the task to place and keep running in your service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_count: Option<i64>,
+    /// The family and revision (family:revision) or full ARN of the task definition to run in your service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<String>,
+    /// The details of a capacity provider strategy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
+    /// Optional deployment parameters that control how many tasks run during the deployment and the ordering
+    /// of stopping and starting tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_configuration: Option<DeploymentConfiguration>,
+    /// Indicates whether to use Availability Zone rebalancing for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability_zone_rebalancing: Option<String>,
+    /// An object representing the network configuration for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_configuration: Option<NetworkConfiguration>,
+    /// An array of task placement constraint objects to update the service to use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_constraints: Option<Vec<PlacementConstraint>>,
+    /// The task placement strategy objects to update the service to use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_strategy: Option<Vec<PlacementStrategy>>,
+    /// The platform version that your tasks in the service run on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_version: Option<String>,
+    /// Determines whether to force a new deployment of the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub force_new_deployment: Option<bool>,
+    /// The period of time, in seconds, that the Amazon ECS service scheduler ignores unhealthy Elastic Load
+    /// Balancing, VPC Lattice, and container health checks after a task has first started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_grace_period_seconds: Option<i64>,
+    /// deploymentController.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_controller: Option<DeploymentController>,
+    /// If true, this enables execute command functionality on all task containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_execute_command: Option<bool>,
+    /// Determines whether to turn on Amazon ECS managed tags for the tasks in the service.
+    #[serde(rename = "enableECSManagedTags", skip_serializing_if = "Option::is_none")]
+    pub enable_ecs_managed_tags: Option<bool>,
+    /// You must have a service-linked role when you update this property
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancers: Option<Vec<LoadBalancer>>,
+    /// Determines whether to propagate the tags from the task definition or the service to the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagate_tags: Option<String>,
+    /// You must have a service-linked role when you update this property.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_registries: Option<Vec<ServiceRegistry>>,
+    /// The configuration for this service to discover and connect to services, and be discovered by, and
+    /// connected from, other services within a namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_connect_configuration: Option<ServiceConnectConfiguration>,
+    /// The details of the volume that was configuredAtLaunch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_configurations: Option<Vec<ServiceVolumeConfiguration>>,
+    /// An object representing the VPC Lattice configuration for the service being updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
+    /// The updated set of gateway connectors that connect the service to a gateway ingress path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_connectors: Option<Vec<GatewayConnector>>,
+    /// The optional monitoring configuration for the service, which defines the resolution for the
+    /// service-level CPUUtilization and MemoryUtilization Amazon CloudWatch metrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<MonitoringConfiguration>,
+}
+
+/// Answer of UpdateService.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateServiceOutput {
+    /// The full description of your service following the update call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+}
+
 /// The data volume configuration for tasks launched using this task definition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1975,4 +3137,39 @@ pub struct VolumeFrom {
     /// If this value is true, the container has read-only access to the volume.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only: Option<bool>,
+}
+
+/// The advanced settings for VPC Lattice used in blue/green deployments.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VpcLatticeAdvancedConfiguration {
+    /// The Amazon Resource Name (ARN) of the alternate target group associated with the VPC Lattice
+    /// Configuration for Amazon ECS blue/green deployments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alternate_target_group_arn: Option<String>,
+    /// The Amazon Resource Name (ARN) that identifies the production listener rule or listener for routing
+    /// production traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub production_listener_rule: Option<String>,
+    /// The Amazon Resource Name (ARN) that identifies the test listener rule or listener for routing test
+    /// traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_listener_rule: Option<String>,
+}
+
+/// The VPC Lattice configuration for your service that holds the information for the target group(s)
+/// Amazon ECS tasks will be registered to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VpcLatticeConfiguration {
+    /// The ARN of the IAM role to associate with this VPC Lattice configuration.
+    pub role_arn: String,
+    /// The full Amazon Resource Name (ARN) of the target group or groups associated with the VPC Lattice
+    /// configuration that the Amazon ECS tasks will be registered to.
+    pub target_group_arn: String,
+    /// The name of the port mapping to register in the VPC Lattice target group.
+    pub port_name: String,
+    /// advancedConfiguration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advanced_configuration: Option<VpcLatticeAdvancedConfiguration>,
 }

@@ -118,7 +118,7 @@ impl Ecs {
         }
     }
 
-    /// DeleteCluster: refuses while tasks are active.
+    /// DeleteCluster: refuses while services or tasks are active.
     pub(crate) async fn delete(
         &self,
         cx: &Context,
@@ -127,6 +127,9 @@ impl Ecs {
         loop {
             let seen = self.find_cluster(cx, Some(&input.cluster)).await?;
             let mut cluster = seen.value.clone();
+            if !self.services_of(cx, &cluster.name).await?.is_empty() {
+                return Err(Error::ClusterContainsServices);
+            }
             if self.has_active_tasks(cx, &cluster.name).await? {
                 return Err(Error::ClusterContainsTasks);
             }
@@ -181,6 +184,9 @@ impl Ecs {
                 (Status::Stopping | Status::Deprovisioning | Status::Stopped, _) => continue,
             };
             *count += 1;
+        }
+        for service in self.services_of(cx, cluster).await? {
+            *counts.of_service(&service) += 1;
         }
         Ok(counts)
     }

@@ -1,6 +1,7 @@
 //! The operations by the name that the API gives them.
 
 mod clusters;
+mod services;
 mod tags;
 mod task_definitions;
 mod tasks;
@@ -22,12 +23,28 @@ impl Api for Ecs {
         Ok(self.create(cx, input).await?)
     }
 
+    async fn create_service(
+        &self,
+        cx: &Context,
+        input: shapes::CreateServiceInput,
+    ) -> Result<shapes::CreateServiceOutput, AwsError> {
+        Ok(self.create_service_of(cx, input).await?)
+    }
+
     async fn delete_cluster(
         &self,
         cx: &Context,
         input: shapes::DeleteClusterInput,
     ) -> Result<shapes::DeleteClusterOutput, AwsError> {
         Ok(self.delete(cx, input).await?)
+    }
+
+    async fn delete_service(
+        &self,
+        cx: &Context,
+        input: shapes::DeleteServiceInput,
+    ) -> Result<shapes::DeleteServiceOutput, AwsError> {
+        Ok(self.delete_service_of(cx, input).await?)
     }
 
     async fn deregister_task_definition(
@@ -44,6 +61,14 @@ impl Api for Ecs {
         input: shapes::DescribeClustersInput,
     ) -> Result<shapes::DescribeClustersOutput, AwsError> {
         Ok(self.describe_all(cx, input).await?)
+    }
+
+    async fn describe_services(
+        &self,
+        cx: &Context,
+        input: shapes::DescribeServicesInput,
+    ) -> Result<shapes::DescribeServicesOutput, AwsError> {
+        Ok(self.describe_services_of(cx, input).await?)
     }
 
     async fn describe_task_definition(
@@ -68,6 +93,14 @@ impl Api for Ecs {
         input: shapes::ListClustersInput,
     ) -> Result<shapes::ListClustersOutput, AwsError> {
         Ok(self.list(cx, input).await?)
+    }
+
+    async fn list_services(
+        &self,
+        cx: &Context,
+        input: shapes::ListServicesInput,
+    ) -> Result<shapes::ListServicesOutput, AwsError> {
+        Ok(self.list_services_of(cx, input).await?)
     }
 
     async fn list_tags_for_resource(
@@ -148,5 +181,13 @@ impl Api for Ecs {
         input: shapes::UpdateClusterInput,
     ) -> Result<shapes::UpdateClusterOutput, AwsError> {
         Ok(self.update(cx, input).await?)
+    }
+
+    async fn update_service(
+        &self,
+        cx: &Context,
+        input: shapes::UpdateServiceInput,
+    ) -> Result<shapes::UpdateServiceOutput, AwsError> {
+        Ok(self.update_service_of(cx, input).await?)
     }
 }

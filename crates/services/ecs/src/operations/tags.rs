@@ -1,4 +1,4 @@
-//! TagResource, UntagResource, ListTagsForResource, for clusters, task definitions and tasks.
+//! TagResource, UntagResource, ListTagsForResource, for clusters, task definitions, tasks and services.
 
 use api::Context;
 use store::Batch;
@@ -18,6 +18,7 @@ enum Tagged {
     Cluster(String),
     TaskDefinition(TaskDefinitionName),
     Task { cluster: String, id: String },
+    Service { cluster: String, name: String },
 }
 
 impl Ecs {
@@ -64,6 +65,9 @@ impl Ecs {
             Tagged::Task { cluster, id } => {
                 self.find_task(cx, &cluster, &id).await?.ok_or(Error::ResourceNotFound)?.value.tags
             }
+            Tagged::Service { cluster, name } => {
+                self.find_service(cx, &cluster, &name).await?.ok_or(Error::ResourceNotFound)?.value.tags
+            }
         };
         Ok(ListTagsForResourceOutput { tags: Some(tag::shape(&tags)) })
     }
@@ -98,6 +102,13 @@ impl Ecs {
                     tag::check_count(&task.tags)?;
                     self.tables.tasks.replace(&mut batch, &seen, &task);
                 }
+                Tagged::Service { cluster, name } => {
+                    let seen = self.find_service(cx, cluster, name).await?.ok_or(Error::ResourceNotFound)?;
+                    let mut service = seen.value.clone();
+                    change(&mut service.tags);
+                    tag::check_count(&service.tags)?;
+                    self.tables.services.replace(&mut batch, &seen, &service);
+                }
             }
             if self.commit(batch).await? {
                 return Ok(());
@@ -127,6 +138,10 @@ impl Tagged {
             Some(("task", name)) => {
                 let (cluster, id) = name.split_once('/').ok_or_else(invalid)?;
                 Ok(Self::Task { cluster: cluster.to_owned(), id: id.to_owned() })
+            }
+            Some(("service", name)) => {
+                let (cluster, name) = name.split_once('/').ok_or_else(invalid)?;
+                Ok(Self::Service { cluster: cluster.to_owned(), name: name.to_owned() })
             }
             _ => Err(invalid()),
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use api::{AwsError, Context};
 use store::{Batch, Range, Versioned};
+use types::Timestamp;
 
 use super::clusters::missing;
 use crate::Ecs;
@@ -20,7 +21,7 @@ use crate::names::{self, Scope, TaskDefinitionName};
 use crate::page::{Page, Results};
 use crate::run_task::{self, Host};
 use crate::tables::{ClientToken, IndexEntry, TASK_QUEUE, TOKEN_QUEUE};
-use crate::task::{Task, key};
+use crate::task::{StopCode, Task, key};
 use crate::task_definition::Definition;
 
 impl Ecs {
@@ -35,11 +36,7 @@ impl Ecs {
                 return Ok(answer);
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
-            let host = Host {
-                endpoint_url: self.config.endpoint_url.as_deref(),
-                volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
-            };
-            let tasks = run_task::plan(cx, &input, &cluster, &definition, host)?;
+            let tasks = self.plan_tasks(cx, &input, &cluster, &definition)?;
             let answer = RunTaskOutput {
                 tasks: Some(tasks.iter().map(describe::task_with_tags).collect()),
                 failures: Some(Vec::new()),
@@ -58,14 +55,34 @@ impl Ecs {
                 self.tables.tokens.create(&mut batch, &key, &token);
                 batch.set_timer(TOKEN_QUEUE, key, cx.now + limits::CLIENT_TOKEN_RETENTION, Vec::new());
             }
-            for task in &tasks {
-                self.tables.tasks.create(&mut batch, &task.key(), task);
-                self.agent.put_changes(&mut batch, task, &[lifecycle::created(task)]);
-                batch.set_timer(TASK_QUEUE, task.key(), cx.now, Vec::new());
-            }
+            self.put_new_tasks(&mut batch, &tasks, cx.now);
             if self.commit(batch).await? {
                 return Ok(answer);
             }
+        }
+    }
+
+    /// The tasks that a request starts: the one way to them, for RunTask and for services.
+    pub(crate) fn plan_tasks(
+        &self,
+        cx: &Context,
+        input: &RunTaskInput,
+        cluster: &Cluster,
+        definition: &Definition,
+    ) -> Result<Vec<Task>, Error> {
+        let host = Host {
+            endpoint_url: self.config.endpoint_url.as_deref(),
+            volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
+        };
+        run_task::plan(cx, input, cluster, definition, host)
+    }
+
+    /// Adds to `batch`: new tasks, and the wish to start them.
+    pub(crate) fn put_new_tasks(&self, batch: &mut Batch, tasks: &[Task], now: Timestamp) {
+        for task in tasks {
+            self.tables.tasks.create(batch, &task.key(), task);
+            self.agent.put_changes(batch, task, &[lifecycle::created(task)]);
+            batch.set_timer(TASK_QUEUE, task.key(), now, Vec::new());
         }
     }
 
@@ -87,7 +104,8 @@ impl Ecs {
         answer.map(Some).map_err(|error| AwsError::internal("ServerException", &error))
     }
 
-    async fn definition_to_run(&self, cx: &Context, text: &str) -> Result<Definition, Error> {
+    /// The task definition that a request names, which must be active.
+    pub(crate) async fn definition_to_run(&self, cx: &Context, text: &str) -> Result<Definition, Error> {
         let name = TaskDefinitionName::parse(cx, text)?;
         let definition = self.find_definition(cx, &name).await?.ok_or(Error::TaskDefinitionNotFound)?.value;
         if definition.is_active() { Ok(definition) } else { Err(Error::TaskDefinitionInactive) }
@@ -114,7 +132,7 @@ impl Ecs {
         loop {
             let seen = self.find_task(cx, &cluster.name, &id).await?.ok_or(Error::TaskNotFound)?;
             let mut task = seen.value.clone();
-            let event = TaskEvent::StopRequested { reason: reason.clone() };
+            let event = TaskEvent::StopRequested { code: StopCode::UserInitiated, reason: reason.clone() };
             let changes = lifecycle::advance(&mut task, event, cx.now);
             if changes.is_empty() {
                 // It stops already, or has stopped.
@@ -164,16 +182,25 @@ impl Ecs {
     ) -> Result<ListTasksOutput, Error> {
         let page = Page::parse(input.max_results, input.next_token.as_deref())?;
         let cluster = self.active_cluster(cx, input.cluster.as_deref()).await?.value;
-        if input.container_instance.is_some() || input.service_name.is_some() || input.daemon_name.is_some() {
-            return Err(Error::unsupported("containerInstance, serviceName and daemonName of ListTasks"));
+        if input.container_instance.is_some() || input.daemon_name.is_some() {
+            return Err(Error::unsupported("containerInstance and daemonName of ListTasks"));
         }
+        let service = match input.service_name.as_deref() {
+            Some(name) => {
+                let found = self.find_service(cx, &cluster.name, name).await?;
+                Some(found.ok_or(Error::ServiceNotFound)?.value.name)
+            }
+            None => None,
+        };
         // AWS never leaves a task's desired status at PENDING.
         let desired = input.desired_status.as_deref().unwrap_or("RUNNING");
         let prefix = Scope::of(cx).key(&format!("{}/{desired}/", cluster.name));
         let range = Range { after: page.after.as_deref(), ..Range::prefix(&prefix) };
         let mut results = Results::new(&page);
         for entry in self.tables.index.list(range).await? {
-            if is_wanted(&input, &entry.value) && !results.push(&entry.key, entry.value.arn) {
+            if is_wanted(&input, service.as_deref(), &entry.value)
+                && !results.push(&entry.key, entry.value.arn)
+            {
                 break;
             }
         }
@@ -193,11 +220,12 @@ impl Ecs {
     }
 }
 
-fn is_wanted(input: &ListTasksInput, entry: &IndexEntry) -> bool {
+fn is_wanted(input: &ListTasksInput, service: Option<&str>, entry: &IndexEntry) -> bool {
     let equal = |wanted: &Option<String>, value: Option<&str>| {
         wanted.as_deref().is_none_or(|wanted| Some(wanted) == value)
     };
     equal(&input.family, Some(&entry.family))
+        && service.is_none_or(|service| entry.service.as_deref() == Some(service))
         && equal(&input.started_by, entry.started_by.as_deref())
         && equal(&input.launch_type, Some(entry.launch_type.as_str()))
 }

@@ -7,5 +7,6 @@ mod crash;
 mod expiry;
 mod idempotency;
 mod late_events;
+mod services;
 mod support;
 mod volumes;
