@@ -39,11 +39,6 @@ impl TaskNetwork {
         Some(Self { spec, containers: containers_of_ports, provided: None })
     }
 
-    /// The ports of this machine that the task needs to be free.
-    pub fn host_ports(&self) -> impl Iterator<Item = (u16, Protocol)> {
-        self.spec.port_mappings.iter().filter_map(|one| Some((one.host_port?, one.protocol)))
-    }
-
     /// The `networkBindings` of the container at `place`.
     pub fn bindings(&self, place: usize) -> Vec<NetworkBinding> {
         let published = self.provided.iter().flat_map(|network| &network.ports);
@@ -126,7 +121,10 @@ mod tests {
     fn bindings_are_shown_at_their_container() {
         let mut network = plan(Some("bridge")).unwrap();
         assert_eq!(network.spec.hostname.as_deref(), Some("bee"));
-        assert_eq!(network.host_ports().collect::<Vec<_>>(), [(5353, Protocol::Udp)]);
+        assert_eq!(
+            network.spec.port_mappings.iter().map(|one| one.host_port).collect::<Vec<_>>(),
+            [None, Some(5353), None]
+        );
         assert!(network.bindings(0).is_empty(), "not yet");
         let published = |mapping: &PortMapping| PublishedPort {
             container_port: mapping.container_port,

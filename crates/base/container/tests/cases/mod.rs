@@ -4,6 +4,7 @@ pub mod embedded_only;
 pub mod ending;
 pub mod logs;
 pub mod networks;
+pub mod networks_embedded;
 pub mod process;
 pub mod survival;
 
@@ -27,6 +28,9 @@ pub fn all(target: &Target) -> Vec<Test<'_>> {
     survival::add(target, &mut |name, test| tests.push((format!("{prefix}::survival::{name}"), test)));
     networks::add(target, &mut |name, test| tests.push((format!("{prefix}::networks::{name}"), test)));
     if let Target::Embedded { data } = target {
+        networks_embedded::add(data, &mut |name, test| {
+            tests.push((format!("{prefix}::networks_only::{name}"), test));
+        });
         embedded_only::add(data, &mut |name, test| tests.push((format!("{prefix}::only::{name}"), test)));
     }
     tests

@@ -160,8 +160,10 @@ async fn ports_lead_into_a_network(target: &Target) {
     }
     driver.provide_network(bridged("neighbour", &[])).await.unwrap();
     let ask = format!("nc -w 5 {} {fixed} </dev/null", network.gateway.unwrap());
-    let said = complete(&*driver, in_network("neighbour", shell("client", &ask))).await;
-    assert_eq!(said, (0, vec!["hello".to_owned()]), "from a neighbour");
+    for place in ["neighbour", "ports"] {
+        let said = complete(&*driver, in_network(place, shell("client", &ask))).await;
+        assert_eq!(said, (0, vec!["hello".to_owned()]), "from {place}");
+    }
     end(&*driver, &[&server], &["ports", "neighbour"]).await;
     assert!(TcpStream::connect(at(Ipv4Addr::LOCALHOST, fixed)).is_err());
 }

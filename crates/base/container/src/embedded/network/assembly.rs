@@ -64,6 +64,12 @@ impl Inner {
         inside.set_up(LOOPBACK)?;
         if let (Some(bridge), Some(address)) = (bridge, record.network.address) {
             let interface = self.attach(&record.spec.name, address, ours, &mut inside, bridge)?;
+            if !record.network.ports.is_empty()
+                && let Some(port) = ours.index(&self.port_name(&record.spec.name))?
+            {
+                // So that it reaches itself by a port of this machine, where the bridge redirects on its own.
+                ours.set_hairpin(port)?;
+            }
             inside.add_address(interface, address, record.network.prefix)?;
             inside.set_up(interface)?;
             inside.set_default_route(bridge.range.gateway())?;

@@ -19,7 +19,8 @@ use crate::driver::DriverKind;
 /// Looks at everything.
 pub fn check() -> Vec<Check> {
     let translated = aside(make_table);
-    let addresses = aside(make_interfaces).map(|()| "a bridge, and a pair of interfaces for each task".to_owned());
+    let addresses =
+        aside(make_interfaces).map(|()| "a bridge, and a pair of interfaces for each task".to_owned());
     vec![
         check_of(
             "task addresses",
@@ -78,10 +79,14 @@ fn forwarded() -> Result<String, String> {
         _ => return Err(format!("{FORWARDING} is not 1, and cannot be set")),
     };
     let kernel = Connection::to_netfilter();
-    let refusing = kernel.and_then(|mut kernel| tables_that_refuse_forwarding(&mut kernel)).unwrap_or_default();
+    let refusing =
+        kernel.and_then(|mut kernel| tables_that_refuse_forwarding(&mut kernel)).unwrap_or_default();
     if refusing.is_empty() {
         Ok(format!("masquerade by nf_tables, forwarding {state}"))
     } else {
-        Err(format!("a firewall drops forwarded packets unless it is told otherwise: table {}", refusing.join(", ")))
+        Err(format!(
+            "a firewall drops forwarded packets unless it is told otherwise: table {}",
+            refusing.join(", ")
+        ))
     }
 }
