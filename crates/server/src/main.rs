@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod credentials;
 mod driver;
+mod loopback;
 mod operator;
 mod palette;
 mod run;

@@ -10,10 +10,11 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use wire::Wire;
+use wire::{Front, Wire};
 
 use crate::config::Config;
 use crate::credentials;
+use crate::loopback::Loopback;
 use crate::operator::Operator;
 use crate::upkeep::backup::Source;
 use crate::upkeep::control::Control;
@@ -26,6 +27,7 @@ pub struct Server {
     driver: Option<DriverKind>,
     shutdown: oneshot::Sender<()>,
     http: JoinHandle<std::io::Result<()>>,
+    loopback: Option<JoinHandle<std::io::Result<()>>>,
     store: Arc<dyn Store>,
     _control: Option<Control>,
 }
@@ -54,6 +56,7 @@ impl Server {
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let endpoint = format!("http://{}", listener.local_addr()?);
+        let loopback = Loopback::of(listener.local_addr()?).await;
         let (driver, refusal) = crate::driver::choose(&config).await;
         if let Some(refusal) = &refusal {
             tracing::warn!("{refusal}");
@@ -69,7 +72,9 @@ impl Server {
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
         let executions = states::Config { retention: config.retention, ..states::Config::default() };
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
-        let tasks = ecs::Config { endpoint_url: Some(endpoint.clone()) };
+        let wire = Wire::new(dispatcher.clone(), Arc::new(iam.clone()), Clock::Wall);
+        let front = Front::api(Arc::new(wire));
+        let tasks = ecs::Config { endpoint_url: Some(loopback.endpoint), api: Some(front.clone()) };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
@@ -106,14 +111,17 @@ impl Server {
             .inspect_err(|error| tracing::warn!(%error, "no backup can be made while this server runs"))
             .ok();
         let (shutdown, stopped) = oneshot::channel();
-        let wire = Wire::new(dispatcher.clone(), Arc::new(iam), Clock::Wall);
-        let http = tokio::spawn(wire.serve(listener, async {
+        let front = front.with_documents(ecs.documents());
+        let loopback = loopback
+            .listener
+            .map(|listener| tokio::spawn(front.clone().serve(listener, std::future::pending())));
+        let http = tokio::spawn(front.serve(listener, async {
             // A sender that is gone means the same as one that has sent.
             let _ = stopped.await;
         }));
         let operator = Operator::new(dispatcher, config.account, config.region);
         let driver = refusal.is_none().then(|| driver.kind());
-        Ok(Self { operator, endpoint, driver, shutdown, http, store, _control: control })
+        Ok(Self { operator, endpoint, driver, shutdown, http, loopback, store, _control: control })
     }
 
     /// Calls made as the account's root principal.
@@ -134,6 +142,9 @@ impl Server {
     /// Listens no more and lets open requests finish. Containers go on; the next start takes them over.
     pub async fn stop(self) {
         let _ = self.shutdown.send(());
+        if let Some(loopback) = self.loopback {
+            loopback.abort();
+        }
         if let Ok(Err(error)) = self.http.await {
             tracing::warn!(%error, "the HTTP server did not end well");
         }

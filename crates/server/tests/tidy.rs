@@ -16,6 +16,7 @@ const SHELLS: &[&str] = &[
     "delivery",
     "firing",
     "http_client",
+    "listeners",
     "log_shipping",
     "runner",
     "state_change_events",

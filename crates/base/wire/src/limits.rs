@@ -18,6 +18,9 @@ pub const FORM_PARAMETERS_MAX: usize = 20_000;
 /// Greatest number of connections at a time; more wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 4096;
 
+/// Greatest number of connections at a time from the containers of one task, to each of its listeners.
+pub const CONNECTIONS_PER_TASK_MAX: usize = 128;
+
 /// How long a client may take to send a request's head, and how long an idle connection stays open.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use harness::Script;
 use harness::signer::{Signer, sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use wire::{Document, DocumentRequest, Documents, Front};
 
 struct Server {
     address: SocketAddr,
@@ -26,11 +28,14 @@ async fn start() -> Server {
 }
 
 async fn start_with(script: &Script) -> Server {
+    start_front(Front::api(Arc::new(harness::wire(script)))).await
+}
+
+async fn start_front(front: Front) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let wire = harness::wire(script);
-    let task = tokio::spawn(wire.serve(listener, async {
+    let task = tokio::spawn(front.serve(listener, async {
         let _ = stopped.await;
     }));
     Server { address, stop, task }
@@ -213,4 +218,58 @@ async fn stopping_ends_idle_connections() {
     server.task.await.unwrap().unwrap();
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+/// Answers what it was asked.
+struct Echo;
+
+impl Documents for Echo {
+    fn own(&self, path: &str) -> bool {
+        path.starts_with("/v4/")
+    }
+
+    fn document<'a>(&'a self, request: DocumentRequest<'a>) -> BoxFuture<'a, Document> {
+        let body = format!("{{\"{}\":{:?}}}", request.path, request.authorization.unwrap_or_default());
+        Box::pin(async move { Document { status: 200, body } })
+    }
+}
+
+/// The answer to a request on a connection of its own.
+async fn ask(server: &Server, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn documents_are_served_beside_the_api_or_alone() {
+    let get = b"GET /v4/a?b HTTP/1.1\r\nhost: x\r\nauthorization: token\r\n\r\n";
+    let beside = Front::api(Arc::new(harness::wire(&Script::default()))).with_documents(Arc::new(Echo));
+    for front in [beside.clone(), Front::documents(Arc::new(Echo)).for_a_task()] {
+        let answer = ask(&start_front(front).await, get).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("content-type: application/json\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n{\"/v4/a\":\"token\"}"), "{answer}");
+    }
+    let server = start_front(beside).await;
+    assert!(ask(&server, &request(false)).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    let alone = start_front(Front::documents(Arc::new(Echo))).await;
+    for other in [&request(false)[..], b"GET /v5/a HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        let answer = ask(&alone, other).await;
+        assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn dropping_a_front_ends_its_connections() {
+    let server = start_front(Front::documents(Arc::new(Echo))).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /v4/a HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+    server.task.abort();
+    assert!(server.task.await.unwrap_err().is_cancelled());
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or_default(), 0);
 }

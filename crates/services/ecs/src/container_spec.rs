@@ -32,8 +32,6 @@ pub struct Surroundings<'a> {
     pub cpu: Option<i64>,
     /// MiB of the whole task.
     pub memory: Option<i64>,
-    /// Where containers find AWS's services, if they are told.
-    pub endpoint_url: Option<&'a str>,
     /// The directory of the task's volumes.
     pub volumes: PathBuf,
 }
@@ -88,12 +86,11 @@ fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<
         LaunchType::Ec2 => "AWS_ECS_EC2",
     };
     let ours = [
-        ("AWS_REGION", Some(task.region)),
-        ("AWS_DEFAULT_REGION", Some(task.region)),
-        ("AWS_EXECUTION_ENV", Some(execution_environment)),
-        ("AWS_ENDPOINT_URL", task.endpoint_url),
+        ("AWS_REGION", task.region),
+        ("AWS_DEFAULT_REGION", task.region),
+        ("AWS_EXECUTION_ENV", execution_environment),
     ];
-    let ours = ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let ours = ours.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     // The task definition's own variables come last, and win.
     let own = container.environment.iter().flatten();
     ours.chain(

@@ -75,6 +75,14 @@ pub enum Error {
     /// The request asks for something that cannot be.
     #[error("{0}")]
     Client(String),
+    /// STS does not let ECS assume a task's role.
+    #[error(
+        "ECS was unable to assume the role '{0}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role."
+    )]
+    RoleNotAssumed(String),
+    /// STS failed.
+    #[error("internal error")]
+    Sts(#[source] AwsError),
     /// The platform version is unknown.
     #[error("The specified platform does not exist.")]
     PlatformUnknown,
@@ -120,10 +128,11 @@ impl Error {
             | Self::RevisionMissing
             | Self::InvalidRevision(_)
             | Self::TaskDefinitionDoesNotExist
+            | Self::RoleNotAssumed(_)
             | Self::Client(_) => "ClientException",
             Self::ClientTokenReused { .. } => "ConflictException",
             Self::PlatformUnknown => "PlatformUnknownException",
-            Self::Store(_) => "ServerException",
+            Self::Sts(_) | Self::Store(_) => "ServerException",
         }
     }
 }
@@ -133,6 +142,7 @@ impl From<Error> for AwsError {
         let answer = AwsError::new(error.code(), error.to_string());
         match error {
             Error::ClientTokenReused { resource_ids } => answer.with_member("resourceIds", resource_ids),
+            Error::Sts(cause) => AwsError::internal("ServerException", &cause),
             Error::Store(cause) => AwsError::internal("ServerException", &cause),
             _ => answer,
         }

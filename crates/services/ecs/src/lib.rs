@@ -14,6 +14,7 @@ mod describe;
 mod error;
 mod expiry;
 pub mod generated;
+mod inside;
 mod lifecycle;
 pub mod limits;
 mod log_batches;
@@ -44,24 +45,29 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use store::{Batch, Store};
 use tokio::task::JoinSet;
+use wire::{Documents, Front};
 
 use crate::agent::Agent;
 use crate::error::Error;
+use crate::inside::Inside;
 use crate::service::SERVICE_QUEUE;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
 /// What the server decides for the service.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Where containers find AWS's services: their `AWS_ENDPOINT_URL`. They get none when absent.
+    /// Where containers that share this machine's network find AWS's services and what [`Ecs::documents`] answers, on a
+    /// loopback address: `http://ADDRESS:PORT`. They are told of neither where it is absent.
     pub endpoint_url: Option<String>,
+    /// AWS's services, for containers with a network of their own. They find none where it is absent.
+    pub api: Option<Front>,
 }
 
 /// The service.
 pub struct Ecs {
     tables: Tables,
     agent: Arc<Agent>,
-    config: Config,
+    inside: Arc<Inside>,
     volumes_dir: Option<PathBuf>,
     background: Mutex<JoinSet<()>>,
 }
@@ -75,8 +81,10 @@ impl Ecs {
         config: Config,
     ) -> Self {
         let tables = Tables::new(store);
-        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver));
-        Self { tables, agent, config, volumes_dir: None, background: Mutex::default() }
+        let Config { endpoint_url, api } = config;
+        let inside = Arc::new(Inside::new(tables.clone(), dispatcher.clone(), endpoint_url, api));
+        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside)));
+        Self { tables, agent, inside, volumes_dir: None, background: Mutex::default() }
     }
 
     /// Has the volumes of tasks made in `directory`, an absolute path. Without one, volumes are refused.
@@ -84,6 +92,12 @@ impl Ecs {
     pub fn with_volumes_dir(mut self, directory: PathBuf) -> Self {
         self.volumes_dir = Some(directory);
         self
+    }
+
+    /// What containers that share this machine's network may ask for: credentials of their roles, and metadata. It has to
+    /// be served at [`Config::endpoint_url`].
+    pub fn documents(&self) -> Arc<dyn Documents> {
+        self.inside.on_loopback()
     }
 
     /// Starts the background work: tasks that have not stopped are taken up again, containers that still run are found.

@@ -42,6 +42,13 @@ pub const STOPPED_TASK_RETENTION: Duration = Duration::from_secs(3600);
 /// How long a client token is remembered after the tasks that it started have stopped.
 pub const CLIENT_TOKEN_RETENTION: Duration = Duration::from_secs(24 * 3600);
 
+/// How long the credentials of a task's role last.
+///
+/// Source: Amazon ECS Developer Guide, "Task IAM role": six hours.
+pub const ROLE_SESSION: Duration = Duration::from_secs(6 * 3600);
+/// How long before they expire new ones are handed out: earlier than any SDK asks for them. Ours.
+pub const ROLE_SESSION_RENEWED_BEFORE: Duration = Duration::from_secs(3600);
+
 /// Tasks of a service.
 pub const TASKS_PER_SERVICE: usize = 5000;
 /// Services that one DescribeServices may ask for.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::generated::types::{
     AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerDefinition, RunTaskInput, TaskOverride,
 };
+use crate::inside::TaskRole;
 use crate::limits;
 use crate::overrides;
 use crate::tag::{self, Tags};
@@ -21,8 +22,6 @@ use crate::task_network::TaskNetwork;
 /// What the machine that runs the tasks lends them.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a> {
-    /// Where containers find AWS's services, if they are told.
-    pub endpoint_url: Option<&'a str>,
     /// The directory in which volumes are made. Only tasks with volumes look at it.
     pub volumes_dir: &'a Path,
 }
@@ -159,6 +158,13 @@ impl Request<'_> {
             cpu: self.size.cpu.map(|cpu| cpu.to_string()),
             memory: self.size.memory.map(|memory| memory.to_string()),
             ephemeral_storage_gib: self.size.ephemeral_storage_gib,
+            task_role: self
+                .overrides
+                .task_role_arn
+                .as_deref()
+                .or(definition.shape.task_role_arn.as_deref())
+                .filter(|role| !role.is_empty())
+                .map(|role| TaskRole::new(role, cx.account.as_str())),
             execution_role_arn: self
                 .overrides
                 .execution_role_arn
@@ -197,7 +203,6 @@ impl Request<'_> {
             network_mode: shape.network_mode.as_deref(),
             cpu: self.size.cpu,
             memory: self.size.memory,
-            endpoint_url: self.host.endpoint_url,
             volumes: self.host.volumes_dir.join(id),
         };
         let definitions = shape.container_definitions.iter().flatten().enumerate();

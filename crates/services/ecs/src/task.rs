@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::generated::types::TaskOverride;
+use crate::inside::TaskRole;
 use crate::tag::Tags;
 use crate::task_network::TaskNetwork;
 
@@ -46,6 +47,9 @@ pub struct Task {
     pub memory: Option<String>,
     /// GiB of ephemeral storage: what was asked for, on Fargate at least the default.
     pub ephemeral_storage_gib: Option<i64>,
+    /// The role that its containers act as.
+    #[serde(default)]
+    pub task_role: Option<TaskRole>,
     /// The role that speaks to CloudWatch Logs for it.
     pub execution_role_arn: Option<String>,
     /// The overrides that RunTask was given.

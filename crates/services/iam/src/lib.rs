@@ -17,6 +17,7 @@ mod policy_document;
 mod role;
 mod session;
 mod sts_api;
+mod trust;
 
 use std::sync::Arc;
 

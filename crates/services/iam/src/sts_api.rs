@@ -15,6 +15,7 @@ use crate::limits;
 use crate::policy_document;
 use crate::role::{self, Role};
 use crate::session::Session;
+use crate::trust;
 
 /// Characters of a session token: about as many as AWS's have.
 const SESSION_TOKEN_LENGTH: usize = 356;
@@ -22,11 +23,11 @@ const SESSION_TOKEN_LENGTH: usize = 356;
 impl Api for Sts {
     type Error = Error;
 
-    /// Whether the role's trust policy lets the caller assume it is decided at the door, not here.
+    /// Whether the role's trust policy lets the account's own principals assume it is decided at the door, not here.
     ///
     /// Unlike AWS, the root user may assume roles: it is the only long-lived identity there is.
     async fn assume_role(&self, cx: &Context, input: AssumeRoleInput) -> Result<AssumeRoleOutput, Error> {
-        let role = self.role_to_assume(cx, &input.role_arn).await?;
+        let role = self.role_to_assume(cx, &input).await?;
         check_served(&input)?;
         let seconds = session_seconds(cx, &role, input.duration_seconds)?;
         let packed = check_session(&input)?;
@@ -72,12 +73,22 @@ impl Api for Sts {
 
 impl Sts {
     /// The role with this ARN. That it does not exist is no different from that it may not be assumed.
-    async fn role_to_assume(&self, cx: &Context, arn: &str) -> Result<Role, Error> {
+    async fn role_to_assume(&self, cx: &Context, input: &AssumeRoleInput) -> Result<Role, Error> {
+        let arn = input.role_arn.as_str();
         if Role::parse_arn(arn).is_none() {
             return Err(Error::InvalidRoleArn(arn.to_owned()));
         }
         let denied = || Error::MayNotAssume { caller: cx.principal.arn(), role: arn.to_owned() };
-        self.find_role(arn).await?.ok_or_else(denied)
+        let role = self.find_role(arn).await?.ok_or_else(denied)?;
+        match &cx.principal {
+            Principal::Service { name } => {
+                let (account, region) = (cx.account.as_str(), cx.region.as_str());
+                let request =
+                    trust::Request { service: name, account, region, session: &input.role_session_name };
+                if trust::permits(&role.trust_policy, &request) { Ok(role) } else { Err(denied()) }
+            }
+            Principal::Root { .. } | Principal::Role { .. } => Ok(role),
+        }
     }
 
     async fn find_role(&self, arn: &str) -> Result<Option<Role>, Error> {
@@ -104,11 +115,13 @@ fn check_served(input: &AssumeRoleInput) -> Result<(), Error> {
 
 fn session_seconds(cx: &Context, role: &Role, asked: Option<i64>) -> Result<u64, Error> {
     let chained = matches!(cx.principal, Principal::Role { .. });
+    // What a role allows its callers is no limit for the services of AWS.
+    let is_service = matches!(cx.principal, Principal::Service { .. });
     let seconds = asked.unwrap_or(limits::SESSION_SECONDS_DEFAULT);
     if chained && seconds > limits::SESSION_SECONDS_DEFAULT {
         return Err(Error::ChainedSessionTooLong);
     }
-    if seconds > role.max_session_duration {
+    if seconds > role.max_session_duration && !is_service {
         return Err(Error::SessionTooLong);
     }
     Ok(seconds.unsigned_abs())

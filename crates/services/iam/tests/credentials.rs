@@ -13,7 +13,7 @@ use store::{SqliteStore, Store};
 use types::{AccountId, Region, Timestamp};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
-    "Principal":{"AWS":"000000000000"}}}"#;
+    "Principal":{"AWS":"000000000000","Service":"ecs-tasks.amazonaws.com"}}}"#;
 
 struct World {
     dir: tempfile::TempDir,
@@ -42,8 +42,12 @@ impl World {
     }
 
     async fn root(&self, service: &str, operation: &str, input: Value) -> Value {
+        self.call(Principal::Root { account: account() }, service, operation, input).await
+    }
+
+    async fn call(&self, principal: Principal, service: &str, operation: &str, input: Value) -> Value {
         let call = Call {
-            principal: Principal::Root { account: account() },
+            principal,
             account: account(),
             region: Region::new("us-east-1"),
             service: service.to_owned(),
@@ -110,6 +114,21 @@ async fn a_session_is_its_role_until_it_expires_and_is_then_forgotten() {
         tokio::task::yield_now().await;
     }
     forgetting.abort();
+}
+
+#[tokio::test]
+async fn a_service_is_not_bound_by_what_a_role_allows_its_callers() {
+    let world = World::new();
+    world.assume().await;
+    let session = json!({
+        "RoleArn": "arn:aws:iam::000000000000:role/a/R", "RoleSessionName": "session", "DurationSeconds": 21600,
+    });
+    let answer =
+        world.call(Principal::service("ecs-tasks.amazonaws.com"), "sts", "AssumeRole", session).await;
+    let id = answer["Credentials"]["AccessKeyId"].as_str().unwrap();
+    let credential = world.iam.credential(id).await.unwrap().unwrap();
+    assert_eq!(credential.expires, Some(Timestamp::from_seconds(1_800_021_600)));
+    assert_eq!(credential.principal.arn(), "arn:aws:sts::000000000000:assumed-role/R/session");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,9 +43,11 @@ impl Agent {
     /// The reason for which the task does not start.
     pub(super) async fn complete_spec(
         &self,
-        _task: &Task,
+        task: &Task,
         container: &Container,
     ) -> Result<ContainerSpec, String> {
-        Ok(container.spec.clone())
+        let mut spec = container.spec.clone();
+        spec.environment = self.inside.complete(spec.environment, task, container);
+        Ok(spec)
     }
 }

@@ -26,6 +26,7 @@ use store::{Batch, Error, TimerQueue, Versioned};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
+use crate::inside::{Inside, Listeners};
 use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
 use crate::log_shipping::LogShipping;
@@ -41,16 +42,17 @@ pub struct Agent {
     /// The door to CloudWatch Logs and EventBridge.
     pub dispatcher: Dispatcher,
     driver: Arc<dyn Driver>,
+    inside: Arc<Inside>,
     pulls: Semaphore,
     launches: Semaphore,
 }
 
 impl Agent {
     /// An agent that runs containers with `driver`.
-    pub fn new(tables: Tables, dispatcher: Dispatcher, driver: Arc<dyn Driver>) -> Self {
+    pub fn new(tables: Tables, dispatcher: Dispatcher, driver: Arc<dyn Driver>, inside: Arc<Inside>) -> Self {
         let (pulls, launches) =
             (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
-        Self { tables, dispatcher, driver, pulls, launches }
+        Self { tables, dispatcher, driver, inside, pulls, launches }
     }
 
     /// Supervises the tasks of the queue. Dropping the future drops all supervisors; containers run on.
@@ -84,18 +86,30 @@ impl Agent {
     async fn supervise(self: Arc<Self>, key: String, waker: Arc<Notify>) -> String {
         let mut delays = Delays::endless();
         let mut logs = LogShipping::new(Arc::clone(&self.driver), self.dispatcher.clone());
-        while let Err(error) = self.look_after(&key, &waker, &mut logs).await {
+        let mut listeners = Listeners::default();
+        while let Err(error) = self.look_after(&key, &waker, &mut logs, &mut listeners).await {
             tracing::error!(%error, task = key, "a task cannot be looked after; trying again");
             delays.wait(self.clock()).await;
         }
+        self.inside.roles.forget(&key);
         key
     }
 
-    async fn look_after(&self, key: &str, waker: &Notify, logs: &mut LogShipping) -> Result<(), Error> {
+    async fn look_after(
+        &self,
+        key: &str,
+        waker: &Notify,
+        logs: &mut LogShipping,
+        listeners: &mut Listeners,
+    ) -> Result<(), Error> {
         let mut delays = Delays::endless();
         loop {
             let Some(task) = self.tables.tasks.get(key).await?.map(|seen| seen.value) else { return Ok(()) };
             logs.follow(&task);
+            if let Err(reason) = listeners.attend(&self.inside, &self.driver, &task).await {
+                self.record(key, TaskEvent::FailedToStart { reason }).await?;
+                continue;
+            }
             match lifecycle::work(&task) {
                 Work::ProvideNetwork => {
                     // A wish to stop does not wait for a network.
@@ -144,6 +158,7 @@ impl Agent {
                 Work::StopContainers => self.stop_containers(key, &task).await?,
                 Work::RemoveContainers => {
                     logs.finish().await;
+                    listeners.close().await;
                     self.clear_away(&task).await;
                     self.record(key, TaskEvent::ContainersRemoved).await?;
                 }
@@ -164,7 +179,10 @@ impl Agent {
             let mut batch = Batch::new();
             self.replace(&mut batch, &seen, &task, &changes);
             match self.tables.store.submit(batch).durable().await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.inside.task_changed();
+                    return Ok(());
+                }
                 // StopTask or TagResource came in between: decide again.
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),

@@ -37,6 +37,7 @@ impl Ecs {
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
             let tasks = self.plan_tasks(cx, &input, &cluster, &definition)?;
+            self.inside.roles.assume_all(&tasks).await?;
             let answer = RunTaskOutput {
                 tasks: Some(tasks.iter().map(describe::task_with_tags).collect()),
                 failures: Some(Vec::new()),
@@ -70,10 +71,7 @@ impl Ecs {
         cluster: &Cluster,
         definition: &Definition,
     ) -> Result<Vec<Task>, Error> {
-        let host = Host {
-            endpoint_url: self.config.endpoint_url.as_deref(),
-            volumes_dir: self.directory_for(definition.shape.volumes.as_deref())?,
-        };
+        let host = Host { volumes_dir: self.directory_for(definition.shape.volumes.as_deref())? };
         run_task::plan(cx, input, cluster, definition, host)
     }
 

@@ -135,6 +135,7 @@ impl Ecs {
                 task.tags.insert("aws:ecs:serviceName".to_owned(), service.name.clone());
             }
         }
+        self.inside.roles.assume_all(&tasks).await?;
         Ok(tasks)
     }
 

@@ -6,6 +6,7 @@ mod cases;
 mod crash;
 mod expiry;
 mod idempotency;
+mod inside;
 mod late_events;
 mod services;
 mod support;

@@ -13,9 +13,10 @@ use ecs::{Config, Ecs};
 use serde_json::Value;
 use tempfile::TempDir;
 use types::{AccountId, Region, Timestamp};
+use wire::DocumentRequest;
 
 use memory_store::MemoryStore;
-use neighbours::{Events, Logs};
+use neighbours::{Events, Logs, Sts};
 use scripted_driver::ScriptedDriver;
 
 /// What outlives the service: the machine around it.
@@ -24,6 +25,7 @@ pub struct World {
     pub driver: Arc<ScriptedDriver>,
     pub events: Arc<Events>,
     pub logs: Arc<Logs>,
+    pub sts: Arc<Sts>,
     pub hand: VirtualClock,
     pub volumes: TempDir,
 }
@@ -41,6 +43,7 @@ impl World {
             driver: Arc::default(),
             events: Arc::default(),
             logs: Arc::default(),
+            sts: Arc::default(),
             hand: VirtualClock::new(Timestamp::from_seconds(1_700_000_000)),
             volumes: tempfile::tempdir().unwrap(),
         }
@@ -48,14 +51,20 @@ impl World {
 
     /// Starts the service on whatever the world holds.
     pub async fn start(&self) -> Process {
+        self.start_with(Config::default()).await
+    }
+
+    /// Starts the service as a server with that configuration would.
+    pub async fn start_with(&self, config: Config) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
         let (store, driver) = (Arc::clone(&self.store), Arc::clone(&self.driver));
         let ecs = Arc::new(
-            Ecs::new(store, dispatcher.clone(), driver, Config::default())
+            Ecs::new(store, dispatcher.clone(), driver, config)
                 .with_volumes_dir(self.volumes.path().to_owned()),
         );
         let (events, logs) = (Arc::clone(&self.events), Arc::clone(&self.logs));
-        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs]);
+        let sts = Arc::clone(&self.sts);
+        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs, sts]);
         ecs.start().await.unwrap();
         Process { dispatcher, ecs }
     }
@@ -90,6 +99,14 @@ impl Process {
             request_id: ids::uuid(),
         };
         within(self.dispatcher.call(call)).await
+    }
+
+    /// What containers in this machine's network are answered: the status, and the JSON.
+    pub async fn document(&self, path: &str, authorization: Option<&str>) -> (u16, Value) {
+        let documents = self.ecs.documents();
+        assert!(documents.own(path), "{path}");
+        let answer = within(documents.document(DocumentRequest { path, authorization })).await;
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
     }
 
     /// Ends the process as `kill -9` does.

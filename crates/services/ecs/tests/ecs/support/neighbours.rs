@@ -1,7 +1,9 @@
-//! EventBridge and CloudWatch Logs, as far as the service calls them.
+//! EventBridge, CloudWatch Logs and STS, as far as the service calls them.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use api::model::{Operation, Protocol, ServiceModel, Shape};
 use api::{AwsError, Context, Service};
@@ -141,9 +143,67 @@ impl Service for Logs {
     }
 }
 
+/// Makes sessions of all roles but `nobodys`.
+#[derive(Default)]
+pub struct Sts {
+    calls: Mutex<Vec<(String, Value)>>,
+    is_down: AtomicBool,
+}
+
+impl Sts {
+    /// Who assumed roles, and how.
+    pub fn calls(&self) -> Vec<(String, Value)> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// Answers no more.
+    pub fn break_down(&self) {
+        self.is_down.store(true, Ordering::SeqCst);
+    }
+
+    fn assume(&self, cx: &Context, input: Value) -> Result<Value, AwsError> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(AwsError::internal("ServiceFailure", &std::io::Error::other("down")));
+        }
+        if input["RoleArn"].as_str().unwrap().ends_with("/nobodys") {
+            return Err(
+                AwsError::new("AccessDenied", "not authorized to perform: sts:AssumeRole").with_status(403)
+            );
+        }
+        let lasts = Duration::from_secs(input["DurationSeconds"].as_u64().unwrap());
+        let mut calls = self.calls.lock().unwrap();
+        calls.push((cx.principal.arn(), input));
+        Ok(json!({"Credentials": {
+            "AccessKeyId": format!("ASIA{}", calls.len()), "SecretAccessKey": "secret", "SessionToken": "token",
+            "Expiration": cx.now + lasts,
+        }}))
+    }
+}
+
+impl Service for Sts {
+    fn name(&self) -> &'static str {
+        "sts"
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        &STS
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        _: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        let answer = self.assume(cx, input);
+        async move { answer }.boxed()
+    }
+}
+
 static ANY: Shape = Shape::structure("Any", &[]);
 
 static EVENTS: ServiceModel = model("events", &[operation("PutEvents")]);
+static STS: ServiceModel = model("sts", &[operation("AssumeRole")]);
 static LOGS: ServiceModel =
     model("logs", &[operation("CreateLogGroup"), operation("CreateLogStream"), operation("PutLogEvents")]);
 
