@@ -13,7 +13,10 @@ use types::Timestamp;
 
 pub use futures_util::future::BoxFuture;
 
+use crate::exec::{Exec, ExecSpec};
+pub use crate::log::{LogBuffer, LogChunk, LogLine, LogPosition, LogStream};
 use crate::network::{Network, NetworkError, NetworkMode, NetworkSpec};
+use crate::stats::ContainerStats;
 
 /// Starts containers and tells what became of them.
 ///
@@ -72,11 +75,37 @@ pub trait Driver: Send + Sync {
         from: LogPosition,
     ) -> BoxFuture<'a, Result<LogChunk, DriverError>>;
 
+    /// Says how far the log of the container called `name` was read: what was written before `read` is not waited for any
+    /// more ([`LogBuffer`]), and what was written before `needed` will not be read again.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::InvalidLogPosition`].
+    fn free_logs<'a>(
+        &'a self,
+        name: &'a str,
+        read: &'a LogPosition,
+        needed: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>>;
+
     /// Every container that this driver's owner launched and has not removed.
     ///
     /// # Errors
     /// [`DriverError::Unavailable`].
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>>;
+
+    /// Runs a command in the running container called `name`.
+    ///
+    /// Nothing of it outlives this process: a server that is killed takes its commands along.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::NotRunning`], [`DriverError::CannotExec`].
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>>;
+
+    /// What the running container called `name` uses.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::NotRunning`].
+    fn stats<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>>;
 
     /// Forgets an ended container: its writable layer, its logs and its name.
     ///
@@ -211,6 +240,9 @@ pub struct ContainerSpec {
     pub extra_hosts: Vec<HostEntry>,
     /// Whatever the owner wants to find again in [`Driver::list`].
     pub labels: BTreeMap<String, String>,
+    /// How much of what it writes is kept for a reader that falls behind.
+    #[serde(default)]
+    pub log_buffer: LogBuffer,
 }
 
 /// One `setrlimit`.
@@ -243,6 +275,10 @@ pub enum Mount {
         target: String,
         /// Its greatest size in bytes.
         size_bytes: u64,
+        /// Mount options, each as `mount` takes it (`noatime`, `mode=0700`). They come after `nosuid`, `nodev` and
+        /// `noexec`, and may take these back.
+        #[serde(default)]
+        options: Vec<String>,
     },
 }
 
@@ -280,13 +316,6 @@ pub struct Exit {
     /// When it ended.
     pub finished_at: Timestamp,
 }
-
-/// A place in a container's log: opaque, comparable only for equality, and kept by the caller.
-///
-/// The default is the beginning.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LogPosition(pub(crate) String);
 
 impl ContainerSpec {
     /// Checks what holds for every driver: the name, absolute paths, and no NUL anywhere.
@@ -359,52 +388,6 @@ fn is_hostname(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-impl LogPosition {
-    /// The position whose [`Self::as_str`] was kept.
-    pub fn from_text(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text to keep.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Some lines of a container's log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogChunk {
-    /// The lines, in the order in which they were written.
-    pub lines: Vec<LogLine>,
-    /// Where to go on reading.
-    pub next: LogPosition,
-    /// No line will ever follow these.
-    pub ended: bool,
-}
-
-/// One line that a container wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// When it was read from the container.
-    pub timestamp: Timestamp,
-    /// Where it was written to.
-    pub stream: LogStream,
-    /// The line without its line feed; bytes that are not UTF-8 are replaced by U+FFFD.
-    pub message: String,
-    /// The line went on after this: it was longer than the driver keeps in one piece (16 KiB, as in Docker).
-    pub partial: bool,
-}
-
-/// Where a container wrote a line to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogStream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
 /// One of our containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerSummary {
@@ -455,13 +438,23 @@ pub enum ImageError {
         /// What the registry said.
         reason: String,
     },
-    /// The registry did not answer, or not as a registry should.
+    /// The registry did not answer, or not as a registry should, or does not know who we are.
     #[error(
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {reason}"
+        "CannotPullContainerError: pull image manifest has been retried {retries} time(s): failed to resolve ref {image}: {reason}"
     )]
     Registry {
         /// The image's full name.
         image: String,
+        /// How often it was asked again; 1 where that could not have helped, as ECS has it.
+        retries: u32,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The registry has the manifest, and does not give what is in it.
+    #[error("CannotPullContainerError: ref pull has been retried {retries} time(s): {reason}")]
+    Blob {
+        /// How often it was asked again; 1 where that could not have helped.
+        retries: u32,
         /// What went wrong.
         reason: String,
     },
@@ -533,6 +526,12 @@ pub enum DriverError {
     /// It must be stopped first.
     #[error("container {0} is still running")]
     StillRunning(String),
+    /// It does not run, or does not run any more.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// A command cannot be run in it as it was asked for.
+    #[error("cannot run the command: {0}")]
+    CannotExec(String),
     /// The position did not come from this driver and this container.
     #[error("{0:?} is not a position in this container's log")]
     InvalidLogPosition(String),

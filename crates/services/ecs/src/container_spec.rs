@@ -1,13 +1,16 @@
 //! From a container of a task definition to what a container engine is told to run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit};
 
 use crate::generated::types::{ContainerDefinition, LinuxParameters};
 use crate::task::LaunchType;
-use crate::volumes;
+use crate::task_definition::{linux_parameters, log_configuration};
+use crate::volumes::TaskVolumes;
+
+/// The label that says which task a container is of.
+pub const TASK_ARN_LABEL: &str = "com.amazonaws.ecs.task-arn";
 
 const MIB: u64 = 1024 * 1024;
 
@@ -32,8 +35,8 @@ pub struct Surroundings<'a> {
     pub cpu: Option<i64>,
     /// MiB of the whole task.
     pub memory: Option<i64>,
-    /// The directory of the task's volumes.
-    pub volumes: PathBuf,
+    /// The task's volumes.
+    pub volumes: TaskVolumes<'a>,
 }
 
 /// What to run for `container`, the `place`th of its task. Overrides have been applied.
@@ -67,7 +70,9 @@ pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<
             .flatten()
             .map(|host| HostEntry { hostname: host.hostname.clone(), ip_address: host.ip_address.clone() })
             .collect(),
+        hostname: container.hostname.clone(),
         labels: labels(container, task),
+        log_buffer: log_configuration::buffer(container),
         ..ContainerSpec::default()
     }
 }
@@ -101,9 +106,12 @@ fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<
 
 fn mounts(container: &ContainerDefinition, linux: &LinuxParameters, task: &Surroundings<'_>) -> Vec<Mount> {
     let in_memory = linux.tmpfs.iter().flatten();
-    let in_memory = in_memory
-        .map(|mount| Mount::Tmpfs { target: mount.container_path.clone(), size_bytes: mib(mount.size) });
-    volumes::mounts(container, &task.volumes).into_iter().chain(in_memory).collect()
+    let in_memory = in_memory.map(|mount| Mount::Tmpfs {
+        target: mount.container_path.clone(),
+        size_bytes: mib(mount.size),
+        options: linux_parameters::mount_options(mount),
+    });
+    task.volumes.mounts(container).into_iter().chain(in_memory).collect()
 }
 
 fn resource_limits(container: &ContainerDefinition, launch_type: LaunchType) -> Vec<ResourceLimit> {
@@ -139,11 +147,11 @@ fn labels(container: &ContainerDefinition, task: &Surroundings<'_>) -> BTreeMap<
     let ours = [
         ("cluster", task.cluster.to_owned()),
         ("container-name", container.name.clone().unwrap_or_default()),
-        ("task-arn", task.task_arn.to_owned()),
         ("task-definition-family", family.to_owned()),
         ("task-definition-version", revision.to_string()),
     ];
     labels.extend(ours.map(|(name, value)| (format!("com.amazonaws.ecs.{name}"), value)));
+    labels.insert(TASK_ARN_LABEL.to_owned(), task.task_arn.to_owned());
     labels
 }
 

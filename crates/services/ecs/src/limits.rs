@@ -37,6 +37,20 @@ pub const EPHEMERAL_STORAGE_GIB_DEFAULT: i64 = 20;
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest `stopTimeout` of a container on Fargate, in seconds.
 pub const STOP_TIMEOUT_SECONDS_FARGATE: i64 = 120;
+/// `startTimeout` of a container on Fargate, in seconds.
+pub const START_TIMEOUT_SECONDS_FARGATE: std::ops::RangeInclusive<i64> = 2..=120;
+/// `interval` of a health check, in seconds, and what it is where nobody says.
+pub const HEALTH_INTERVAL_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (5..=300, 30);
+/// `timeout` of a health check, in seconds, and what it is where nobody says.
+pub const HEALTH_TIMEOUT_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (2..=60, 5);
+/// `retries` of a health check, and what they are where nobody says.
+pub const HEALTH_RETRIES: (std::ops::RangeInclusive<i64>, i64) = (1..=10, 3);
+/// `startPeriod` of a health check, in seconds.
+pub const HEALTH_START_PERIOD_SECONDS: std::ops::RangeInclusive<i64> = 0..=300;
+/// `restartAttemptPeriod`, in seconds, and what it is where nobody says.
+pub const RESTART_ATTEMPT_PERIOD_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (60..=1800, 300);
+/// Exit codes that a restart policy can ignore.
+pub const IGNORED_EXIT_CODES: usize = 50;
 /// How long a stopped task can be described.
 pub const STOPPED_TASK_RETENTION: Duration = Duration::from_secs(3600);
 /// How long a client token is remembered after the tasks that it started have stopped.
@@ -69,6 +83,8 @@ pub const TASK_SETTLING: Duration = Duration::from_secs(5);
 pub const SERVICE_BACK_OFF: Duration = Duration::from_secs(1);
 /// The longest such pause.
 pub const SERVICE_BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
+/// The longest such pause where there was no room for the task.
+pub const SERVICE_PLACEMENT_RETRY_MAX: Duration = Duration::from_secs(30);
 /// The pause at which a service says that its tasks fail again and again.
 pub const SERVICE_ROUNDS_BEFORE_IMPAIRED: u32 = 3;
 /// Tasks of a service that are started in one batch.
@@ -90,6 +106,13 @@ pub const LOG_ATTEMPTS: u32 = 10;
 pub const EVENT_ATTEMPTS: u32 = 60;
 /// Entries of one PutEvents request.
 pub const EVENTS_PER_REQUEST: usize = 10;
+
+/// Containers whose output is read and delivered at the same time.
+pub const CONCURRENT_DELIVERIES: usize = 8;
+/// Bytes of a container's output that wait for delivery before the container has to wait too. On disk.
+pub const LOG_BUFFER_BYTES: u64 = 64 * 1024 * 1024;
+/// The `max-buffer-size` of `non-blocking` output where the task definition says nothing: AWS's since June 2025.
+pub const LOG_MAX_BUFFER_SIZE: u64 = 10 * 1024 * 1024;
 
 /// Bytes of one log event's message; a longer line is split.
 pub const LOG_EVENT_BYTES: usize = 256 * 1024 - LOG_EVENT_OVERHEAD_BYTES;

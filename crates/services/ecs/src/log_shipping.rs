@@ -2,15 +2,18 @@
 //!
 //! The driver keeps a container's output until the container is removed, which waits for its delivery. How far the
 //! output was delivered is kept by CloudWatch Logs, with the events themselves: a server that is killed at any moment
-//! asks there, goes on reading from that place, and no line is lost or written twice.
+//! asks there, goes on reading from that place, and no line is lost or written twice. What was delivered is freed, and a
+//! container that writes faster than that waits, or loses lines: as its `mode` says.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{AwsError, Call, Dispatcher, Fault, Principal};
 use clock::Clock;
 use container::{Driver, DriverError, LogChunk, LogPosition};
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use types::{AccountId, Region, Timestamp};
 
@@ -19,46 +22,73 @@ use crate::log_batches::{Lines, LogEvent, batches};
 use crate::retry::Delays;
 use crate::task::{Container, ContainerState, LaunchType, LogStream, Task};
 
+/// The turns of this process's deliveries.
+static TURNS: Semaphore = Semaphore::const_new(limits::CONCURRENT_DELIVERIES);
+
 /// The delivery of the output of one task's containers. Dropping it ends the delivery where it is.
 pub struct LogShipping {
     driver: Arc<dyn Driver>,
     dispatcher: Dispatcher,
-    followed: BTreeSet<usize>,
-    deliveries: JoinSet<()>,
+    /// By the container's place; of each one delivery goes on at a time. Dropping a set ends what is in it.
+    deliveries: BTreeMap<usize, JoinSet<()>>,
 }
 
 impl LogShipping {
     /// Nothing is delivered yet.
     pub fn new(driver: Arc<dyn Driver>, dispatcher: Dispatcher) -> Self {
-        Self { driver, dispatcher, followed: BTreeSet::new(), deliveries: JoinSet::new() }
+        Self { driver, dispatcher, deliveries: BTreeMap::new() }
     }
 
     /// Begins to deliver the output of the containers that have been started since the last call.
     pub fn follow(&mut self, task: &Task) {
         for (place, container) in task.containers.iter().enumerate() {
-            let started = match container.state {
-                ContainerState::Pending => false,
-                ContainerState::Running => true,
-                ContainerState::Stopped { .. } => container.runtime_id.is_some(),
+            // What restarts has the output of the run that ended to be delivered first.
+            let (started, name, run) = match container.state {
+                ContainerState::Pending => continue,
+                ContainerState::Running => (true, container.spec.name.clone(), container.restart_count),
+                ContainerState::Stopped { .. } => {
+                    (container.has_started(), container.spec.name.clone(), container.restart_count)
+                }
+                ContainerState::Restarting { .. } => match container.last_run() {
+                    Some(name) => (true, name, container.restart_count.saturating_sub(1)),
+                    None => continue,
+                },
             };
             let Some(stream) = container.log_stream.as_ref().filter(|_| started) else { continue };
-            if self.followed.insert(place) {
+            self.deliveries.entry(place).or_insert_with(|| {
                 let delivery = Delivery {
                     driver: Arc::clone(&self.driver),
                     door: Door::new(&self.dispatcher, task, stream),
-                    container: container.spec.name.clone(),
+                    container: name,
+                    run,
                 };
-                self.deliveries.spawn(delivery.run());
-            }
+                let mut deliveries = JoinSet::new();
+                deliveries.spawn(delivery.run());
+                deliveries
+            });
         }
     }
 
     /// Waits until everything that the containers wrote is delivered. They have ended.
     pub async fn finish(&mut self) {
-        while let Some(ended) = self.deliveries.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "the delivery of a container's output ended early");
-            }
+        for deliveries in self.deliveries.values_mut() {
+            finish(deliveries).await;
+        }
+    }
+
+    /// Waits until everything that the run of a container wrote is delivered, and is ready to follow the next run.
+    pub async fn finish_one(&mut self, place: usize) {
+        if let Some(deliveries) = self.deliveries.get_mut(&place) {
+            finish(deliveries).await;
+        }
+        self.deliveries.remove(&place);
+    }
+}
+
+async fn finish(deliveries: &mut JoinSet<()>) {
+    while let Some(ended) = deliveries.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "the delivery of a container's output ended early");
         }
     }
 }
@@ -100,32 +130,26 @@ struct Delivery {
     driver: Arc<dyn Driver>,
     door: Door,
     container: String,
+    /// How often the container had been started again.
+    run: u32,
 }
 
 impl Delivery {
     async fn run(self) {
-        let Reached { mut position, events: mut delivered } = self.door.reached().await;
+        let run = self.run;
+        // Each run of a container begins its output anew.
+        let reached = Some(self.door.reached().await).filter(|reached| reached.run == run);
+        let Reached { mut position, events: mut delivered, .. } = reached.unwrap_or_default();
         let mut reading = position.clone();
+        // What CloudWatch Logs knows of, and a restart begins at.
+        let mut known = position.clone();
         let mut lines = Lines::default();
-        let mut delays = Delays::new(limits::LOG_ATTEMPTS);
         // Events after `position`: those that were delivered before a restart are read again, and passed over.
         let mut passed_over = delivered;
         loop {
-            let LogChunk { lines: read, next, ended } =
-                match self.driver.read_logs(&self.container, reading.clone()).await {
-                    Ok(chunk) => chunk,
-                    Err(error @ DriverError::Unavailable(_)) => {
-                        tracing::warn!(%error, container = self.container, "output cannot be read");
-                        if delays.wait(self.door.clock()).await {
-                            continue;
-                        }
-                        return;
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, container = self.container, "output is lost");
-                        return;
-                    }
-                };
+            let Some((LogChunk { lines: read, next, ended }, _turn)) = self.read(&reading).await else {
+                return;
+            };
             for line in read {
                 lines.push(self.door.on_our_clock(line.timestamp), line.message, line.partial);
             }
@@ -138,9 +162,13 @@ impl Delivery {
             events.drain(..again);
             for events in batches(events) {
                 delivered += events.len();
-                self.door.put(&events, &Reached { position: position.clone(), events: delivered }).await;
+                let reached = Reached { run, position: position.clone(), events: delivered };
+                if self.door.put(&events, &reached).await {
+                    known.clone_from(&position);
+                }
             }
             reading = next;
+            self.free(&reading, &known).await;
             // A line that goes on is delivered as one: until it ends, a restart reads it from its beginning.
             if lines.is_complete() && passed_over == 0 {
                 position = reading.clone();
@@ -151,11 +179,54 @@ impl Delivery {
             }
         }
     }
+
+    /// The next lines, and the turn in which they are to be delivered; `None` where nothing can be read any more.
+    ///
+    /// Lines are in memory from here to their delivery, many times as large as they are on the disk: only so many
+    /// containers have their turn at once. What is there is read in its turn; what is yet to come is waited for without.
+    async fn read(&self, from: &LogPosition) -> Option<(LogChunk, SemaphorePermit<'static>)> {
+        let mut delays = Delays::new(limits::LOG_ATTEMPTS);
+        loop {
+            let mut turn = TURNS.acquire().await.ok()?;
+            let mut reading = self.driver.read_logs(&self.container, from.clone());
+            let read = match (&mut reading).now_or_never() {
+                Some(read) => read,
+                None => {
+                    drop(turn);
+                    let read = reading.await;
+                    turn = TURNS.acquire().await.ok()?;
+                    read
+                }
+            };
+            match read {
+                Ok(chunk) => return Some((chunk, turn)),
+                Err(error @ DriverError::Unavailable(_)) => {
+                    drop(turn);
+                    tracing::warn!(%error, container = self.container, "output cannot be read");
+                    if !delays.wait(self.door.clock()).await {
+                        return None;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, container = self.container, "output is lost");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Lets the container write on, and the disk have back what is not needed.
+    async fn free(&self, read: &LogPosition, needed: &LogPosition) {
+        if let Err(error) = self.driver.free_logs(&self.container, read, needed).await {
+            tracing::warn!(%error, container = self.container, "delivered output cannot be freed");
+        }
+    }
 }
 
-/// How far output was delivered: so many events after a position at which a line begins.
+/// How far output was delivered: so many events after a position at which a line begins, in the output of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Reached {
+    run: u32,
     position: LogPosition,
     events: usize,
 }
@@ -163,11 +234,13 @@ struct Reached {
 impl Reached {
     fn parse(text: &str) -> Option<Self> {
         let (events, position) = text.split_once('@')?;
-        Some(Self { position: LogPosition::from_text(position), events: events.parse().ok()? })
+        let (run, events) = events.split_once(':').unwrap_or(("0", events));
+        let position = LogPosition::from_text(position);
+        Some(Self { run: run.parse().ok()?, position, events: events.parse().ok()? })
     }
 
     fn text(&self) -> String {
-        format!("{}@{}", self.events, self.position.as_str())
+        format!("{}:{}@{}", self.run, self.events, self.position.as_str())
     }
 }
 
@@ -233,8 +306,9 @@ impl Door {
         }
     }
 
-    /// Delivers events that reach up to `reached`. What CloudWatch Logs refuses for good, or for too long, is dropped.
-    async fn put(&self, events: &[LogEvent], reached: &Reached) {
+    /// Delivers events that reach up to `reached`. What CloudWatch Logs refuses for good, or for too long, is dropped:
+    /// `false`.
+    async fn put(&self, events: &[LogEvent], reached: &Reached) -> bool {
         let events: Vec<Value> = events
             .iter()
             .map(|event| json!({ "timestamp": event.timestamp.as_millis(), "message": event.message }))
@@ -250,9 +324,10 @@ impl Door {
             tracing::warn!(%error, group = self.stream.group, stream = self.stream.name, "output is not taken");
             if error.fault() == Fault::Sender || !delays.wait(self.clock()).await {
                 tracing::error!(stream = self.stream.name, lines = events.len(), "output is dropped");
-                return;
+                return false;
             }
         }
+        true
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
