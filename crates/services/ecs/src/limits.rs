@@ -96,6 +96,8 @@ pub const CONCURRENT_LAUNCHES: usize = 16;
 pub const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The longest such wait.
 pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
+/// Attempts to provide a task's network, and to remove it, before that is given up.
+pub const NETWORK_ATTEMPTS: u32 = 6;
 /// Attempts to hand a batch of log lines to CloudWatch Logs before they are dropped.
 pub const LOG_ATTEMPTS: u32 = 10;
 /// Attempts to hand state change events to EventBridge before they are dropped.
