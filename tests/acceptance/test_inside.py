@@ -34,9 +34,9 @@ for path in "" /task /taskWithTags; do busybox wget -qO- "$ECS_CONTAINER_METADAT
 WATCH = """
 for number in $(seq 1 600); do
     if [ -n "$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" ]; then
-        busybox wget -T 2 -qO- "http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" && echo
+        busybox wget -qO- "http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" && echo
     else
-        busybox wget -T 2 -qO- --header "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" \
+        busybox wget -qO- --header "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" \
             "$AWS_CONTAINER_CREDENTIALS_FULL_URI" && echo
     fi
     sleep 0.2

@@ -78,8 +78,8 @@ impl InsideDocuments {
 
     async fn container(&self, version: Version, id: &str) -> Document {
         match self.asking(id).await {
-            Ok((task, place)) => match task.containers.get(place) {
-                Some(container) => ok(&metadata::container(version, &task, container)),
+            Ok((task, place)) => match metadata::container(version, &task, place) {
+                Some(document) => ok(&document),
                 None => failed("failed to get container metadata"),
             },
             Err(Failure::NotFound) => missing(
