@@ -223,6 +223,14 @@ async fn a_container_reads_metadata_of_itself_and_its_task() {
     let (_, document) = process.document(&format!("{path}/taskWithTags"), None).await;
     assert_eq!(document["TaskTags"], json!({"team": "batch"}));
 
+    let (status, stats) = process.document(&format!("{path}/stats"), None).await;
+    assert_eq!((status, &stats["id"]), (200, &container["DockerId"]));
+    assert_eq!(stats["preread"], "0001-01-01T00:00:00Z");
+    let (_, all) = process.document(&format!("{path}/task/stats"), None).await;
+    let again = &all[container["DockerId"].as_str().unwrap()];
+    assert_eq!(again["preread"], stats["read"]);
+    assert_eq!(again["precpu_stats"], stats["cpu_stats"]);
+
     let (status, old) = process.document(path_of(&told["ECS_CONTAINER_METADATA_URI"]), None).await;
     assert_eq!((status, &old["Name"], &old["ContainerARN"]), (200, &json!("job"), &Value::Null));
 }
