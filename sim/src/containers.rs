@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use clock::{Clock, VirtualClock};
 use container::{
-    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
-    ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Network, NetworkError, NetworkSpec,
-    Started,
+    BoxFuture, ContainerSpec, ContainerState, ContainerStats, ContainerSummary, Driver, DriverError,
+    DriverKind, Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition,
+    LogStream, Network, NetworkError, NetworkSpec, Started,
 };
 use tokio::sync::Notify;
 use types::Timestamp;
@@ -187,6 +187,15 @@ impl Driver for Containers {
         })
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a LogPosition,
+        _: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         let now = self.clock.now();
         let summaries = self
@@ -204,6 +213,14 @@ impl Driver for Containers {
             })
             .collect();
         Box::pin(async move { Ok(summaries) })
+    }
+
+    fn exec<'a>(&'a self, _: &'a str, _: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        Box::pin(async move { Err(DriverError::CannotExec("these containers have no programs".to_owned())) })
+    }
+
+    fn stats<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
+        Box::pin(async move { Ok(ContainerStats::default()) })
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {

@@ -33,6 +33,20 @@ impl Client {
         Ok(Self { access, endpoint })
     }
 
+    /// The same client for another region.
+    #[must_use]
+    pub fn in_region(mut self, region: Option<String>) -> Self {
+        if let Some(region) = region {
+            self.access.region = region;
+        }
+        self
+    }
+
+    /// The region that is called.
+    pub fn region(&self) -> &str {
+        &self.access.region
+    }
+
     /// Calls an operation of a service that speaks AWS's JSON 1.0; `target` is its prefix in `X-Amz-Target`.
     ///
     /// # Errors

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use container::doctor::{self, DriverConfig, Refusal};
 use container::{
-    BoxFuture, ContainerSpec, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image, ImageError,
-    LaunchError, LogChunk, LogPosition, Network, NetworkError, NetworkSpec, Started,
+    BoxFuture, ContainerSpec, ContainerStats, ContainerSummary, Driver, DriverError, DriverKind, Exec,
+    ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogPosition, Network, NetworkError,
+    NetworkSpec, Started,
 };
 
 use crate::config::{Config, DriverChoice};
@@ -75,7 +76,24 @@ impl Driver for Unavailable {
         self.error()
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a LogPosition,
+        _: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        self.error()
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
+        self.error()
+    }
+
+    fn exec<'a>(&'a self, _: &'a str, _: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        self.error()
+    }
+
+    fn stats<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
         self.error()
     }
 

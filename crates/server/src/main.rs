@@ -10,6 +10,7 @@ mod operator;
 mod palette;
 mod run;
 mod server;
+mod sessions;
 mod upkeep;
 
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Command {
     Bench(commands::bench::BenchArgs),
     /// Load, pull, list and remove images of the embedded driver.
     Image(commands::image::ImageArgs),
+    /// List tasks, read what their containers write, run commands in them.
+    Ecs(Box<commands::ecs::EcsArgs>),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +82,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::Restore(args) => commands::backup::restore(args).await,
             Command::Bench(args) => commands::bench::bench(args).await,
             Command::Image(args) => commands::image::manage(args).await,
+            Command::Ecs(args) => commands::ecs::ecs(*args).await,
         }
     })
 }

@@ -107,8 +107,8 @@ impl Server {
         let key = iam.ensure_root_key(&config.account).await?;
         credentials::write(&config, &endpoint, &key)?;
         let source = Source { data_dir: config.data_dir.clone(), store: Arc::clone(&store), s3: Some(s3) };
-        let control = Control::start(source)
-            .inspect_err(|error| tracing::warn!(%error, "no backup can be made while this server runs"))
+        let control = Control::start(source, Arc::clone(&driver))
+            .inspect_err(|error| tracing::warn!(%error, "no backup can be made, and no container be reached, while this server runs"))
             .ok();
         let (shutdown, stopped) = oneshot::channel();
         let front = front.with_documents(ecs.documents());

@@ -13,7 +13,9 @@ use types::Timestamp;
 
 pub use futures_util::future::BoxFuture;
 
+use crate::exec::{Exec, ExecSpec};
 use crate::network::{Network, NetworkError, NetworkMode, NetworkSpec};
+use crate::stats::ContainerStats;
 
 /// Starts containers and tells what became of them.
 ///
@@ -72,11 +74,37 @@ pub trait Driver: Send + Sync {
         from: LogPosition,
     ) -> BoxFuture<'a, Result<LogChunk, DriverError>>;
 
+    /// Says how far the log of the container called `name` was read: what was written before `read` is not waited for any
+    /// more ([`LogBuffer`]), and what was written before `needed` will not be read again.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::InvalidLogPosition`].
+    fn free_logs<'a>(
+        &'a self,
+        name: &'a str,
+        read: &'a LogPosition,
+        needed: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>>;
+
     /// Every container that this driver's owner launched and has not removed.
     ///
     /// # Errors
     /// [`DriverError::Unavailable`].
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>>;
+
+    /// Runs a command in the running container called `name`.
+    ///
+    /// Nothing of it outlives this process: a server that is killed takes its commands along.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::NotRunning`], [`DriverError::CannotExec`].
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>>;
+
+    /// What the running container called `name` uses.
+    ///
+    /// # Errors
+    /// [`DriverError::Lost`] when no such container is known, [`DriverError::NotRunning`].
+    fn stats<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>>;
 
     /// Forgets an ended container: its writable layer, its logs and its name.
     ///
@@ -211,6 +239,28 @@ pub struct ContainerSpec {
     pub extra_hosts: Vec<HostEntry>,
     /// Whatever the owner wants to find again in [`Driver::list`].
     pub labels: BTreeMap<String, String>,
+    /// How much of what it writes is kept for a reader that falls behind.
+    #[serde(default)]
+    pub log_buffer: LogBuffer,
+}
+
+/// What happens to a container that writes faster than its log is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LogBuffer {
+    /// Nobody has to read the log: all of it is kept, as far as the driver keeps logs.
+    #[default]
+    Keep,
+    /// The container waits, once so many bytes are not read: [`Driver::free_logs`]. Docker keeps all, on its disk.
+    Blocking {
+        /// Bytes that are kept.
+        bytes: u64,
+    },
+    /// What it writes is dropped, line by line, as long as so many bytes are not read.
+    NonBlocking {
+        /// Bytes that are kept.
+        bytes: u64,
+    },
 }
 
 /// One `setrlimit`.
@@ -533,6 +583,12 @@ pub enum DriverError {
     /// It must be stopped first.
     #[error("container {0} is still running")]
     StillRunning(String),
+    /// It does not run, or does not run any more.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// A command cannot be run in it as it was asked for.
+    #[error("cannot run the command: {0}")]
+    CannotExec(String),
     /// The position did not come from this driver and this container.
     #[error("{0:?} is not a position in this container's log")]
     InvalidLogPosition(String),

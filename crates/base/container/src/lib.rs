@@ -13,18 +13,22 @@ pub mod doctor;
 pub mod driver;
 #[cfg(target_os = "linux")]
 pub mod embedded;
+pub mod exec;
 #[cfg(target_os = "linux")]
 pub mod image;
 mod name_locks;
 pub mod network;
 pub mod process;
 pub mod signal;
+pub mod stats;
 
 pub use driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit,
-    HostEntry, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Mount,
+    HostEntry, Image, ImageError, LaunchError, LogBuffer, LogChunk, LogLine, LogPosition, LogStream, Mount,
     ResourceLimit, Started,
 };
+pub use exec::{Exec, ExecSpec, TerminalSize};
 pub use network::{
     Network, NetworkError, NetworkKind, NetworkMode, NetworkSpec, PortMapping, Protocol, PublishedPort,
 };
+pub use stats::ContainerStats;

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod bench;
 pub mod doctor;
+pub mod ecs;
 pub mod env;
 pub mod image;
 pub mod serve;

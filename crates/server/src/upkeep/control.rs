@@ -1,7 +1,7 @@
 //! How a command reaches the server that has a data directory: a socket in the directory, for its owner alone.
 //!
 //! Whoever may read the directory's root key may as well ask here: no other permission is looked at. A question is one
-//! line of JSON, and so is its answer.
+//! line of JSON, and so is its answer; where that opens a session with a container (`sessions`), frames follow.
 
 use std::fs::{File, Permissions};
 use std::io::ErrorKind;
@@ -11,16 +11,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use container::Driver;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::backup::{self, Made, Source};
+use crate::sessions::exec::{self, ExecQuestion};
+use crate::sessions::logs::{self, LogsQuestion};
 
 const NAME: &str = "control.sock";
 /// Longer paths do not fit into the address of a socket, with what is around them.
 const PATH_BYTES_MAX: usize = 100;
+/// The longest question or answer.
+const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What a server is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +33,10 @@ const PATH_BYTES_MAX: usize = 100;
 enum Question {
     /// Make a backup in this directory, an absolute path.
     Backup(PathBuf),
+    /// Run a command in a container, and carry its input and output.
+    Exec(ExecQuestion),
+    /// Send what a container writes.
+    Logs(LogsQuestion),
 }
 
 /// What it says.
@@ -35,7 +44,15 @@ enum Question {
 #[serde(rename_all = "kebab-case")]
 enum Answer {
     Made(Made),
+    /// The session is open.
+    Open,
     Refused(String),
+}
+
+/// What questions are about.
+struct Subject {
+    source: Source,
+    driver: Arc<dyn Driver>,
 }
 
 /// The server's end. It is gone when this is dropped.
@@ -50,7 +67,7 @@ impl Control {
     ///
     /// # Errors
     /// Where the socket cannot be made.
-    pub fn start(source: Source) -> anyhow::Result<Self> {
+    pub fn start(source: Source, driver: Arc<dyn Driver>) -> anyhow::Result<Self> {
         let path = source.data_dir.join(NAME);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
@@ -59,7 +76,7 @@ impl Control {
         let (address, _folder) = address(&path)?;
         let listener = UnixListener::bind(address)?;
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        Ok(Self { path, task: tokio::spawn(listen(listener, Arc::new(source))) })
+        Ok(Self { path, task: tokio::spawn(listen(listener, Arc::new(Subject { source, driver }))) })
     }
 }
 
@@ -70,13 +87,13 @@ impl Drop for Control {
     }
 }
 
-async fn listen(listener: UnixListener, source: Arc<Source>) {
+async fn listen(listener: UnixListener, subject: Arc<Subject>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let source = Arc::clone(&source);
+                let subject = Arc::clone(&subject);
                 tokio::spawn(async move {
-                    if let Err(error) = serve(stream, &source).await {
+                    if let Err(error) = serve(stream, &subject).await {
                         tracing::warn!(%error, "a question could not be answered");
                     }
                 });
@@ -89,19 +106,51 @@ async fn listen(listener: UnixListener, source: Arc<Source>) {
     }
 }
 
-async fn serve(stream: UnixStream, source: &Source) -> anyhow::Result<()> {
-    let (read, mut write) = stream.into_split();
-    let mut line = String::new();
-    BufReader::new(read).read_line(&mut line).await?;
-    let answer = match serde_json::from_str(&line) {
+async fn serve(stream: UnixStream, subject: &Subject) -> anyhow::Result<()> {
+    let mut stream = stream;
+    let Subject { source, driver } = subject;
+    match serde_json::from_str(&read_line(&mut stream).await?) {
         Ok(Question::Backup(dir)) => match backup::make(source, &dir).await {
-            Ok(made) => Answer::Made(made),
-            Err(error) => Answer::Refused(format!("{error:#}")),
+            Ok(made) => tell(&mut stream, &Answer::Made(made)).await,
+            Err(error) => tell(&mut stream, &Answer::Refused(format!("{error:#}"))).await,
         },
-        Err(error) => Answer::Refused(format!("this server does not understand the question: {error}")),
-    };
-    write.write_all(format!("{}\n", serde_json::to_string(&answer)?).as_bytes()).await?;
-    Ok(())
+        Ok(Question::Exec(question)) => match exec::begin(driver, question).await {
+            Ok(command) => {
+                tell(&mut stream, &Answer::Open).await?;
+                exec::carry(command, stream).await
+            }
+            Err(reason) => tell(&mut stream, &Answer::Refused(reason)).await,
+        },
+        Ok(Question::Logs(question)) => match logs::begin(driver, &question).await {
+            Ok(name) => {
+                tell(&mut stream, &Answer::Open).await?;
+                logs::carry(driver, &name, question.follow, stream).await
+            }
+            Err(reason) => tell(&mut stream, &Answer::Refused(reason)).await,
+        },
+        Err(error) => {
+            let reason = format!("this server does not understand the question: {error}");
+            tell(&mut stream, &Answer::Refused(reason)).await
+        }
+    }
+}
+
+async fn tell(stream: &mut UnixStream, answer: &Answer) -> anyhow::Result<()> {
+    Ok(stream.write_all(format!("{}\n", serde_json::to_string(answer)?).as_bytes()).await?)
+}
+
+/// Reads a line, and nothing of what comes after it, which may be frames. Empty where the other side is gone.
+async fn read_line(stream: &mut UnixStream) -> anyhow::Result<String> {
+    let mut line = Vec::new();
+    loop {
+        match stream.read_u8().await {
+            Ok(b'\n') => return Ok(String::from_utf8(line)?),
+            Ok(byte) if line.len() < LINE_BYTES_MAX => line.push(byte),
+            Ok(_) => return Err(anyhow!("the line is too long")),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(String::from_utf8(line)?),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Has the server of a data directory make a backup in `dir`; `None` where no server listens.
@@ -109,28 +158,65 @@ async fn serve(stream: UnixStream, source: &Source) -> anyhow::Result<()> {
 /// # Errors
 /// What the server says, and where it ends before it has answered.
 pub async fn ask_for_backup(data_dir: &Path, dir: &Path) -> anyhow::Result<Option<Made>> {
+    let Some(stream) = connect(data_dir).await? else { return Ok(None) };
+    match ask(stream, &Question::Backup(std::path::absolute(dir)?)).await? {
+        (Answer::Made(made), _) => Ok(Some(made)),
+        (Answer::Open, _) => Err(anyhow!("the server's answer is another question's")),
+        (Answer::Refused(reason), _) => Err(anyhow!(reason)),
+    }
+}
+
+/// Has the server run a command in a container, and returns the connection that carries its input and output.
+///
+/// # Errors
+/// What the server says, and where none listens.
+pub async fn open_exec(data_dir: &Path, question: ExecQuestion) -> anyhow::Result<UnixStream> {
+    open(data_dir, &Question::Exec(question)).await
+}
+
+/// Has the server send what a container writes, and returns the connection on which it does.
+///
+/// # Errors
+/// What the server says, and where none listens.
+pub async fn open_logs(data_dir: &Path, question: LogsQuestion) -> anyhow::Result<UnixStream> {
+    open(data_dir, &Question::Logs(question)).await
+}
+
+async fn open(data_dir: &Path, question: &Question) -> anyhow::Result<UnixStream> {
+    let stream = connect(data_dir).await?;
+    let stream = stream.with_context(|| {
+        format!("no server listens in {}: is `runwright serve` running on it?", data_dir.display())
+    })?;
+    match ask(stream, question).await? {
+        (Answer::Open, stream) => Ok(stream),
+        (Answer::Made(_), _) => Err(anyhow!("the server's answer is another question's")),
+        (Answer::Refused(reason), _) => Err(anyhow!(reason)),
+    }
+}
+
+async fn connect(data_dir: &Path) -> anyhow::Result<Option<UnixStream>> {
     let path = data_dir.join(NAME);
     if !path.exists() {
         return Ok(None);
     }
     let (address, _folder) = address(&path)?;
-    let stream = match UnixStream::connect(address).await {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-            return Ok(None);
+    match UnixStream::connect(address).await {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        stream => {
+            let stream = stream.with_context(|| format!("cannot ask the server at {}", path.display()))?;
+            Ok(Some(stream))
         }
-        stream => stream.with_context(|| format!("cannot ask the server at {}", path.display()))?,
-    };
-    let (read, mut write) = stream.into_split();
-    let question = serde_json::to_string(&Question::Backup(std::path::absolute(dir)?))?;
-    write.write_all(format!("{question}\n").as_bytes()).await?;
-    let mut line = String::new();
-    BufReader::new(read).read_line(&mut line).await?;
-    match serde_json::from_str(&line) {
-        Ok(Answer::Made(made)) => Ok(Some(made)),
-        Ok(Answer::Refused(reason)) => Err(anyhow!(reason)),
-        Err(_) if line.is_empty() => Err(anyhow!("the server ended before the backup was made")),
-        Err(error) => Err(error).context("the server's answer cannot be understood"),
     }
+}
+
+async fn ask(stream: UnixStream, question: &Question) -> anyhow::Result<(Answer, UnixStream)> {
+    let mut stream = stream;
+    stream.write_all(format!("{}\n", serde_json::to_string(question)?).as_bytes()).await?;
+    let line = read_line(&mut stream).await?;
+    if line.is_empty() {
+        return Err(anyhow!("the server ended before it had answered"));
+    }
+    Ok((serde_json::from_str(&line).context("the server's answer cannot be understood")?, stream))
 }
 
 /// A path that fits into an address, as long as what comes with it is kept.

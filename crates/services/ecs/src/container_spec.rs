@@ -7,6 +7,7 @@ use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit};
 
 use crate::generated::types::{ContainerDefinition, LinuxParameters};
 use crate::task::LaunchType;
+use crate::task_definition::log_configuration;
 use crate::volumes;
 
 const MIB: u64 = 1024 * 1024;
@@ -68,6 +69,7 @@ pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<
             .map(|host| HostEntry { hostname: host.hostname.clone(), ip_address: host.ip_address.clone() })
             .collect(),
         labels: labels(container, task),
+        log_buffer: log_configuration::buffer(container),
         ..ContainerSpec::default()
     }
 }

@@ -69,6 +69,8 @@ pub const TASK_SETTLING: Duration = Duration::from_secs(5);
 pub const SERVICE_BACK_OFF: Duration = Duration::from_secs(1);
 /// The longest such pause.
 pub const SERVICE_BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
+/// The longest such pause where there was no room for the task.
+pub const SERVICE_PLACEMENT_RETRY_MAX: Duration = Duration::from_secs(30);
 /// The pause at which a service says that its tasks fail again and again.
 pub const SERVICE_ROUNDS_BEFORE_IMPAIRED: u32 = 3;
 /// Tasks of a service that are started in one batch.
@@ -90,6 +92,13 @@ pub const LOG_ATTEMPTS: u32 = 10;
 pub const EVENT_ATTEMPTS: u32 = 60;
 /// Entries of one PutEvents request.
 pub const EVENTS_PER_REQUEST: usize = 10;
+
+/// Containers whose output is read and delivered at the same time.
+pub const CONCURRENT_DELIVERIES: usize = 8;
+/// Bytes of a container's output that wait for delivery before the container has to wait too. On disk.
+pub const LOG_BUFFER_BYTES: u64 = 64 * 1024 * 1024;
+/// The `max-buffer-size` of `non-blocking` output where the task definition says nothing: AWS's since June 2025.
+pub const LOG_MAX_BUFFER_SIZE: u64 = 10 * 1024 * 1024;
 
 /// Bytes of one log event's message; a longer line is split.
 pub const LOG_EVENT_BYTES: usize = 256 * 1024 - LOG_EVENT_OVERHEAD_BYTES;

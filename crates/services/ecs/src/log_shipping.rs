@@ -2,7 +2,8 @@
 //!
 //! The driver keeps a container's output until the container is removed, which waits for its delivery. How far the
 //! output was delivered is kept by CloudWatch Logs, with the events themselves: a server that is killed at any moment
-//! asks there, goes on reading from that place, and no line is lost or written twice.
+//! asks there, goes on reading from that place, and no line is lost or written twice. What was delivered is freed, and a
+//! container that writes faster than that waits, or loses lines: as its `mode` says.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use std::sync::Arc;
 use api::{AwsError, Call, Dispatcher, Fault, Principal};
 use clock::Clock;
 use container::{Driver, DriverError, LogChunk, LogPosition};
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use types::{AccountId, Region, Timestamp};
 
@@ -18,6 +21,9 @@ use crate::limits;
 use crate::log_batches::{Lines, LogEvent, batches};
 use crate::retry::Delays;
 use crate::task::{Container, ContainerState, LaunchType, LogStream, Task};
+
+/// The turns of this process's deliveries.
+static TURNS: Semaphore = Semaphore::const_new(limits::CONCURRENT_DELIVERIES);
 
 /// The delivery of the output of one task's containers. Dropping it ends the delivery where it is.
 pub struct LogShipping {
@@ -106,26 +112,15 @@ impl Delivery {
     async fn run(self) {
         let Reached { mut position, events: mut delivered } = self.door.reached().await;
         let mut reading = position.clone();
+        // What CloudWatch Logs knows of, and a restart begins at.
+        let mut known = position.clone();
         let mut lines = Lines::default();
-        let mut delays = Delays::new(limits::LOG_ATTEMPTS);
         // Events after `position`: those that were delivered before a restart are read again, and passed over.
         let mut passed_over = delivered;
         loop {
-            let LogChunk { lines: read, next, ended } =
-                match self.driver.read_logs(&self.container, reading.clone()).await {
-                    Ok(chunk) => chunk,
-                    Err(error @ DriverError::Unavailable(_)) => {
-                        tracing::warn!(%error, container = self.container, "output cannot be read");
-                        if delays.wait(self.door.clock()).await {
-                            continue;
-                        }
-                        return;
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, container = self.container, "output is lost");
-                        return;
-                    }
-                };
+            let Some((LogChunk { lines: read, next, ended }, _turn)) = self.read(&reading).await else {
+                return;
+            };
             for line in read {
                 lines.push(self.door.on_our_clock(line.timestamp), line.message, line.partial);
             }
@@ -138,9 +133,13 @@ impl Delivery {
             events.drain(..again);
             for events in batches(events) {
                 delivered += events.len();
-                self.door.put(&events, &Reached { position: position.clone(), events: delivered }).await;
+                let reached = Reached { position: position.clone(), events: delivered };
+                if self.door.put(&events, &reached).await {
+                    known.clone_from(&position);
+                }
             }
             reading = next;
+            self.free(&reading, &known).await;
             // A line that goes on is delivered as one: until it ends, a restart reads it from its beginning.
             if lines.is_complete() && passed_over == 0 {
                 position = reading.clone();
@@ -149,6 +148,48 @@ impl Delivery {
             if ended {
                 return;
             }
+        }
+    }
+
+    /// The next lines, and the turn in which they are to be delivered; `None` where nothing can be read any more.
+    ///
+    /// Lines are in memory from here to their delivery, many times as large as they are on the disk: only so many
+    /// containers have their turn at once. What is there is read in its turn; what is yet to come is waited for without.
+    async fn read(&self, from: &LogPosition) -> Option<(LogChunk, SemaphorePermit<'static>)> {
+        let mut delays = Delays::new(limits::LOG_ATTEMPTS);
+        loop {
+            let mut turn = TURNS.acquire().await.ok()?;
+            let mut reading = self.driver.read_logs(&self.container, from.clone());
+            let read = match (&mut reading).now_or_never() {
+                Some(read) => read,
+                None => {
+                    drop(turn);
+                    let read = reading.await;
+                    turn = TURNS.acquire().await.ok()?;
+                    read
+                }
+            };
+            match read {
+                Ok(chunk) => return Some((chunk, turn)),
+                Err(error @ DriverError::Unavailable(_)) => {
+                    drop(turn);
+                    tracing::warn!(%error, container = self.container, "output cannot be read");
+                    if !delays.wait(self.door.clock()).await {
+                        return None;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, container = self.container, "output is lost");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Lets the container write on, and the disk have back what is not needed.
+    async fn free(&self, read: &LogPosition, needed: &LogPosition) {
+        if let Err(error) = self.driver.free_logs(&self.container, read, needed).await {
+            tracing::warn!(%error, container = self.container, "delivered output cannot be freed");
         }
     }
 }
@@ -233,8 +274,9 @@ impl Door {
         }
     }
 
-    /// Delivers events that reach up to `reached`. What CloudWatch Logs refuses for good, or for too long, is dropped.
-    async fn put(&self, events: &[LogEvent], reached: &Reached) {
+    /// Delivers events that reach up to `reached`. What CloudWatch Logs refuses for good, or for too long, is dropped:
+    /// `false`.
+    async fn put(&self, events: &[LogEvent], reached: &Reached) -> bool {
         let events: Vec<Value> = events
             .iter()
             .map(|event| json!({ "timestamp": event.timestamp.as_millis(), "message": event.message }))
@@ -250,9 +292,10 @@ impl Door {
             tracing::warn!(%error, group = self.stream.group, stream = self.stream.name, "output is not taken");
             if error.fault() == Fault::Sender || !delays.wait(self.clock()).await {
                 tracing::error!(stream = self.stream.name, lines = events.len(), "output is dropped");
-                return;
+                return false;
             }
         }
+        true
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {

@@ -3,12 +3,14 @@
 //! The engine keeps all state; ours is marked by a label. A container's name is taken when it is created, so creating
 //! it again finds the first one (409). What a container is asked to run is not worked out here: the engine knows.
 
+mod exec;
 mod failure;
 mod holder;
 mod logs;
 mod network;
 mod request;
 pub mod socket;
+mod stats;
 
 use std::collections::HashMap;
 use std::net::{SocketAddrV4, TcpListener};
@@ -21,7 +23,7 @@ use bollard::models::{
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, KillContainerOptionsBuilder,
-    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptions,
+    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StatsOptionsBuilder, WaitContainerOptions,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::{StreamExt, TryStreamExt};
@@ -31,8 +33,10 @@ use crate::driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
     ImageError, LaunchError, LogChunk, LogPosition, Started, is_container_name,
 };
+use crate::exec::{Exec, ExecSpec};
 use crate::name_locks::NameLocks;
 use crate::network::{Network, NetworkError, NetworkSpec};
+use crate::stats::ContainerStats;
 use failure::{broken, cannot_start, image_error, launch_error, status};
 use logs::LogReader;
 
@@ -283,6 +287,25 @@ impl DockerDriver {
         Ok(chunk)
     }
 
+    /// A container of ours that runs.
+    async fn running(&self, name: &str) -> Result<ContainerInspectResponse, DriverError> {
+        let found = self.ours(name).await?.ok_or_else(|| DriverError::Lost(name.to_owned()))?;
+        if is_alive(&found) { Ok(found) } else { Err(DriverError::NotRunning(name.to_owned())) }
+    }
+
+    async fn usage(&self, name: &str) -> Result<ContainerStats, DriverError> {
+        let found = self.running(name).await?;
+        let limit = found.host_config.and_then(|host| host.memory).unwrap_or_default();
+        let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
+        let mut answers = Box::pin(self.docker.stats(name, Some(options)));
+        match answers.next().await {
+            Some(Ok(answer)) => Ok(stats::stats(answer, limit > 0, now())),
+            Some(Err(error)) if status(&error) == Some(404) => Err(DriverError::Lost(name.to_owned())),
+            Some(Err(error)) => Err(broken(&error)),
+            None => Err(DriverError::NotRunning(name.to_owned())),
+        }
+    }
+
     async fn summaries(&self) -> Result<Vec<ContainerSummary>, DriverError> {
         let filters = HashMap::from([("label", vec![format!("{OWNER_LABEL}={}", self.owner)])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
@@ -364,8 +387,30 @@ impl Driver for DockerDriver {
         Box::pin(self.read(name, from))
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a LogPosition,
+        _: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        // The engine keeps its logs for as long as their containers.
+        Box::pin(async { Ok(()) })
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         Box::pin(self.summaries())
+    }
+
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        Box::pin(async move {
+            spec.validate()?;
+            self.running(name).await?;
+            exec::exec(&self.docker, name, spec).await
+        })
+    }
+
+    fn stats<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
+        Box::pin(self.usage(name))
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
@@ -408,6 +453,11 @@ fn is_alive(found: &ContainerInspectResponse) -> bool {
 
 fn was_started(found: &ContainerInspectResponse) -> bool {
     started_at(found).is_some()
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Go's zero time, in the year 1, is how the engine says that it never was.

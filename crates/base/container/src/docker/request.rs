@@ -7,7 +7,7 @@ use bollard::models::{
     MountBindOptions, MountType, ResourcesUlimits,
 };
 
-use crate::driver::{ContainerSpec, Image, LaunchError, Mount};
+use crate::driver::{ContainerSpec, Image, LaunchError, LogBuffer, Mount};
 use crate::network::NetworkMode;
 
 use super::network::holder_name;
@@ -79,9 +79,19 @@ fn host_config(spec: &ContainerSpec) -> Result<HostConfig, LaunchError> {
             spec.extra_hosts.iter().map(|host| format!("{}:{}", host.hostname, host.ip_address)).collect(),
         ),
         // Other log drivers of the engine's configuration cannot be read back.
-        log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: None }),
+        log_config: Some(HostConfigLogConfig {
+            typ: Some("json-file".to_owned()),
+            config: log_options(spec.log_buffer),
+        }),
         ..HostConfig::default()
     })
+}
+
+/// The engine's own buffer is in front of its disk; the disk itself takes all.
+fn log_options(buffer: LogBuffer) -> Option<HashMap<String, String>> {
+    let LogBuffer::NonBlocking { bytes } = buffer else { return None };
+    let options = [("mode", "non-blocking".to_owned()), ("max-buffer-size", bytes.to_string())];
+    Some(options.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
 fn binds(spec: &ContainerSpec) -> Vec<EngineMount> {

@@ -76,6 +76,32 @@ impl Hierarchies {
         Ok(())
     }
 
+    /// Moves this process into the group.
+    ///
+    /// Under version 2 a container may have made groups of its own in it, and then the group itself takes no processes:
+    /// `own` says, as `/proc/PID/cgroup` does, in which of them the container's process is, and this one goes there too.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn join(&self, group: &str, own: &str) -> io::Result<()> {
+        let inner = own.lines().find_map(|line| line.strip_prefix("0::"));
+        for (point, _) in &self.mounts {
+            let enter = |group: &str| fs::write(join(point, group).join("cgroup.procs"), "0");
+            match (enter(group), inner) {
+                // Not every hierarchy has one of its groups.
+                (Err(error), _) if error.kind() == io::ErrorKind::NotFound => {}
+                (Err(error), Some(inner)) if error.kind() == io::ErrorKind::ResourceBusy => enter(inner)?,
+                (entered, _) => entered?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The directories of the group, one in each hierarchy that has it.
+    pub fn directories(&self, group: &str) -> impl Iterator<Item = PathBuf> {
+        self.mounts.iter().map(|(point, _)| join(point, group)).filter(|path| path.is_dir())
+    }
+
     /// How many processes of the group the kernel killed for lack of memory.
     pub fn oom_kills(&self, group: &str) -> u64 {
         let paths = self.mounts.iter().map(|(point, _)| join(point, group));

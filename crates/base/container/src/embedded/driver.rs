@@ -16,18 +16,21 @@ use tokio::io::AsyncReadExt;
 use types::Timestamp;
 
 use super::cgroup::{Hierarchies, PARENT};
+use super::log::{self, Freed};
 use super::network::Networks;
-use super::state::{ContainerDirectory, ExitRecord, Plan, Standing};
+use super::state::{ContainerDirectory, ExitRecord, Plan, Standing, now};
 use super::unsafe_calls::watch;
-use super::{SUPERVISOR_ARGUMENT, log, supervisor};
+use super::{SUPERVISOR_ARGUMENT, exec, supervisor, usage};
 use crate::driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
     ImageError, LaunchError, LogChunk, LogPosition, Mount, Started, is_container_name,
 };
+use crate::exec::{Exec, ExecSpec};
 use crate::image::digest::Digest;
 use crate::image::{ImageStore, RegistryOptions, StoredImage};
 use crate::network::{Network, NetworkError, NetworkMode, NetworkSpec};
 use crate::process::Process;
+use crate::stats::ContainerStats;
 
 /// The image that is this machine's file system.
 const HOST_IMAGE: &str = "host";
@@ -330,15 +333,17 @@ impl EmbeddedDriver {
 
     async fn read(&self, name: &str, from: LogPosition) -> Result<LogChunk, DriverError> {
         let invalid = || DriverError::InvalidLogPosition(from.as_str().to_owned());
-        let offset: u64 =
-            if from.as_str().is_empty() { 0 } else { from.as_str().parse().map_err(|_| invalid())? };
+        let asked = offset(&from)?;
         let directory = self.known(name)?;
         let mut pause = LOG_PAUSE_MIN;
         loop {
             // Asked first: what a container wrote before it ended is then seen.
             let standing = directory.standing().map_err(broken)?;
-            let (lines, next) = match File::open(directory.join("log")) {
-                Ok(file) => log::read(&file, offset).map_err(|error| match error.kind() {
+            // What was freed is gone.
+            let offset = asked.max(Freed::load(&directory.join("freed")).needed);
+            let file = File::open(directory.join("log"));
+            let (lines, next) = match &file {
+                Ok(file) => log::read(file, offset).map_err(|error| match error.kind() {
                     io::ErrorKind::InvalidData => invalid(),
                     _ => broken(error),
                 })?,
@@ -353,14 +358,36 @@ impl EmbeddedDriver {
             if ended || !lines.is_empty() {
                 return Ok(LogChunk { lines, next: LogPosition(next.to_string()), ended });
             }
-            match standing {
-                Standing::Running(_, handle) | Standing::Starting(handle) => {
+            match (standing, file) {
+                (Standing::Running(_, handle), Ok(file)) => grown_or_ended(&file, next, handle).await,
+                (Standing::Running(_, handle) | Standing::Starting(handle), _) => {
                     let _ = tokio::time::timeout(pause, ended_or_error(handle)).await;
                 }
                 _ => tokio::time::sleep(pause).await,
             }
             pause = (pause * 2).min(LOG_PAUSE_MAX);
         }
+    }
+
+    fn free(&self, name: &str, read: &LogPosition, needed: &LogPosition) -> Result<(), DriverError> {
+        let directory = self.known(name)?;
+        let freed = Freed { read: offset(read)?, needed: offset(needed)? };
+        let log = directory.join("log");
+        match freed.store(&directory.join("freed"), &log) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DriverError::Lost(name.to_owned())),
+            stored => stored.map_err(broken),
+        }
+    }
+
+    fn usage(&self, name: &str) -> Result<ContainerStats, DriverError> {
+        let directory = self.known(name)?;
+        match directory.standing().map_err(broken)? {
+            Standing::Running(..) => {}
+            Standing::Unknown => return Err(DriverError::Lost(name.to_owned())),
+            _ => return Err(DriverError::NotRunning(name.to_owned())),
+        }
+        let plan = directory.plan().map_err(broken)?;
+        Ok(usage::read(self.hierarchies.directories(&plan.cgroup), now()))
     }
 
     fn summaries(&self) -> io::Result<Vec<ContainerSummary>> {
@@ -449,8 +476,28 @@ impl Driver for EmbeddedDriver {
         Box::pin(self.read(name, from))
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        name: &'a str,
+        read: &'a LogPosition,
+        needed: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        Box::pin(async move { self.free(name, read, needed) })
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         Box::pin(async move { self.summaries().map_err(broken) })
+    }
+
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        Box::pin(async move {
+            let directory = self.known(name)?;
+            exec::exec(&self.config.executable, &directory, name, spec).await
+        })
+    }
+
+    fn stats<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
+        Box::pin(async move { self.usage(name) })
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
@@ -486,6 +533,29 @@ async fn ended(handle: OwnedFd) -> io::Result<()> {
 
 async fn ended_or_error(handle: OwnedFd) {
     let _ = ended(handle).await;
+}
+
+/// Waits until the log is longer, or the process has ended. Only looks at the length: a thousand quiet containers are
+/// watched like this at once.
+async fn grown_or_ended(log: &File, length: u64, process: OwnedFd) {
+    let growing = async {
+        let mut pause = LOG_PAUSE_MIN;
+        while log.metadata().is_ok_and(|found| found.len() <= length) {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOG_PAUSE_MAX);
+        }
+    };
+    tokio::select! {
+        () = growing => {}
+        () = ended_or_error(process) => {}
+    }
+}
+
+/// The offset that a position is; the beginning's is 0.
+fn offset(position: &LogPosition) -> Result<u64, DriverError> {
+    let text = position.as_str();
+    let invalid = |_| DriverError::InvalidLogPosition(text.to_owned());
+    if text.is_empty() { Ok(0) } else { text.parse().map_err(invalid) }
 }
 
 fn exit_of(record: &ExitRecord) -> Exit {

@@ -3,6 +3,7 @@
 //! By now libcontainer has put the process into its namespaces, control group and root, and taken its capabilities.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,6 +21,7 @@ use nix::unistd::{AccessFlags, ForkResult, Pid, access, execve};
 use seccompiler::{BpfProgram, apply_filter};
 
 use super::unsafe_calls::{reset_signals, send_signal, split};
+use crate::exec::{NOT_EXECUTABLE, NOT_FOUND};
 use crate::process::{DEFAULT_PATH, Process};
 
 /// Runs a container's process.
@@ -37,19 +39,18 @@ pub struct ContainerExecutor {
 
 impl Executor for ContainerExecutor {
     fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
-        let failed = |error: String| {
-            // As with runc, this goes to the container's own log, and the container ends with 255.
-            eprintln_raw(&format!(
-                "exec {}: {error}\n",
-                self.process.arguments.first().map_or("", String::as_str)
-            ));
-            ExecutorError::Other(error)
-        };
-        self.run().map_err(failed)
+        let NotExecuted { reason, .. } = self.run();
+        // As with runc, this goes to the container's own log, and the container ends with 255.
+        eprintln_raw(&format!(
+            "exec {}: {reason}\n",
+            self.process.arguments.first().map_or("", String::as_str)
+        ));
+        Err(ExecutorError::Other(reason))
     }
 
     fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {
-        self.executable().map(drop).map_err(ExecutorValidationError::ArgValidationError)
+        let found = self.executable().map(drop);
+        found.map_err(|error| ExecutorValidationError::ArgValidationError(error.reason))
     }
 
     /// The environment is passed to the program itself; this process keeps its own.
@@ -58,11 +59,40 @@ impl Executor for ContainerExecutor {
     }
 }
 
+/// Why a program does not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotExecuted {
+    /// In the words of Docker's runtime.
+    pub reason: String,
+    /// The exit code that a shell gives for it: [`NOT_FOUND`] or [`NOT_EXECUTABLE`].
+    pub code: i32,
+}
+
+impl NotExecuted {
+    fn new(code: i32, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), code }
+    }
+}
+
+impl From<String> for NotExecuted {
+    fn from(reason: String) -> Self {
+        Self::new(NOT_EXECUTABLE, reason)
+    }
+}
+
 impl ContainerExecutor {
-    fn run(&self) -> Result<(), String> {
+    /// Becomes the program; returns only where that fails.
+    pub fn run(&self) -> NotExecuted {
+        match self.become_program() {
+            Ok(never) => match never {},
+            Err(reason) => reason,
+        }
+    }
+
+    fn become_program(&self) -> Result<Infallible, NotExecuted> {
         let text = |text: &str| CString::new(text).map_err(|_| "a text contains NUL".to_owned());
         let executable = self.executable()?;
-        let path = text(executable.to_str().ok_or("the path is not UTF-8")?)?;
+        let path = text(executable.to_str().ok_or_else(|| "the path is not UTF-8".to_owned())?)?;
         let arguments = self.process.arguments.iter().map(|argument| text(argument));
         let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
         let variables = self.process.environment.iter().map(|(name, value)| text(&format!("{name}={value}")));
@@ -82,10 +112,10 @@ impl ContainerExecutor {
             }
             SigSet::all().thread_unblock().map_err(|error| error.to_string())?;
         }
-        match execve(&path, &arguments, &variables) {
-            Ok(never) => match never {},
-            Err(error) => Err(describe(error)),
-        }
+        execve(&path, &arguments, &variables).map_err(|error| {
+            let code = if error == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE };
+            NotExecuted::new(code, describe(error))
+        })
     }
 
     /// A container must not outlive the process that knows its name, its log and how it ends.
@@ -101,25 +131,24 @@ impl ContainerExecutor {
     }
 
     /// Finds the program, with the words of Docker's runtime where there is none.
-    fn executable(&self) -> Result<PathBuf, String> {
+    fn executable(&self) -> Result<PathBuf, NotExecuted> {
         let name = self.process.arguments.first().map(String::as_str).unwrap_or_default();
         if name.contains('/') {
-            return match check(Path::new(name)) {
-                Ok(()) => Ok(PathBuf::from(name)),
-                Err(Errno::ENOENT) => {
-                    Err(format!("exec: {name:?}: stat {name}: no such file or directory: unknown"))
-                }
-                Err(Errno::EISDIR) => Err(format!("exec: {name:?}: is a directory: unknown")),
-                Err(_) => Err(format!("exec: {name:?}: permission denied: unknown")),
+            let (code, reason) = match check(Path::new(name)) {
+                Ok(()) => return Ok(PathBuf::from(name)),
+                Err(Errno::ENOENT) => (NOT_FOUND, format!("stat {name}: no such file or directory")),
+                Err(Errno::EISDIR) => (NOT_EXECUTABLE, "is a directory".to_owned()),
+                Err(_) => (NOT_EXECUTABLE, "permission denied".to_owned()),
             };
+            return Err(NotExecuted::new(code, format!("exec: {name:?}: {reason}: unknown")));
         }
         let path = self.process.variable("PATH").unwrap_or(DEFAULT_PATH);
         let places =
             path.split(':').map(|place| Path::new(if place.is_empty() { "." } else { place }).join(name));
-        places
-            .into_iter()
-            .find(|place| check(place).is_ok())
-            .ok_or_else(|| format!("exec: {name:?}: executable file not found in $PATH: unknown"))
+        places.into_iter().find(|place| check(place).is_ok()).ok_or_else(|| {
+            let reason = format!("exec: {name:?}: executable file not found in $PATH: unknown");
+            NotExecuted::new(NOT_FOUND, reason)
+        })
     }
 }
 
@@ -169,7 +198,8 @@ fn close_everything() {
     }
 }
 
-fn eprintln_raw(message: &str) {
+/// Writes to standard error.
+pub fn eprintln_raw(message: &str) {
     // Not `eprintln!`, which panics when the container closed its standard error.
     let _ = nix::unistd::write(io::stderr(), message.as_bytes());
 }

@@ -6,7 +6,10 @@
 
 mod bundle;
 mod cgroup;
+mod companion;
+mod credentials;
 mod driver;
+mod exec;
 mod executor;
 mod log;
 pub(crate) mod needs;
@@ -17,6 +20,7 @@ mod state;
 mod supervisor;
 mod syscalls;
 mod unsafe_calls;
+mod usage;
 mod user;
 
 use std::path::Path;
@@ -25,22 +29,35 @@ pub use driver::{EmbeddedConfig, EmbeddedDriver};
 
 /// The first argument of a supervisor.
 pub const SUPERVISOR_ARGUMENT: &str = "__shim";
+/// The first argument of the process that runs one command in a container.
+pub const COMPANION_ARGUMENT: &str = "__exec";
 
-/// Becomes a container's supervisor if this process was started as one, and then does not return.
+/// Becomes a container's supervisor, or a command's companion, if this process was started as one, and then does not
+/// return.
 ///
 /// Must be the first thing in `main`, before any thread is started.
 pub fn run_supervisor_if_requested() {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_none_or(|first| first != SUPERVISOR_ARGUMENT) {
-        return;
-    }
+    let role: fn(&Path) -> i32 = match arguments.next() {
+        Some(first) if first == SUPERVISOR_ARGUMENT => supervise,
+        Some(first) if first == COMPANION_ARGUMENT => accompany,
+        _ => return,
+    };
     let Some(directory) = arguments.next() else { std::process::exit(64) };
-    let code = match supervisor::run(Path::new(&directory)) {
+    std::process::exit(role(Path::new(&directory)));
+}
+
+fn supervise(directory: &Path) -> i32 {
+    match supervisor::run(directory) {
         Ok(()) => 0,
         Err(error) => {
-            let _ = std::fs::write(Path::new(&directory).join("supervisor.error"), error.to_string());
+            let _ = std::fs::write(directory.join("supervisor.error"), error.to_string());
             1
         }
-    };
-    std::process::exit(code);
+    }
+}
+
+/// The driver notices by itself that a companion is gone.
+fn accompany(directory: &Path) -> i32 {
+    i32::from(companion::run(directory).is_err())
 }

@@ -9,10 +9,11 @@
 //! failed        why it could not be started
 //! exit.json     how it ended
 //! log           what it wrote                                  (`log`)
+//! freed         how far the driver's owner has read of it      written by the driver
 //! upper work root files oci                                     what it runs on
 //! ```
 //!
-//! Only the supervisor writes the last six, and only while it holds the lock. So a free lock and no `starting` means
+//! But for `freed`, only the supervisor writes the last seven, and only while it holds the lock. So a free lock and no `starting` means
 //! that the process never began, and may be started; a free lock and `starting`, but neither `failed` nor `exit.json`,
 //! means that nobody knows, and it must not be started again.
 

@@ -44,6 +44,9 @@ const LOCK_ATTEMPTS: u32 = 200;
 const EXIT_ATTEMPTS: u32 = 600;
 const EXIT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a full log is looked at, in milliseconds: has its reader read on?
+const READER_PAUSE: u16 = 20;
+
 /// What the supervisor tells the driver that started it, on its standard output.
 pub const STARTED: &str = "started";
 /// There is a supervisor already, or there was one.
@@ -117,8 +120,6 @@ struct Running {
 fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies) -> Result<Running, String> {
     let text = |error: io::Error| error.to_string();
     set_child_subreaper(true).map_err(|error| error.to_string())?;
-    // Whoever runs out of memory, it should not be the one that reports it. Not everyone may say so.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
     let log =
         File::options().create(true).append(true).mode(0o600).open(directory.join("log")).map_err(text)?;
     let root = RootFs::mount(plan, directory).map_err(|error| format!("overlayfs: {error}"))?;
@@ -182,12 +183,15 @@ fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies)
         .with_systemd(false)
         .build();
     let container = container.map_err(|error| describe(&error))?;
+    // Whoever runs out of memory, it should not be the one that reports it. Not everyone may say so. Said before, it would
+    // go for the container too.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
     let running = Running {
         pid: container.pid().ok_or("the container has no process")?,
         started_at_millis: 0,
         streams: [(LogStream::Stdout, Some(stdout.into())), (LogStream::Stderr, Some(stderr.into()))],
         signals,
-        log: LogWriter::new(log, LOG_BYTES_MAX),
+        log: LogWriter::new(log, LOG_BYTES_MAX, plan.spec.log_buffer, directory.join("freed")),
         _supervisor: alive,
     };
     running.begin(container, directory)
@@ -260,8 +264,13 @@ impl Running {
         directory.write_json("started.json", &started)?;
         report(STARTED)?;
         let code = loop {
-            self.wait_for_something()?;
-            self.read_streams()?;
+            if self.log.is_full() {
+                // What the container writes waits in its pipes, and then the container does.
+                self.wait_for_signals(READER_PAUSE.into())?;
+            } else {
+                self.wait_for_something()?;
+                self.read_streams()?;
+            }
             self.obey(plan);
             if let Some(code) = self.reap() {
                 break code;
@@ -295,6 +304,14 @@ impl Running {
         let open = self.streams.iter().filter_map(|(_, file)| file.as_ref());
         watched.extend(open.map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)));
         match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits for a signal, but not for long.
+    fn wait_for_signals(&self, time: PollTimeout) -> io::Result<()> {
+        match poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], time) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error.into()),
         }

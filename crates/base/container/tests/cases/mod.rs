@@ -2,6 +2,7 @@
 
 pub mod embedded_only;
 pub mod ending;
+pub mod exec;
 pub mod logs;
 pub mod networks;
 pub mod networks_embedded;
@@ -24,6 +25,7 @@ pub fn all(target: &Target) -> Vec<Test<'_>> {
     };
     process::add(target, &mut |name, test| tests.push((format!("{prefix}::process::{name}"), test)));
     ending::add(target, &mut |name, test| tests.push((format!("{prefix}::ending::{name}"), test)));
+    exec::add(target, &mut |name, test| tests.push((format!("{prefix}::exec::{name}"), test)));
     logs::add(target, &mut |name, test| tests.push((format!("{prefix}::logs::{name}"), test)));
     survival::add(target, &mut |name, test| tests.push((format!("{prefix}::survival::{name}"), test)));
     networks::add(target, &mut |name, test| tests.push((format!("{prefix}::networks::{name}"), test)));

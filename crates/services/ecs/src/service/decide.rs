@@ -81,7 +81,11 @@ pub fn started(service: &mut Service, ids: &[&str], effects: &mut Effects) {
 pub fn not_placed(service: &mut Service, reason: &str, now: Timestamp, effects: &mut Effects) {
     if let Some(primary) = service.deployments.first_mut() {
         primary.note_failure(now);
-        effects.look_again(primary.back_off.map_or(now, |pause| pause.until));
+        if let Some(pause) = &mut primary.back_off {
+            // Room may come at any time, and nobody tells.
+            pause.until = pause.until.min(now + limits::SERVICE_PLACEMENT_RETRY_MAX);
+            effects.look_again(pause.until);
+        }
     }
     let message = announcement::not_placed(service, reason);
     if complain(service, message, now, effects) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use types::Timestamp;
 
-use super::decide::{Effects, decide};
+use super::decide::{Effects, decide, not_placed};
 use super::deployment_configuration::{CircuitBreaker, Configuration, Threshold};
 use super::service_task::{Health, ServiceTask};
 use super::*;
@@ -304,4 +304,26 @@ fn percentages_are_rounded_towards_caution() {
     let configuration =
         Configuration { minimum_healthy_percent: 50, maximum_percent: 150, ..Configuration::default() };
     assert_eq!((configuration.least(3), configuration.most(3)), (2, 4));
+}
+
+#[test]
+fn a_lack_of_room_is_said_once_and_tried_again_within_half_a_minute() {
+    let mut world = World::new(Configuration::default(), 1);
+    let mut said = Vec::new();
+    for _ in 0..20 {
+        let mut effects = decide(&mut world.service, &[], world.now);
+        assert_eq!(effects.starts, 1);
+        not_placed(&mut world.service, "RESOURCE:MEMORY", world.now, &mut effects);
+        said.extend(effects.messages);
+        let next = effects.next.unwrap();
+        assert!(next > world.now && next.since(world.now) <= Duration::from_secs(30));
+        world.now = next;
+    }
+    assert_eq!(
+        said,
+        [
+            "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container instance has insufficient memory available. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
+        ]
+    );
+    assert_eq!(world.service.primary().unwrap().failed_tasks, 20);
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use container::LogBuffer;
+
 use crate::error::Error;
 use crate::generated::types::ContainerDefinition;
+use crate::limits;
 use crate::task::LogStream;
 
-/// Options of `awslogs` that are honoured, or that only tune what has no equivalent here (buffers and blocking: output
-/// is kept on disk until it is delivered).
+/// Options of `awslogs` that are honoured.
 const OPTIONS: [&str; 6] = [
     "awslogs-group",
     "awslogs-region",
@@ -43,11 +45,60 @@ pub fn check(container: &ContainerDefinition) -> Result<(), Error> {
         return Err(Error::client("Log driver awslogs requires options: awslogs-region, awslogs-group"));
     }
     match options.get("awslogs-create-group").map(String::as_str) {
-        None | Some("true" | "false") => Ok(()),
-        Some(other) => Err(Error::client(format!(
-            "Invalid value '{other}' of log option awslogs-create-group: it must be true or false."
+        None | Some("true" | "false") => {}
+        Some(other) => {
+            return Err(Error::client(format!(
+                "Invalid value '{other}' of log option awslogs-create-group: it must be true or false."
+            )));
+        }
+    }
+    log_buffer(options).map(drop)
+}
+
+/// What happens to the container when it writes faster than CloudWatch Logs takes it.
+///
+/// Without a `mode` it waits, as in an AWS account whose setting `defaultLogDriverMode` is `blocking`.
+pub fn buffer(container: &ContainerDefinition) -> LogBuffer {
+    let options = container.log_configuration.as_ref().filter(|_| is_awslogs(container));
+    let options = options.map(|one| one.options.clone().unwrap_or_default());
+    // It was checked when the definition was registered.
+    options.and_then(|options| log_buffer(&options).ok()).unwrap_or_default()
+}
+
+fn log_buffer(options: &BTreeMap<String, String>) -> Result<LogBuffer, Error> {
+    let size = options.get("max-buffer-size").map(String::as_str);
+    // Who says how large the buffer is wants one that does not block.
+    let mode = if size.is_some() { "non-blocking" } else { "blocking" };
+    match options.get("mode").map_or(mode, String::as_str) {
+        "blocking" if size.is_some() => Err(Error::client(
+            "Log option max-buffer-size is only supported with the option mode=non-blocking.",
+        )),
+        "blocking" => Ok(LogBuffer::Blocking { bytes: limits::LOG_BUFFER_BYTES }),
+        "non-blocking" => match size.map_or(Some(limits::LOG_MAX_BUFFER_SIZE), bytes) {
+            Some(bytes) => Ok(LogBuffer::NonBlocking { bytes }),
+            None => Err(Error::client(format!(
+                "Invalid value '{}' of log option max-buffer-size: it must be a size, such as 25m.",
+                size.unwrap_or_default()
+            ))),
+        },
+        other => Err(Error::client(format!(
+            "Invalid value '{other}' of log option mode: it must be blocking or non-blocking."
         ))),
     }
+}
+
+/// A size as Docker writes it: `1048576`, `1024k`, `1m`, `1MB`, `1 MiB`; never 0.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
 }
 
 /// Whether the container's streams begin with a prefix of its own.
@@ -78,4 +129,20 @@ pub fn stream(container: &ContainerDefinition, task_id: &str) -> Option<LogStrea
         region: options.get("awslogs-region")?.clone(),
         create_group: options.get("awslogs-create-group").is_some_and(|create| create == "true"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_sizes_as_docker_does() {
+        for (text, size) in [("1", 1), ("25m", 25 << 20), ("1 MiB", 1 << 20), ("2KB", 2048), ("1g", 1 << 30)]
+        {
+            assert_eq!(bytes(text), Some(size), "{text}");
+        }
+        for text in ["", "0", "m", "-1m", "1x", "1.5m", "99999999999999999999", "18446744073709551615g"] {
+            assert_eq!(bytes(text), None, "{text}");
+        }
+    }
 }

@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use container::{
-    BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
-    ImageError, LaunchError, LogChunk, LogLine, LogPosition, LogStream, Network, NetworkError, NetworkKind,
-    NetworkSpec, PortMapping, PublishedPort, Started,
+    BoxFuture, ContainerSpec, ContainerState, ContainerStats, ContainerSummary, Driver, DriverError,
+    DriverKind, Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition,
+    LogStream, Network, NetworkError, NetworkKind, NetworkSpec, PortMapping, PublishedPort, Started,
 };
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
@@ -183,6 +183,15 @@ impl Driver for ScriptedDriver {
         .boxed()
     }
 
+    fn free_logs<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a LogPosition,
+        _: &'a LogPosition,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        async { Ok(()) }.boxed()
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<ContainerSummary>, DriverError>> {
         let summaries = self
             .containers()
@@ -199,6 +208,14 @@ impl Driver for ScriptedDriver {
             })
             .collect();
         async move { Ok(summaries) }.boxed()
+    }
+
+    fn exec<'a>(&'a self, _: &'a str, _: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        async move { Err(DriverError::CannotExec("these containers have no programs".to_owned())) }.boxed()
+    }
+
+    fn stats<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
+        async move { Ok(ContainerStats::default()) }.boxed()
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
