@@ -82,7 +82,8 @@ impl Ecs {
     ) -> Self {
         let tables = Tables::new(store);
         let Config { endpoint_url, api } = config;
-        let inside = Arc::new(Inside::new(tables.clone(), dispatcher.clone(), Arc::clone(&driver), endpoint_url, api));
+        let inside =
+            Arc::new(Inside::new(tables.clone(), dispatcher.clone(), Arc::clone(&driver), endpoint_url, api));
         let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside)));
         Self { tables, agent, inside, volumes_dir: None, background: Mutex::default() }
     }

@@ -38,7 +38,8 @@ pub fn task(version: Version, task: &Task, with_tags: bool) -> Value {
     document.set_some("LaunchType", v4.then(|| task.launch_type.as_str()));
     let tags = json!(task.tags);
     document.set_some("TaskTags", Some(tags).filter(|_| with_tags && !task.tags.is_empty()));
-    let containers: Vec<Value> = (0..task.containers.len()).filter_map(|at| container(version, task, at)).collect();
+    let containers: Vec<Value> =
+        (0..task.containers.len()).filter_map(|at| container(version, task, at)).collect();
     document.set("Containers", containers);
     document.set_some("FaultInjectionEnabled", v4.then_some(false));
     Value::Object(document.0)
@@ -162,9 +163,7 @@ fn log_options(stream: &LogStream) -> Value {
 /// The ports of this machine that lead to the container's.
 fn ports(task: &Task, place: usize) -> Option<Vec<Value>> {
     let bindings = task.network.as_ref()?.bindings(place);
-    let port = |one: NetworkBinding| {
-        json!({ "ContainerPort": one.container_port, "Protocol": one.protocol, "HostPort": one.host_port })
-    };
+    let port = |one: NetworkBinding| json!({ "ContainerPort": one.container_port, "Protocol": one.protocol, "HostPort": one.host_port });
     (!bindings.is_empty()).then(|| bindings.into_iter().map(port).collect())
 }
 

@@ -91,7 +91,8 @@ impl Inside {
     async fn stats(&self, task: &Task, container: &Container) -> Option<serde_json::Value> {
         let name = &container.spec.name;
         let read = self.driver.stats(name).await;
-        let read = read.inspect_err(|error| tracing::debug!(%error, container = name, "no statistics")).ok()?;
+        let read =
+            read.inspect_err(|error| tracing::debug!(%error, container = name, "no statistics")).ok()?;
         let before = self.read_before().entry(task.key()).or_default().insert(name.clone(), read.clone());
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let processors = u64::try_from(processors).unwrap_or(1);

@@ -313,7 +313,10 @@ async fn a_network_of_a_task_is_served_from_before_its_first_container_until_its
     );
     assert_eq!(network["IPv4Addresses"][0], task["attachments"][0]["details"][4]["value"]);
     // On loopback nobody asks for it.
-    let place = format!("000000000000.eu-central-1.default.{}", task["taskArn"].as_str().unwrap().rsplit('/').next().unwrap());
+    let place = format!(
+        "000000000000.eu-central-1.default.{}",
+        task["taskArn"].as_str().unwrap().rsplit('/').next().unwrap()
+    );
     assert_eq!(process.document(&format!("/v4/{place}.{id}"), None).await.0, 404);
 
     let before = world.driver.listener(documents.parse().unwrap()).unwrap();
