@@ -28,7 +28,7 @@ else
     busybox wget -qO- --header "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" "$AWS_CONTAINER_CREDENTIALS_FULL_URI"
 fi
 echo
-for path in "" /task /taskWithTags; do busybox wget -qO- "$ECS_CONTAINER_METADATA_URI_V4$path"; echo; done
+for path in "" /task /taskWithTags /stats; do busybox wget -qO- "$ECS_CONTAINER_METADATA_URI_V4$path"; echo; done
 """
 
 WATCH = """
@@ -116,7 +116,7 @@ def test_a_container_reads_credentials_and_metadata(inside, mode):
     if not shutil.which("busybox"):
         pytest.skip("needs busybox")
     arn = run(inside, mode, ["sh", "-c", FETCH])
-    credentials, container, task, tagged = map(json.loads, ended(inside, arn))
+    credentials, container, task, tagged, stats = map(json.loads, ended(inside, arn))
     assert credentials["RoleArn"] == inside.role and credentials["AccessKeyId"].startswith("ASIA")
     identity = inside.client("sts", key=credentials["AccessKeyId"], secret=credentials["SecretAccessKey"],
                              token=credentials["Token"]).get_caller_identity()
@@ -127,6 +127,7 @@ def test_a_container_reads_credentials_and_metadata(inside, mode):
     assert container["LogOptions"]["awslogs-stream"] == f"p/job/{arn.rsplit('/', 1)[-1]}"
     assert task["TaskARN"] == arn and task["Family"] == mode and task["Revision"] == "1"
     assert task["Containers"][0]["ContainerARN"] == container["ContainerARN"]
+    assert stats["id"] == container["DockerId"] and stats["memory_stats"]["usage"] > 0
     assert "TaskTags" not in task and tagged["TaskTags"] == {"team": "batch"}
 
 
@@ -145,6 +146,20 @@ def test_a_running_container_gets_credentials_after_the_server_was_killed(inside
     after = eventually(lambda: keys() - before, 30, "credentials after the restart")
     assert after
     inside.client("ecs").stop_task(task=arn)
+
+
+def test_no_task_gets_the_credentials_of_another(inside):
+    if not shutil.which("busybox"):
+        pytest.skip("needs busybox")
+    victim = run(inside, "awsvpc", ["sh", "-c", "echo $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI; sleep 60"])
+    path = eventually(lambda: written(inside, victim), 30, "the path of the credentials")[0]
+    ask = f"busybox wget -qO- http://169.254.170.2{path} || echo refused; " \
+          f"busybox wget -qO- http://127.0.0.1:{inside.port}{path} || echo refused"
+    thieves = [run(inside, mode, ["sh", "-c", ask]) for mode in ("awsvpc", "host")]
+    for thief in thieves:
+        lines = [line for line in ended(inside, thief) if not line.startswith("wget:")]
+        assert lines == ["refused", "refused"]
+    inside.client("ecs").stop_task(task=victim)
 
 
 def test_a_role_that_cannot_be_assumed_is_refused(inside):
