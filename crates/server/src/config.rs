@@ -47,6 +47,10 @@ pub struct Settings {
     #[arg(long, env = "RUNWRIGHT_HOST_IMAGE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub host_image: Option<bool>,
 
+    /// Allow tasks to mount this folder of this machine and what is in it, by host.sourcePath; may be repeated.
+    #[arg(long, env = "RUNWRIGHT_ALLOW_BIND", value_name = "DIR", value_delimiter = ':')]
+    pub allow_bind: Vec<PathBuf>,
+
     /// Keep closed executions with their histories for so many days [default: 90].
     #[arg(long, env = "RUNWRIGHT_RETENTION_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=DAYS_MAX))]
     pub retention_days: Option<u32>,
@@ -88,6 +92,8 @@ pub struct Config {
     pub docker_host: Option<String>,
     /// Whether the image `host` is allowed.
     pub host_image: bool,
+    /// The folders of this machine that tasks may mount.
+    pub allow_bind: Vec<PathBuf>,
     /// How long closed executions are kept.
     pub retention: Duration,
     /// The account.
@@ -147,6 +153,7 @@ impl Settings {
             driver: self.driver.or(file.driver),
             docker_host: self.docker_host.or(file.docker_host),
             host_image: self.host_image.or(file.host_image),
+            allow_bind: if self.allow_bind.is_empty() { file.allow_bind } else { self.allow_bind },
             retention_days: self.retention_days.or(file.retention_days),
             account: self.account.or(file.account),
             region: self.region.or(file.region),
@@ -173,6 +180,7 @@ impl Settings {
             driver: self.driver.unwrap_or_default(),
             docker_host: self.docker_host.or_else(|| std::env::var("DOCKER_HOST").ok()),
             host_image: self.host_image.unwrap_or(dev),
+            allow_bind: absolute(self.allow_bind)?,
             retention: retention(self.retention_days)?,
             account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
             region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),
@@ -183,6 +191,11 @@ impl Settings {
 fn read(path: &Path) -> anyhow::Result<Settings> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+}
+
+fn absolute(folders: Vec<PathBuf>) -> anyhow::Result<Vec<PathBuf>> {
+    let absolute = folders.into_iter().map(std::path::absolute);
+    absolute.collect::<Result<_, _>>().context("a folder of --allow-bind has no absolute path")
 }
 
 fn retention(days: Option<u32>) -> anyhow::Result<Duration> {

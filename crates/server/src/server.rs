@@ -74,7 +74,11 @@ impl Server {
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
         let wire = Wire::new(dispatcher.clone(), Arc::new(iam.clone()), Clock::Wall);
         let front = Front::api(Arc::new(wire));
-        let tasks = ecs::Config { endpoint_url: Some(loopback.endpoint), api: Some(front.clone()) };
+        let tasks = ecs::Config {
+            endpoint_url: Some(loopback.endpoint),
+            api: Some(front.clone()),
+            host_folders: ecs::HostFolders::new(config.allow_bind.clone()),
+        };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);

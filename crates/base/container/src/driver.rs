@@ -293,6 +293,10 @@ pub enum Mount {
         target: String,
         /// Its greatest size in bytes.
         size_bytes: u64,
+        /// Mount options, each as `mount` takes it (`noatime`, `mode=0700`). They come after `nosuid`, `nodev` and
+        /// `noexec`, and may take these back.
+        #[serde(default)]
+        options: Vec<String>,
     },
 }
 
@@ -505,13 +509,23 @@ pub enum ImageError {
         /// What the registry said.
         reason: String,
     },
-    /// The registry did not answer, or not as a registry should.
+    /// The registry did not answer, or not as a registry should, or does not know who we are.
     #[error(
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {reason}"
+        "CannotPullContainerError: pull image manifest has been retried {retries} time(s): failed to resolve ref {image}: {reason}"
     )]
     Registry {
         /// The image's full name.
         image: String,
+        /// How often it was asked again; 1 where that could not have helped, as ECS has it.
+        retries: u32,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The registry has the manifest, and does not give what is in it.
+    #[error("CannotPullContainerError: ref pull has been retried {retries} time(s): {reason}")]
+    Blob {
+        /// How often it was asked again; 1 where that could not have helped.
+        retries: u32,
         /// What went wrong.
         reason: String,
     },

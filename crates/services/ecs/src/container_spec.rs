@@ -1,14 +1,13 @@
 //! From a container of a task definition to what a container engine is told to run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit};
 
 use crate::generated::types::{ContainerDefinition, LinuxParameters};
 use crate::task::LaunchType;
-use crate::task_definition::log_configuration;
-use crate::volumes;
+use crate::task_definition::{linux_parameters, log_configuration};
+use crate::volumes::TaskVolumes;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -33,8 +32,8 @@ pub struct Surroundings<'a> {
     pub cpu: Option<i64>,
     /// MiB of the whole task.
     pub memory: Option<i64>,
-    /// The directory of the task's volumes.
-    pub volumes: PathBuf,
+    /// The task's volumes.
+    pub volumes: TaskVolumes<'a>,
 }
 
 /// What to run for `container`, the `place`th of its task. Overrides have been applied.
@@ -68,6 +67,7 @@ pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<
             .flatten()
             .map(|host| HostEntry { hostname: host.hostname.clone(), ip_address: host.ip_address.clone() })
             .collect(),
+        hostname: container.hostname.clone(),
         labels: labels(container, task),
         log_buffer: log_configuration::buffer(container),
         ..ContainerSpec::default()
@@ -103,9 +103,12 @@ fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<
 
 fn mounts(container: &ContainerDefinition, linux: &LinuxParameters, task: &Surroundings<'_>) -> Vec<Mount> {
     let in_memory = linux.tmpfs.iter().flatten();
-    let in_memory = in_memory
-        .map(|mount| Mount::Tmpfs { target: mount.container_path.clone(), size_bytes: mib(mount.size) });
-    volumes::mounts(container, &task.volumes).into_iter().chain(in_memory).collect()
+    let in_memory = in_memory.map(|mount| Mount::Tmpfs {
+        target: mount.container_path.clone(),
+        size_bytes: mib(mount.size),
+        options: linux_parameters::mount_options(mount),
+    });
+    task.volumes.mounts(container).into_iter().chain(in_memory).collect()
 }
 
 fn resource_limits(container: &ContainerDefinition, launch_type: LaunchType) -> Vec<ResourceLimit> {

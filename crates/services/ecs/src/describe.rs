@@ -35,6 +35,7 @@ pub fn task(task: &Task) -> shapes::Task {
         enable_execute_command: Some(false),
         execution_stopped_at: timeline.execution_stopped_at,
         group: Some(task.group.clone()),
+        health_status: task.health_status().map(|status| status.as_str().to_owned()),
         inference_accelerators: Some(Vec::new()),
         last_status: Some(task.status.as_str().to_owned()),
         launch_type: Some(task.launch_type.as_str().to_owned()),
@@ -105,7 +106,7 @@ pub fn event_detail(one: &Task) -> Value {
 fn container(task: &Task, place: usize, container: &Container) -> shapes::Container {
     let (exit_code, reason) = match &container.state {
         ContainerState::Stopped { exit_code, reason } => (*exit_code, reason.clone()),
-        ContainerState::Pending | ContainerState::Running => (None, None),
+        ContainerState::Pending | ContainerState::Running | ContainerState::Restarting { .. } => (None, None),
     };
     shapes::Container {
         container_arn: Some(container.arn.clone()),
@@ -119,6 +120,7 @@ fn container(task: &Task, place: usize, container: &Container) -> shapes::Contai
         reason,
         network_bindings: (task.launch_type == LaunchType::Ec2).then(|| network_bindings(task, place)),
         network_interfaces: Some(network_interfaces(task)),
+        health_status: container.health.as_ref().map(|health| health.status.as_str().to_owned()),
         cpu: Some(container.cpu.to_string()),
         memory: container.memory.map(|memory| memory.to_string()),
         memory_reservation: container.memory_reservation.map(|memory| memory.to_string()),

@@ -10,10 +10,13 @@
 mod agent;
 mod cluster;
 mod container_spec;
+mod dependency;
 mod describe;
 mod error;
 mod expiry;
 pub mod generated;
+mod health;
+mod host_folders;
 mod inside;
 mod lifecycle;
 pub mod limits;
@@ -23,6 +26,7 @@ mod names;
 mod operations;
 mod overrides;
 mod page;
+mod restart_policy;
 mod retry;
 mod run_task;
 mod service;
@@ -49,6 +53,7 @@ use wire::{Documents, Front};
 
 use crate::agent::Agent;
 use crate::error::Error;
+pub use crate::host_folders::HostFolders;
 use crate::inside::Inside;
 use crate::service::SERVICE_QUEUE;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
@@ -59,6 +64,8 @@ pub struct Config {
     /// Where containers that share this machine's network find AWS's services and what [`Ecs::documents`] answers, on a
     /// loopback address: `http://ADDRESS:PORT`. They are told of neither where it is absent.
     pub endpoint_url: Option<String>,
+    /// Folders of this machine that tasks may mount.
+    pub host_folders: HostFolders,
     /// AWS's services, for containers with a network of their own. They find none where it is absent.
     pub api: Option<Front>,
 }
@@ -68,6 +75,7 @@ pub struct Ecs {
     tables: Tables,
     agent: Arc<Agent>,
     inside: Arc<Inside>,
+    host_folders: HostFolders,
     volumes_dir: Option<PathBuf>,
     background: Mutex<JoinSet<()>>,
 }
@@ -81,11 +89,12 @@ impl Ecs {
         config: Config,
     ) -> Self {
         let tables = Tables::new(store);
-        let Config { endpoint_url, api } = config;
+        let Config { endpoint_url, api, host_folders } = config;
         let inside =
             Arc::new(Inside::new(tables.clone(), dispatcher.clone(), Arc::clone(&driver), endpoint_url, api));
-        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside)));
-        Self { tables, agent, inside, volumes_dir: None, background: Mutex::default() }
+        let agent = Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside), host_folders.clone());
+        let agent = Arc::new(agent);
+        Self { tables, agent, inside, host_folders, volumes_dir: None, background: Mutex::default() }
     }
 
     /// Has the volumes of tasks made in `directory`, an absolute path. Without one, volumes are refused.

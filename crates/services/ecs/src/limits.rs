@@ -37,6 +37,20 @@ pub const EPHEMERAL_STORAGE_GIB_DEFAULT: i64 = 20;
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest `stopTimeout` of a container on Fargate, in seconds.
 pub const STOP_TIMEOUT_SECONDS_FARGATE: i64 = 120;
+/// `startTimeout` of a container on Fargate, in seconds.
+pub const START_TIMEOUT_SECONDS_FARGATE: std::ops::RangeInclusive<i64> = 2..=120;
+/// `interval` of a health check, in seconds, and what it is where nobody says.
+pub const HEALTH_INTERVAL_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (5..=300, 30);
+/// `timeout` of a health check, in seconds, and what it is where nobody says.
+pub const HEALTH_TIMEOUT_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (2..=60, 5);
+/// `retries` of a health check, and what they are where nobody says.
+pub const HEALTH_RETRIES: (std::ops::RangeInclusive<i64>, i64) = (1..=10, 3);
+/// `startPeriod` of a health check, in seconds.
+pub const HEALTH_START_PERIOD_SECONDS: std::ops::RangeInclusive<i64> = 0..=300;
+/// `restartAttemptPeriod`, in seconds, and what it is where nobody says.
+pub const RESTART_ATTEMPT_PERIOD_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (60..=1800, 300);
+/// Exit codes that a restart policy can ignore.
+pub const IGNORED_EXIT_CODES: usize = 50;
 /// How long a stopped task can be described.
 pub const STOPPED_TASK_RETENTION: Duration = Duration::from_secs(3600);
 /// How long a client token is remembered after the tasks that it started have stopped.

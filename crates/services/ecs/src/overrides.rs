@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::generated::types::{ContainerDefinition, ContainerOverride, KeyValuePair, TaskOverride};
 use crate::limits;
-use crate::task_definition::{self, Definition};
+use crate::task_definition::{self, Definition, size};
 
 /// Checks a request's overrides against the task definition.
 ///
@@ -49,6 +49,22 @@ fn check_container(one: &ContainerOverride, definition: &Definition) -> Result<(
         return Err(Error::invalid(format!("Invalid cpu or memory override for container '{name}'.")));
     }
     Ok(())
+}
+
+/// Checks that the containers, with what the overrides change of them, fit into the task.
+///
+/// # Errors
+/// [`Error::InvalidParameter`], in the words in which registration refuses such containers.
+pub fn check_sizes(
+    overrides: &TaskOverride,
+    definition: &Definition,
+    cpu: Option<i64>,
+    memory: Option<i64>,
+) -> Result<(), Error> {
+    let containers = definition.shape.container_definitions.iter().flatten();
+    let containers: Vec<_> = containers.map(|container| apply(container, overrides)).collect();
+    let checked = size::check_containers(&containers, cpu, memory);
+    checked.map_err(|error| Error::invalid(error.to_string()))
 }
 
 /// The container as it is started: a command replaces the whole command, variables replace those of the same name.

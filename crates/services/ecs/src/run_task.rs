@@ -11,13 +11,17 @@ use crate::error::Error;
 use crate::generated::types::{
     AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerDefinition, RunTaskInput, TaskOverride,
 };
+use crate::health::Health;
 use crate::inside::TaskRole;
 use crate::limits;
 use crate::overrides;
 use crate::tag::{self, Tags};
 use crate::task::{Container, ContainerState, LaunchType, NetworkInterface, Status, Task, Timeline};
-use crate::task_definition::{Definition, fargate, log_configuration, size};
+use crate::task_definition::{
+    Definition, dependencies, fargate, health_check, log_configuration, restart_policy, size,
+};
 use crate::task_network::TaskNetwork;
+use crate::volumes::TaskVolumes;
 
 /// What the machine that runs the tasks lends them.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +98,7 @@ pub fn plan(
     let given = input.overrides.as_ref().unwrap_or(&none);
     overrides::check(given, definition)?;
     let size = Size::parse(given, definition, placement.launch_type)?;
+    overrides::check_sizes(given, definition, size.cpu, size.memory)?;
     let request = Request { cx, input, cluster, definition, overrides: given, size, network, host };
     let tags = request.tags()?;
     let count = usize::try_from(input.count.unwrap_or(1)).unwrap_or(1);
@@ -137,6 +142,7 @@ impl Request<'_> {
         let Self { cx, input, cluster, definition, .. } = self;
         let id = ids::hex32();
         let family = definition.shape.family.clone().unwrap_or_default();
+        let volumes = self.volumes(&id);
         let arn = cx.arn("ecs", format!("task/{}/{id}", cluster.name)).to_string();
         let subnet = self.network.and_then(|network| network.subnets.get(at % network.subnets.len().max(1)));
         let zone = ["a", "b", "c"][at % 3];
@@ -174,7 +180,9 @@ impl Request<'_> {
             tags,
             network: self.task_network(&id),
             network_interface: subnet.map(|subnet| network_interface(&id, subnet)),
-            containers: self.containers(&id, &arn, launch_type),
+            volumes_directory: (!volumes.volumes.is_empty()).then(|| volumes.directory.clone()),
+            host_folders: volumes.host_folders(),
+            containers: self.containers(&id, &arn, launch_type, volumes),
             status: Status::Provisioning,
             stop: None,
             timeline: timeline(cx.now),
@@ -191,7 +199,22 @@ impl Request<'_> {
         TaskNetwork::plan(id, shape.network_mode.as_deref(), containers)
     }
 
-    fn containers(&self, id: &str, task_arn: &str, launch_type: LaunchType) -> Vec<Container> {
+    fn volumes(&self, id: &str) -> TaskVolumes<'_> {
+        let shape = &self.definition.shape;
+        TaskVolumes {
+            directory: self.host.volumes_dir.join(id),
+            volumes: shape.volumes.as_deref().unwrap_or_default(),
+            containers: shape.container_definitions.as_deref().unwrap_or_default(),
+        }
+    }
+
+    fn containers(
+        &self,
+        id: &str,
+        task_arn: &str,
+        launch_type: LaunchType,
+        volumes: TaskVolumes<'_>,
+    ) -> Vec<Container> {
         let shape = &self.definition.shape;
         let surroundings = Surroundings {
             task_id: id,
@@ -203,7 +226,7 @@ impl Request<'_> {
             network_mode: shape.network_mode.as_deref(),
             cpu: self.size.cpu,
             memory: self.size.memory,
-            volumes: self.host.volumes_dir.join(id),
+            volumes,
         };
         let definitions = shape.container_definitions.iter().flatten().enumerate();
         definitions
@@ -233,6 +256,12 @@ fn container(
         memory_reservation: definition.memory_reservation,
         spec: container_spec::build(definition, place, task),
         stop_timeout_seconds: timeout.unwrap_or(limits::STOP_TIMEOUT.as_secs()),
+        start_timeout_seconds: definition.start_timeout.and_then(|seconds| u64::try_from(seconds).ok()),
+        depends_on: dependencies::read(definition),
+        health: health_check::read(definition).map(Health::unknown),
+        restart_policy: restart_policy::read(definition),
+        restart_count: 0,
+        started_at: None,
         log_stream: log_configuration::stream(definition, task.task_id),
         image_digest: None,
         runtime_id: None,

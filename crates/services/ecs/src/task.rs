@@ -2,12 +2,17 @@
 //!
 //! What a task goes through is `lifecycle`'s; how answers and events show it is `describe`'s.
 
+use std::path::PathBuf;
+
 use container::ContainerSpec;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
+use crate::dependency::Dependency;
 use crate::generated::types::TaskOverride;
+use crate::health::{Health, HealthStatus};
 use crate::inside::TaskRole;
+use crate::restart_policy::RestartPolicy;
 use crate::tag::Tags;
 use crate::task_network::TaskNetwork;
 
@@ -61,6 +66,12 @@ pub struct Task {
     pub network: Option<TaskNetwork>,
     /// Its network interface, where the network mode is `awsvpc`.
     pub network_interface: Option<NetworkInterface>,
+    /// The directory of its own volumes, which is made and removed with it.
+    #[serde(default)]
+    pub volumes_directory: Option<PathBuf>,
+    /// Folders of this machine that its containers mount.
+    #[serde(default)]
+    pub host_folders: Vec<PathBuf>,
     /// The containers in the order of the task definition.
     pub containers: Vec<Container>,
     /// Where in its life it is.
@@ -224,6 +235,24 @@ pub struct Container {
     pub spec: ContainerSpec,
     /// Seconds from the request to end until it is killed.
     pub stop_timeout_seconds: u64,
+    /// Seconds from its start after which those that wait for more than that give up.
+    #[serde(default)]
+    pub start_timeout_seconds: Option<u64>,
+    /// What it waits for before it is started.
+    #[serde(default)]
+    pub depends_on: Vec<Dependency>,
+    /// Its health, where it has a check.
+    #[serde(default)]
+    pub health: Option<Health>,
+    /// When it is started again, if ever.
+    #[serde(default)]
+    pub restart_policy: Option<RestartPolicy>,
+    /// How often it was started again.
+    #[serde(default)]
+    pub restart_count: u32,
+    /// When it was started last.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
     /// Where its output goes.
     pub log_stream: Option<LogStream>,
     /// `sha256:...`, once its image is there.
@@ -241,6 +270,11 @@ pub enum ContainerState {
     Pending,
     /// It has been started.
     Running,
+    /// It has ended, and is being started again.
+    Restarting {
+        /// The exit code of the run that ended.
+        exit_code: i32,
+    },
     /// It has ended, or will never be started.
     Stopped {
         /// The exit code, if it ran and that is known.
@@ -255,9 +289,40 @@ impl ContainerState {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
-            Self::Running => "RUNNING",
+            // As AWS has it: the container as such goes on.
+            Self::Running | Self::Restarting { .. } => "RUNNING",
             Self::Stopped { .. } => "STOPPED",
         }
+    }
+}
+
+impl Container {
+    /// Whether it was ever started, as far as is recorded.
+    pub fn has_started(&self) -> bool {
+        self.runtime_id.is_some()
+    }
+
+    /// The name by which the engine knows the run before the present one, if there was one.
+    pub fn last_run(&self) -> Option<String> {
+        let before = self.restart_count.checked_sub(1)?;
+        Some(self.name_of_run(before))
+    }
+
+    /// Makes its specification that of its next run.
+    pub fn prepare_next_run(&mut self) {
+        let next = self.restart_count.saturating_add(1);
+        self.spec.name = self.name_of_run(next);
+        self.restart_count = next;
+    }
+
+    /// The name by which the engine knows a run: each has its own, so that starting one twice is found out.
+    fn name_of_run(&self, run: u32) -> String {
+        let suffix = format!("-r{}", self.restart_count);
+        let first = match self.restart_count {
+            0 => self.spec.name.as_str(),
+            _ => self.spec.name.strip_suffix(&suffix).unwrap_or(&self.spec.name),
+        };
+        if run == 0 { first.to_owned() } else { format!("{first}-r{run}") }
     }
 }
 
@@ -283,6 +348,12 @@ impl Task {
     /// The name of the task's cluster.
     pub fn cluster(&self) -> &str {
         self.cluster_arn.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The health of its essential containers that have a check; `None` where none has.
+    pub fn health_status(&self) -> Option<HealthStatus> {
+        let checked = self.containers.iter().filter(|container| container.essential);
+        HealthStatus::of_all(checked.filter_map(|container| Some(container.health.as_ref()?.status)))
     }
 
     /// What the task is meant to be doing.

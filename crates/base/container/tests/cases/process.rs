@@ -178,7 +178,7 @@ async fn refuses_impossible_specifications(target: &Target) {
         ContainerSpec { environment: vec![("A=B".to_owned(), String::new())], ..base.clone() },
         ContainerSpec { stop_signal: Some("SIGNOPE".to_owned()), ..base.clone() },
         ContainerSpec {
-            mounts: vec![Mount::Tmpfs { target: "x".to_owned(), size_bytes: 1 }],
+            mounts: vec![Mount::Tmpfs { target: "x".to_owned(), size_bytes: 1, options: Vec::new() }],
             ..base.clone()
         },
     ];
@@ -217,7 +217,11 @@ async fn mounts(target: &Target) {
     spec.mounts = vec![
         bind("/deep/er", false),
         bind("/fixed", true),
-        Mount::Tmpfs { target: "/scratch".to_owned(), size_bytes: 65536 },
+        Mount::Tmpfs {
+            target: "/scratch".to_owned(),
+            size_bytes: 65536,
+            options: vec!["mode=0750".to_owned()],
+        },
     ];
     let (_, lines) = complete(&*driver, spec).await;
     assert_eq!(lines[0], "from the host");

@@ -26,7 +26,9 @@ impl Agent {
     /// The reason for which the task does not start.
     pub(super) async fn prepare_surroundings(&self, task: &Task) -> Result<(), String> {
         prepare_streams(&self.dispatcher, task).await?;
-        volumes::create(task).await.map_err(|error| format!("CannotCreateVolumeError: {error}"))
+        let failed = |error: std::io::Error| format!("CannotCreateVolumeError: {error}");
+        volumes::create(task).await.map_err(failed)?;
+        self.host_folders.prepare(&task.host_folders).await.map_err(failed)
     }
 
     async fn pull_images(&self, task: &Task) -> TaskEvent {

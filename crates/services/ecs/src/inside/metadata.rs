@@ -145,7 +145,7 @@ fn statuses(task: &Task, container: &Container) -> (&'static str, &'static str) 
     let known = match &container.state {
         ContainerState::Pending if container.image_digest.is_none() => "NONE",
         ContainerState::Pending => "PULLED",
-        ContainerState::Running => "RUNNING",
+        ContainerState::Running | ContainerState::Restarting { .. } => "RUNNING",
         ContainerState::Stopped { .. } => return ("STOPPED", "STOPPED"),
     };
     (task.desired_status().as_str(), known)

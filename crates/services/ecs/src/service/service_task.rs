@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::Batch;
 use types::Timestamp;
 
+use crate::health::HealthStatus;
 use crate::limits;
 use crate::service::{self, SERVICE_QUEUE};
 use crate::tables::Tables;
@@ -100,8 +101,13 @@ impl ServiceTask {
     }
 }
 
-fn health(_task: &Task) -> Health {
-    Health::Unchecked
+fn health(task: &Task) -> Health {
+    match task.health_status() {
+        None => Health::Unchecked,
+        Some(HealthStatus::Unknown) => Health::Unknown,
+        Some(HealthStatus::Healthy) => Health::Healthy,
+        Some(HealthStatus::Unhealthy) => Health::Unhealthy,
+    }
 }
 
 /// Adds to `batch`: what the task's service is to know of it, and that the service is to be looked after.

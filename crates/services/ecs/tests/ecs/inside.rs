@@ -287,7 +287,11 @@ async fn get_from(address: SocketAddr, path: &str) -> std::io::Result<(u16, Valu
 
 #[tokio::test]
 async fn a_network_of_a_task_is_served_from_before_its_first_container_until_its_end() {
-    let config = || Config { endpoint_url: Some(URL.to_owned()), api: Some(Front::documents(Arc::new(Api))) };
+    let config = || Config {
+        endpoint_url: Some(URL.to_owned()),
+        api: Some(Front::documents(Arc::new(Api))),
+        ..Config::default()
+    };
     let world = World::new();
     let process = world.start_with(config()).await;
     let subnets = json!({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}});

@@ -298,6 +298,60 @@ async fn a_configuration_that_leaves_no_way_on_is_told_once() {
     assert_eq!(said(&until(&world, &process, is_completed).await), 1);
 }
 
+/// Registers a revision whose container is healthy as soon as the gate is open.
+async fn prepare_checked(world: &World, process: &Process) {
+    prepare(world, process, &["forever"]).await;
+    let definition = json!({
+        "family": "job", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+        "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [{
+            "name": "c0", "image": "forever",
+            "healthCheck": {"command": ["CMD", "gate"], "interval": 5, "retries": 2},
+        }],
+    });
+    process.call("RegisterTaskDefinition", definition).await.unwrap();
+}
+
+#[tokio::test]
+async fn unhealthy_tasks_are_replaced_until_one_is_healthy() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare_checked(&world, &process).await;
+    create(&process, 1, json!({"taskDefinition": "job:2"})).await;
+    let service = until(&world, &process, |service| service["deployments"][0]["failedTasks"] == 2).await;
+    let said = messages(&service);
+    let unhealthy = said.iter().filter(|one| one.ends_with("failed container health checks.")).count();
+    assert_eq!(unhealthy, 2, "{said:?}");
+    assert!(said.iter().all(|one| !one.contains("steady state")), "{said:?}");
+    let stopped = world.event(|detail| detail["desiredStatus"] == "STOPPED").await;
+    assert_eq!(stopped["stoppedReason"], "Task failed container health checks");
+    assert_eq!(stopped["stopCode"], "ServiceSchedulerInitiated");
+    world.driver.open_gate();
+    let service = until(&world, &process, is_completed).await;
+    assert_eq!(service["deployments"][0]["failedTasks"], 0);
+    let described = process.call("DescribeTasks", json!({"tasks": running(&process).await})).await.unwrap();
+    assert_eq!(described["tasks"][0]["healthStatus"], "HEALTHY");
+}
+
+#[tokio::test]
+async fn health_checks_have_a_time_of_grace_and_keep_a_deployment_back() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare_checked(&world, &process).await;
+    create(&process, 1, json!({"healthCheckGracePeriodSeconds": 100})).await;
+    until(&world, &process, is_completed).await;
+    let old = running(&process).await;
+    let clock = Clock::Virtual(world.hand.clone());
+    let began = clock.now();
+    update(&process, json!({"taskDefinition": "job:2"})).await;
+    until(&world, &process, |service| service["deployments"][0]["failedTasks"] == 1).await;
+    assert!(clock.now().since(began) >= Duration::from_secs(100));
+    assert!(running(&process).await.contains(&old[0]), "what works stays");
+    world.driver.open_gate();
+    until(&world, &process, is_completed).await;
+    assert!(!running(&process).await.contains(&old[0]));
+}
+
 #[tokio::test]
 async fn lists_have_pages_of_ten() {
     let world = World::new();

@@ -2,7 +2,8 @@
 //!
 //! `exit-N` writes two lines and ends with N; `oom` is killed for its memory; `forever` runs until it is stopped;
 //! `stubborn` runs until it is killed; `gated-N` runs until the test opens the gate; `cannot-start`, `lost`,
-//! `missing` and `unavailable` do what they say.
+//! `missing` and `unavailable` do what they say. Commands in them are `pass`, `fail`, `hang`, and `gate`, which passes
+//! once the gate is open.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
@@ -14,7 +15,7 @@ use container::{
     DriverKind, Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition,
     LogStream, Network, NetworkError, NetworkKind, NetworkSpec, PortMapping, PublishedPort, Started,
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 use types::Timestamp;
 
@@ -23,6 +24,7 @@ pub struct ScriptedDriver {
     containers: Mutex<BTreeMap<String, Container>>,
     launches: Mutex<BTreeMap<String, u32>>,
     specs: Mutex<BTreeMap<String, ContainerSpec>>,
+    stops: Mutex<Vec<String>>,
     gate: watch::Sender<bool>,
     pulls_hang: Mutex<bool>,
     networks: Mutex<BTreeMap<String, Network>>,
@@ -44,6 +46,11 @@ impl ScriptedDriver {
     /// What the container was started with.
     pub fn spec(&self, name: &str) -> Option<ContainerSpec> {
         self.specs.lock().unwrap().get(name).cloned()
+    }
+
+    /// The containers that were asked to stop while they ran, in this order.
+    pub fn stops(&self) -> Vec<String> {
+        self.stops.lock().unwrap().clone()
     }
 
     /// How many containers have not been removed.
@@ -158,6 +165,9 @@ impl Driver for ScriptedDriver {
             let code = if container.spec.image == "stubborn" { 137 } else { 143 };
             container.exit.send_if_modified(|exit| {
                 let runs = exit.is_none();
+                if runs {
+                    self.stops.lock().unwrap().push(label(&container.spec));
+                }
                 exit.get_or_insert_with(|| exited(code));
                 runs
             });
@@ -210,8 +220,29 @@ impl Driver for ScriptedDriver {
         async move { Ok(summaries) }.boxed()
     }
 
-    fn exec<'a>(&'a self, _: &'a str, _: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
-        async move { Err(DriverError::CannotExec("these containers have no programs".to_owned())) }.boxed()
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        async move {
+            self.container(name)?;
+            let code = match spec.command.first().map(String::as_str) {
+                Some("pass") => Some(0),
+                Some("gate") => Some(i32::from(!*self.gate.borrow())),
+                Some("hang") => None,
+                _ => Some(1),
+            };
+            let exit = async move {
+                match code {
+                    Some(code) => Ok(code),
+                    None => std::future::pending().await,
+                }
+            };
+            Ok(Exec {
+                input: Box::new(tokio::io::sink()),
+                output: futures_util::stream::empty().boxed(),
+                exit: exit.boxed(),
+                resize: Box::new(|_| async { Ok(()) }.boxed()),
+            })
+        }
+        .boxed()
     }
 
     fn stats<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
