@@ -67,13 +67,21 @@ pub fn container(version: Version, task: &Task, place: usize) -> Option<Value> {
     limits.set("CPU", container.cpu.max(CPU_SHARES_MIN));
     limits.set_some("Memory", container.memory);
     document.set("Limits", limits.0);
+    // One step here: a container is made and started at once.
+    let started_at = container.started_at.map(Timestamp::to_iso_millis);
+    document.set_some("CreatedAt", started_at.clone());
+    document.set_some("StartedAt", started_at);
     document.set("Type", "NORMAL");
+    let health = container.health.as_ref().map(|health| json!({ "status": health.status.as_str() }));
+    document.set_some("Health", health);
     if let Some(stream) = container.log_stream.as_ref().filter(|_| v4) {
         document.set("LogDriver", "awslogs");
         document.set("LogOptions", log_options(stream));
     }
     document.set_some("ContainerARN", v4.then_some(container.arn.as_str()));
     document.set("Networks", vec![network(version, task)]);
+    let restarts = container.restart_policy.as_ref().filter(|_| v4).map(|_| container.restart_count);
+    document.set_some("RestartCount", restarts);
     let snapshotter = v4 && task.launch_type == LaunchType::Fargate;
     document.set_some("Snapshotter", snapshotter.then_some("overlayfs"));
     Some(Value::Object(document.0))

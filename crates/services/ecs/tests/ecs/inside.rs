@@ -197,6 +197,8 @@ async fn a_container_reads_metadata_of_itself_and_its_task() {
         "DesiredStatus": "RUNNING",
         "KnownStatus": "RUNNING",
         "Limits": {"CPU": 2, "Memory": 128},
+        "CreatedAt": "2023-11-14T22:13:20.000Z",
+        "StartedAt": "2023-11-14T22:13:20.000Z",
         "Type": "NORMAL",
         "LogDriver": "awslogs",
         "LogOptions": {
