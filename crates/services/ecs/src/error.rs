@@ -35,6 +35,11 @@ pub enum Error {
     /// No such task.
     #[error("The referenced task was not found.")]
     TaskNotFound,
+    /// ExecuteCommand in a task that was not run for it.
+    #[error(
+        "The execute command failed because execute command was not enabled when the task was run or the execute command agent isn’t running. Wait and try again or run a new task with execute command enabled and try again."
+    )]
+    ExecuteCommandNotEnabled,
     /// A task's id is of another length.
     #[error("taskId length should be one of [32,36]")]
     TaskIdLength,
@@ -120,6 +125,7 @@ impl Error {
             | Self::NoTasks
             | Self::TaskNotFound
             | Self::TaskIdLength
+            | Self::ExecuteCommandNotEnabled
             | Self::ResourceNotFound
             | Self::InvalidParameter(_) => "InvalidParameterException",
             Self::UnableToDescribeTaskDefinition

@@ -12,8 +12,8 @@ use crate::cluster::Cluster;
 use crate::describe;
 use crate::error::Error;
 use crate::generated::types::{
-    DescribeTasksInput, DescribeTasksOutput, ListTasksInput, ListTasksOutput, RunTaskInput, RunTaskOutput,
-    StopTaskInput, StopTaskOutput, Volume,
+    DescribeTasksInput, DescribeTasksOutput, ExecuteCommandInput, ExecuteCommandOutput, ListTasksInput,
+    ListTasksOutput, RunTaskInput, RunTaskOutput, StopTaskInput, StopTaskOutput, Volume,
 };
 use crate::lifecycle::{self, TaskEvent};
 use crate::limits;
@@ -170,6 +170,22 @@ impl Ecs {
             }
         }
         Ok(DescribeTasksOutput { tasks: Some(tasks), failures: Some(failures) })
+    }
+
+    /// ExecuteCommand: a session of the Session Manager plugin, which is not to be had here. RunTask refuses
+    /// `enableExecuteCommand`, so no task has it enabled; `runwright ecs exec` is the way into a container.
+    pub(crate) async fn execute(
+        &self,
+        cx: &Context,
+        input: ExecuteCommandInput,
+    ) -> Result<ExecuteCommandOutput, Error> {
+        let cluster = self.active_cluster(cx, input.cluster.as_deref()).await?.value;
+        let id = names::task_id(cx, &input.task)?;
+        self.find_task(cx, &cluster.name, &id).await?.ok_or(Error::TaskNotFound)?;
+        if !input.interactive {
+            return Err(Error::invalid("Interactive is the only mode supported currently."));
+        }
+        Err(Error::ExecuteCommandNotEnabled)
     }
 
     /// ListTasks: those that are meant to run, unless the request asks for stopped ones.
