@@ -60,9 +60,21 @@ def inside(tmp_path):
         ecs.register_task_definition(
             family=mode, networkMode=mode, cpu="256", memory="512", taskRoleArn=server.role,
             executionRoleArn=server.role, requiresCompatibilities=["FARGATE"] if mode == "awsvpc" else ["EC2"],
-            containerDefinitions=[{"name": "job", "image": "host", "logConfiguration": logs}])
+            containerDefinitions=[{"name": "job", "image": "host", "stopTimeout": 2, "logConfiguration": logs}])
     yield server
+    for arn in ecs.list_tasks()["taskArns"]:
+        server.client("ecs").stop_task(task=arn)
+    # What still runs when the server ends would outlive the test, with its network.
+    eventually(lambda: not alive(server), 60, "the end of all tasks")
     server.stop()
+
+
+def alive(server):
+    """The tasks that have not stopped."""
+    ecs = server.client("ecs")
+    arns = [arn for wanted in ("RUNNING", "STOPPED") for arn in ecs.list_tasks(desiredStatus=wanted)["taskArns"]]
+    tasks = ecs.describe_tasks(tasks=arns)["tasks"] if arns else []
+    return [task["taskArn"] for task in tasks if task["lastStatus"] != "STOPPED"]
 
 
 def run(server, mode, command, environment=()):
@@ -145,7 +157,6 @@ def test_a_running_container_gets_credentials_after_the_server_was_killed(inside
     # The new server makes a session of its own: its key is another one.
     after = eventually(lambda: keys() - before, 30, "credentials after the restart")
     assert after
-    inside.client("ecs").stop_task(task=arn)
 
 
 def test_no_task_gets_the_credentials_of_another(inside):
@@ -159,7 +170,6 @@ def test_no_task_gets_the_credentials_of_another(inside):
     for thief in thieves:
         lines = [line for line in ended(inside, thief) if not line.startswith("wget:")]
         assert lines == ["refused", "refused"]
-    inside.client("ecs").stop_task(task=victim)
 
 
 def test_a_role_that_cannot_be_assumed_is_refused(inside):
