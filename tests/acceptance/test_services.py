@@ -129,6 +129,24 @@ def event_names(logs):
     return [json.loads(event["message"])["detail"]["eventName"] for event in found]
 
 
+def test_an_unhealthy_task_is_replaced(server, batch, cluster):
+    ecs = server.client("ecs")
+    sick = register(ecs, batch["role"], "sleep", "1000",
+                    healthCheck={"command": ["CMD-SHELL", "exit 1"], "interval": 5, "retries": 1})
+    create(ecs, cluster, sick, "sick", 1)
+    first = eventually(lambda: tasks(ecs, cluster, "sick"), what="a task")
+    eventually(lambda: tasks(ecs, cluster, "sick") not in (first, set()), 60, "another task")
+    stopped = ecs.describe_tasks(cluster=cluster, tasks=sorted(first))["tasks"][0]
+    assert (stopped["stopCode"], stopped["stoppedReason"]) == (
+        "ServiceSchedulerInitiated", "Task failed container health checks")
+    assert stopped["healthStatus"] == "UNHEALTHY"
+    well = register(ecs, batch["role"], "sleep", "1000",
+                    healthCheck={"command": ["CMD-SHELL", "exit 0"], "interval": 5, "retries": 1})
+    ecs.update_service(cluster=cluster, service="sick", taskDefinition=well)
+    assert completed(ecs, cluster, "sick")["taskDefinition"] == well
+    delete(ecs, cluster, "sick")
+
+
 def test_a_kill_in_the_middle_of_a_deployment(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("containers need root")

@@ -9,6 +9,9 @@ use crate::task::LaunchType;
 use crate::task_definition::{linux_parameters, log_configuration};
 use crate::volumes::TaskVolumes;
 
+/// The label that says which task a container is of.
+pub const TASK_ARN_LABEL: &str = "com.amazonaws.ecs.task-arn";
+
 const MIB: u64 = 1024 * 1024;
 
 /// The task around a container, as far as the container's surroundings depend on it.
@@ -144,11 +147,11 @@ fn labels(container: &ContainerDefinition, task: &Surroundings<'_>) -> BTreeMap<
     let ours = [
         ("cluster", task.cluster.to_owned()),
         ("container-name", container.name.clone().unwrap_or_default()),
-        ("task-arn", task.task_arn.to_owned()),
         ("task-definition-family", family.to_owned()),
         ("task-definition-version", revision.to_string()),
     ];
     labels.extend(ours.map(|(name, value)| (format!("com.amazonaws.ecs.{name}"), value)));
+    labels.insert(TASK_ARN_LABEL.to_owned(), task.task_arn.to_owned());
     labels
 }
 

@@ -128,6 +128,7 @@ impl Ecs {
         background.spawn(Arc::clone(&self.agent).run(tasks));
         let agent = Arc::clone(&self.agent);
         background.spawn(async move {
+            agent.clear_leftovers().await;
             if let Err(error) = agent.remove_stray_networks().await {
                 tracing::warn!(%error, "networks without a task are not removed");
             }

@@ -34,7 +34,7 @@ impl Agent {
         }
     }
 
-    async fn remove(&self, name: &str) {
+    pub(super) async fn remove(&self, name: &str) {
         let mut delays = Delays::new(limits::LOG_ATTEMPTS);
         while let Err(error) = self.driver.remove(name).await {
             tracing::warn!(%error, container = name, "a container cannot be removed");

@@ -12,6 +12,7 @@
 mod clear_away;
 mod health_checks;
 mod launch;
+mod leftovers;
 mod network;
 mod prepare;
 mod stop;

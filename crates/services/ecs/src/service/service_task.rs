@@ -81,9 +81,11 @@ impl ServiceTask {
         }
     }
 
-    /// When a task without health checks will have shown, or had shown, that it runs.
+    /// When a task without health checks will have shown, or had shown, that it runs: at a whole second, so that tasks that
+    /// began together settle together.
     pub fn settles_at(&self) -> Option<Timestamp> {
-        self.started_at.map(|started_at| started_at + limits::TASK_SETTLING)
+        let settled = self.started_at? + limits::TASK_SETTLING;
+        Some(Timestamp::from_seconds((settled.as_millis() + 999).div_euclid(1000)))
     }
 
     /// Whether it ended by itself before it had shown that it runs.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use clock::Clock;
+use container::{ContainerSpec, Driver as _};
 use serde_json::{Value, json};
 
 use crate::support::{Process, World};
@@ -252,6 +253,41 @@ async fn health_is_remembered() {
         assert_eq!(world.driver.left(), 0);
     })
     .await;
+}
+
+#[tokio::test]
+async fn containers_that_no_task_has_any_more_are_removed() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare(&world, &process, &["forever"]).await;
+    process.call("RunTask", run()).await.unwrap();
+    let running = world.event(|detail| detail["lastStatus"] == "RUNNING").await;
+    process.kill();
+    let label = |id: &str| {
+        let arn = running["taskArn"].as_str().unwrap();
+        let (before, _) = arn.rsplit_once('/').unwrap();
+        ("com.amazonaws.ecs.task-arn".to_owned(), format!("{before}/{id}"))
+    };
+    let name = ("com.amazonaws.ecs.container-name".to_owned(), "stranger".to_owned());
+    let labels = [label("00000000000000000000000000000000"), name].into();
+    let stranger = ContainerSpec {
+        name: "stranger".to_owned(),
+        image: "forever".to_owned(),
+        labels,
+        ..Default::default()
+    };
+    world.driver.launch(stranger).await.unwrap();
+    assert_eq!(world.driver.left(), 2);
+    let process = world.start().await;
+    crate::support::within(async {
+        while world.driver.left() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(world.driver.stops(), ["stranger"]);
+    process.call("StopTask", json!({"task": running["taskArn"]})).await.unwrap();
+    world.stopped().await;
 }
 
 #[tokio::test]
