@@ -15,6 +15,7 @@ const SHELLS: &[&str] = &[
     "blobs",
     "delivery",
     "firing",
+    "host_folders",
     "http_client",
     "listeners",
     "log_shipping",

@@ -284,3 +284,28 @@ fn directories_of_any_depth() {
     assert_eq!(home.files("names").len(), 1);
     assert!(home.files("tmp").is_empty());
 }
+
+/// A few kilobytes of compressed names that would take gigabytes of memory.
+#[test]
+fn names_without_end() {
+    let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut long = |kind: u8, bytes: u64| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(EntryType::new(kind));
+        header.set_size(bytes);
+        header.set_cksum();
+        std::io::Write::write_all(&mut compressed, header.as_bytes()).unwrap();
+        std::io::copy(&mut std::io::Read::take(std::io::repeat(b'n'), bytes), &mut compressed).unwrap();
+    };
+    long(b'L', 512 * 200_000);
+    let layer = compressed.finish().unwrap();
+    assert!(layer.len() < 1_000_000);
+    let Some(home) = Home::new() else { return };
+    let configuration = configuration(serde_json::json!({}), &[b"not this"]);
+    for archive in [saved("long:1", &configuration, &[&layer]), layer] {
+        fs::write(home.path("archive.tar"), archive).unwrap();
+        let error = home.store.load(&home.path("archive.tar")).map(drop).unwrap_err().to_string();
+        assert!(error.contains("the headers of an entry are too large"), "{error}");
+        assert!(home.files("tmp").is_empty());
+    }
+}
