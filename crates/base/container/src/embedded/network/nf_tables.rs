@@ -19,6 +19,7 @@ const GET_CHAIN: u16 = 4;
 const NEW_RULE: u16 = 6;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENT: u16 = 12;
+const GET_ELEMENT: u16 = 13;
 const DELETE_ELEMENT: u16 = 14;
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const APPEND: u16 = libc::NLM_F_APPEND as u16;
@@ -195,6 +196,33 @@ pub fn table_exists(kernel: &mut Connection, name: &str) -> io::Result<bool> {
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The names of all tables.
+///
+/// # Errors
+/// Those of the kernel.
+pub fn tables(kernel: &mut Connection) -> io::Result<Vec<String>> {
+    let tables = kernel.list(message(GET_TABLE, 0))?;
+    let name =
+        |table: &Reply| table.attributes(BODY_BYTES).find(|(kind, _)| *kind == 1).map(|(_, name)| text(name));
+    Ok(tables.iter().filter_map(name).collect())
+}
+
+/// The ports that a map has entries for. A map that is not there has none.
+///
+/// # Errors
+/// Those of the kernel.
+pub fn mapped_ports(kernel: &mut Connection, table: &str, map: &str) -> io::Result<Vec<u16>> {
+    let replies = match kernel.list(message(GET_ELEMENT, 0).with_text(1, table).with_text(2, map)) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(Vec::new()),
+        replies => replies?,
+    };
+    let lists = replies.iter().flat_map(|reply| reply.attributes(BODY_BYTES)).filter(|(kind, _)| *kind == 3);
+    let elements = lists.flat_map(|(_, list)| attributes(list)).map(|(_, element)| element);
+    let first = |value| attributes(value).find(|(kind, _)| *kind == 1).map(|(_, value)| value);
+    let key = |element| first(first(element)?)?.first_chunk::<2>().copied();
+    Ok(elements.filter_map(key).map(u16::from_be_bytes).collect())
 }
 
 /// The tables whose chains drop whatever passes through this machine unless a rule of theirs accepts it.

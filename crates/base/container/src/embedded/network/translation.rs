@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use super::Inner;
 use super::bridge::Bridge;
 use super::netlink::Connection;
-use super::nf_tables::{Expression, Hook, Transaction, table_exists};
+use super::nf_tables::{Expression, Hook, Transaction, mapped_ports, table_exists, tables};
 use super::range::Range;
 use super::records::Record;
 use crate::network::{Protocol, PublishedPort};
@@ -19,6 +19,8 @@ use crate::network::{Protocol, PublishedPort};
 const BEFORE_TRACKING: i32 = -300;
 const RECEIVERS: i32 = -100;
 const SENDERS: i32 = 100;
+/// What the name of each data directory's table begins with.
+const TABLE: &str = "runwright-";
 const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
 impl Inner {
@@ -62,6 +64,19 @@ impl Inner {
         Ok(())
     }
 
+    /// The ports of this machine that lead into networks of other data directories. No program listens at those.
+    pub fn ports_of_others(&self) -> io::Result<Vec<(Protocol, u16)>> {
+        let mut kernel = Connection::to_netfilter()?;
+        let (ours, mut ports) = (self.table(), Vec::new());
+        for table in tables(&mut kernel)?.iter().filter(|table| table.starts_with(TABLE) && **table != ours) {
+            for protocol in PROTOCOLS {
+                let mapped = mapped_ports(&mut kernel, table, map(protocol))?;
+                ports.extend(mapped.into_iter().map(|port| (protocol, port)));
+            }
+        }
+        Ok(ports)
+    }
+
     /// Removes the table.
     pub fn remove_translation(&self) -> io::Result<()> {
         let table = self.table();
@@ -70,7 +85,7 @@ impl Inner {
     }
 
     fn table(&self) -> String {
-        format!("runwright-{}", self.scope)
+        format!("{TABLE}{}", self.scope)
     }
 }
 
