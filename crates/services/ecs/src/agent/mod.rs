@@ -11,6 +11,7 @@
 
 mod clear_away;
 mod health_checks;
+mod host_folders;
 mod launch;
 mod leftovers;
 mod network;

@@ -5,7 +5,7 @@
 
 use container::ImageError;
 
-use super::Agent;
+use super::{Agent, host_folders};
 use crate::lifecycle::TaskEvent;
 use crate::log_shipping::prepare_streams;
 use crate::task::Task;
@@ -28,7 +28,7 @@ impl Agent {
         prepare_streams(&self.dispatcher, task).await?;
         let failed = |error: std::io::Error| format!("CannotCreateVolumeError: {error}");
         volumes::create(task).await.map_err(failed)?;
-        self.host_folders.prepare(&task.host_folders).await.map_err(failed)
+        host_folders::prepare(&self.host_folders, &task.host_folders).await.map_err(failed)
     }
 
     async fn pull_images(&self, task: &Task) -> TaskEvent {
