@@ -85,12 +85,25 @@ fn engine_name(task_id: &str, place: usize, name: &str) -> String {
     format!("{task_id}-{place}-{cut}")
 }
 
+/// Variables that every container has, before those of its definition.
+const OUR_VARIABLES: usize = 3;
+
+/// A specification's variables with those of its files: they win over ours, and lose to the definition's own.
+pub fn with_files(
+    mut environment: Vec<(String, String)>,
+    files: Vec<(String, String)>,
+) -> Vec<(String, String)> {
+    let at = OUR_VARIABLES.min(environment.len());
+    environment.splice(at..at, files);
+    environment
+}
+
 fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<(String, String)> {
     let execution_environment = match task.launch_type {
         LaunchType::Fargate => "AWS_ECS_FARGATE",
         LaunchType::Ec2 => "AWS_ECS_EC2",
     };
-    let ours = [
+    let ours: [(&str, &str); OUR_VARIABLES] = [
         ("AWS_REGION", task.region),
         ("AWS_DEFAULT_REGION", task.region),
         ("AWS_EXECUTION_ENV", execution_environment),

@@ -124,3 +124,9 @@ pub const LOG_REQUEST_BYTES: usize = 1_048_576;
 pub const LOG_REQUEST_EVENTS: usize = 10_000;
 /// The longest time between the first and the last event of one PutLogEvents request.
 pub const LOG_REQUEST_SPAN: Duration = Duration::from_secs(24 * 3600);
+/// Attempts to read a secret or a file of variables before a task is given up.
+pub const EXECUTION_ROLE_ATTEMPTS: u32 = 5;
+/// Files of variables of one container.
+pub const ENVIRONMENT_FILES: usize = 10;
+/// Bytes of a file of variables. AWS names no such limit; an environment cannot hold more than some.
+pub const ENVIRONMENT_FILE_BYTES: u64 = 1024 * 1024;

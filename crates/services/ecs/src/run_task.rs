@@ -14,7 +14,6 @@ use crate::generated::types::{
 use crate::health::Health;
 use crate::inside::TaskRole;
 use crate::limits;
-use crate::overrides;
 use crate::tag::{self, Tags};
 use crate::task::{Container, ContainerState, LaunchType, NetworkInterface, Status, Task, Timeline};
 use crate::task_definition::{
@@ -22,6 +21,7 @@ use crate::task_definition::{
 };
 use crate::task_network::TaskNetwork;
 use crate::volumes::TaskVolumes;
+use crate::{environment_files, overrides, secrets};
 
 /// What the machine that runs the tasks lends them.
 #[derive(Clone, Copy, Debug)]
@@ -263,6 +263,8 @@ fn container(
         restart_count: 0,
         started_at: None,
         log_stream: log_configuration::stream(definition, task.task_id),
+        secrets: secrets::read(definition),
+        environment_files: environment_files::read(definition),
         image_digest: None,
         runtime_id: None,
         state: ContainerState::Pending,

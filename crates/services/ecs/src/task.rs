@@ -13,6 +13,7 @@ use crate::generated::types::TaskOverride;
 use crate::health::{Health, HealthStatus};
 use crate::inside::TaskRole;
 use crate::restart_policy::RestartPolicy;
+use crate::secrets::SecretVariable;
 use crate::tag::Tags;
 use crate::task_network::TaskNetwork;
 
@@ -255,6 +256,12 @@ pub struct Container {
     pub started_at: Option<Timestamp>,
     /// Where its output goes.
     pub log_stream: Option<LogStream>,
+    /// Variables whose values are kept elsewhere.
+    #[serde(default)]
+    pub secrets: Vec<SecretVariable>,
+    /// ARNs of the files with further variables.
+    #[serde(default)]
+    pub environment_files: Vec<String>,
     /// `sha256:...`, once its image is there.
     pub image_digest: Option<String>,
     /// The engine's identifier, once it has been started.

@@ -8,6 +8,7 @@ use super::{Agent, unless_woken};
 use crate::lifecycle::TaskEvent;
 use crate::retry::Delays;
 use crate::task::{Container, Task};
+use crate::{container_spec, environment_files, secrets};
 
 impl Agent {
     /// Starts a container; where its engine cannot be reached, waits, and somebody has to try again.
@@ -65,6 +66,9 @@ impl Agent {
         container: &Container,
     ) -> Result<ContainerSpec, String> {
         let mut spec = container.spec.clone();
+        let files = environment_files::resolve(&self.dispatcher, task, container).await?;
+        spec.environment = container_spec::with_files(spec.environment, files);
+        spec.environment.extend(secrets::resolve(&self.dispatcher, task, container).await?);
         spec.environment = self.inside.complete(spec.environment, task, container);
         Ok(spec)
     }

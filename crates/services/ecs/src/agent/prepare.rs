@@ -9,7 +9,7 @@ use super::{Agent, host_folders};
 use crate::lifecycle::TaskEvent;
 use crate::log_shipping::prepare_streams;
 use crate::task::Task;
-use crate::volumes;
+use crate::{environment_files, secrets, volumes};
 
 impl Agent {
     /// Provides what the task's containers need, in the order in which ECS does.
@@ -25,10 +25,20 @@ impl Agent {
     /// # Errors
     /// The reason for which the task does not start.
     pub(super) async fn prepare_surroundings(&self, task: &Task) -> Result<(), String> {
+        self.check_variables(task).await?;
         prepare_streams(&self.dispatcher, task).await?;
         let failed = |error: std::io::Error| format!("CannotCreateVolumeError: {error}");
         volumes::create(task).await.map_err(failed)?;
         host_folders::prepare(&self.host_folders, &task.host_folders).await.map_err(failed)
+    }
+
+    /// Reads what is kept elsewhere: a task whose secrets cannot be read does not get as far as its images.
+    async fn check_variables(&self, task: &Task) -> Result<(), String> {
+        for container in &task.containers {
+            secrets::resolve(&self.dispatcher, task, container).await?;
+            environment_files::resolve(&self.dispatcher, task, container).await?;
+        }
+        Ok(())
     }
 
     async fn pull_images(&self, task: &Task) -> TaskEvent {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{health_check, linux_parameters, log_configuration, restart_policy};
 use crate::error::Error;
 use crate::generated::types::{ContainerDefinition, PortMapping, RegisterTaskDefinitionInput};
-use crate::names;
+use crate::{environment_files, names, secrets};
 
 /// Checks a container and completes it with defaults.
 ///
@@ -22,6 +22,8 @@ pub fn parse(
     }
     check_memory(name, given)?;
     check_environment(given)?;
+    secrets::check(given, task)?;
+    environment_files::check(given.environment_files.as_deref(), task.execution_role_arn.as_deref())?;
     check_limits(name, given)?;
     check_host_names(given, task.network_mode.as_deref())?;
     linux_parameters::check(name, given)?;

@@ -35,8 +35,6 @@ fn container(container: &ContainerDefinition) -> Result<(), Error> {
     let fields = [
         ("repositoryCredentials", container.repository_credentials.is_some()),
         ("links", is_filled(&container.links)),
-        ("environmentFiles", is_filled(&container.environment_files)),
-        ("secrets", is_filled(&container.secrets)),
         ("privileged", container.privileged == Some(true)),
         ("dnsServers", is_filled(&container.dns_servers)),
         ("dnsSearchDomains", is_filled(&container.dns_search_domains)),

@@ -1,5 +1,5 @@
-//! The key that secrets of connections are sealed with before they are stored: ChaCha20-Poly1305, with a random nonce
-//! before each sealed text.
+//! The key that secrets are sealed with before they are stored: ChaCha20-Poly1305, with a random nonce before each sealed
+//! text.
 //!
 //! Whoever has the store but not the file with the key learns nothing of the secrets.
 
@@ -15,6 +15,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 const KEY_BYTES: usize = 32;
 
 /// A key.
+#[derive(Clone)]
 pub struct SecretKey(LessSafeKey);
 
 impl SecretKey {
@@ -23,15 +24,20 @@ impl SecretKey {
     /// # Errors
     /// Where the file can be neither read nor made, or is no key.
     pub fn load_or_create(path: &Path) -> io::Result<Self> {
-        match std::fs::File::open(path) {
-            Ok(mut file) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)?;
-                Self::of(&bytes)
-            }
+        match Self::load(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
-            Err(error) => Err(error),
+            loaded => loaded,
         }
+    }
+
+    /// The key in the file `path`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or is no key.
+    pub fn load(path: &Path) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?.read_to_end(&mut bytes)?;
+        Self::of(&bytes)
     }
 
     /// A key for as long as the process lives.
@@ -67,7 +73,7 @@ impl SecretKey {
     ///
     /// # Errors
     /// Where the system has no random numbers.
-    pub(crate) fn seal(&self, owner: &str, secret: &[u8]) -> io::Result<Vec<u8>> {
+    pub fn seal(&self, owner: &str, secret: &[u8]) -> io::Result<Vec<u8>> {
         let nonce = random::<NONCE_LEN>()?;
         let mut sealed = secret.to_vec();
         self.0
@@ -81,7 +87,7 @@ impl SecretKey {
     }
 
     /// Opens what [`Self::seal`] has sealed for `owner`; `None` for anything else.
-    pub(crate) fn open(&self, owner: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    pub fn open(&self, owner: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut bytes = sealed.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
