@@ -132,6 +132,7 @@ impl Ecs {
         let agent = Arc::clone(&self.agent);
         background.spawn(async move {
             agent.clear_leftovers().await;
+            // Containers were in some of them.
             if let Err(error) = agent.remove_stray_networks().await {
                 tracing::warn!(%error, "networks without a task are not removed");
             }
