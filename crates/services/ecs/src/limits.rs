@@ -90,8 +90,6 @@ pub const SERVICE_ROUNDS_BEFORE_IMPAIRED: u32 = 3;
 /// Tasks of a service that are started in one batch.
 pub const SERVICE_STARTS_AT_ONCE: usize = 10;
 
-/// Images that are asked for at the same time.
-pub const CONCURRENT_PULLS: usize = 16;
 /// Containers that are being started at the same time.
 pub const CONCURRENT_LAUNCHES: usize = 16;
 /// From one attempt to reach something that fails to the next: the first wait, doubled each time.
