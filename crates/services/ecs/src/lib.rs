@@ -93,7 +93,8 @@ impl Ecs {
     ) -> Self {
         let tables = Tables::new(store);
         let Config { endpoint_url, api, host_folders } = config;
-        let inside = Arc::new(Inside::new(tables.clone(), dispatcher.clone(), endpoint_url, api));
+        let inside =
+            Arc::new(Inside::new(tables.clone(), dispatcher.clone(), Arc::clone(&driver), endpoint_url, api));
         let agent = Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside), host_folders.clone());
         let agent = Arc::new(agent);
         Self { tables, agent, inside, host_folders, volumes_dir: None, background: Mutex::default() }

@@ -118,7 +118,7 @@ impl Agent {
             tracing::error!(%error, task = key, "a task cannot be looked after; trying again");
             delays.wait(self.clock()).await;
         }
-        self.inside.roles.forget(&key);
+        self.inside.forget(&key);
         key
     }
 
