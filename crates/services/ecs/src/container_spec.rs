@@ -63,7 +63,7 @@ pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<
         capabilities_drop: capabilities.drop.unwrap_or_default(),
         resource_limits: resource_limits(container, task.launch_type),
         mounts: mounts(container, linux, task),
-        network: network(container, task.network_mode),
+        network: network(container, task),
         extra_hosts: container
             .extra_hosts
             .iter()
@@ -145,12 +145,12 @@ fn resource_limits(container: &ContainerDefinition, launch_type: LaunchType) -> 
     limits
 }
 
-/// Containers share this machine's network, as the containers of an `awsvpc` task share theirs; `none` has none.
-fn network(container: &ContainerDefinition, network_mode: Option<&str>) -> NetworkMode {
-    if network_mode == Some("none") || container.disable_networking == Some(true) {
-        NetworkMode::Private
-    } else {
-        NetworkMode::Host
+/// Containers share their task's network, which is called as the task; with `host` it is this machine's.
+fn network(container: &ContainerDefinition, task: &Surroundings<'_>) -> NetworkMode {
+    match task.network_mode {
+        _ if container.disable_networking == Some(true) => NetworkMode::Private,
+        Some("host") => NetworkMode::Host,
+        _ => NetworkMode::Network(task.task_id.to_owned()),
     }
 }
 

@@ -38,6 +38,7 @@ mod tables;
 mod tag;
 mod task;
 mod task_definition;
+mod task_network;
 mod volumes;
 
 use std::path::PathBuf;
@@ -92,7 +93,8 @@ impl Ecs {
     ) -> Self {
         let tables = Tables::new(store);
         let Config { endpoint_url, api, host_folders } = config;
-        let inside = Arc::new(Inside::new(tables.clone(), dispatcher.clone(), endpoint_url, api));
+        let inside =
+            Arc::new(Inside::new(tables.clone(), dispatcher.clone(), Arc::clone(&driver), endpoint_url, api));
         let agent = Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside), host_folders.clone());
         let agent = Arc::new(agent);
         Self { tables, agent, inside, host_folders, volumes_dir: None, background: Mutex::default() }
@@ -128,7 +130,13 @@ impl Ecs {
         let mut background = self.background();
         background.spawn(Arc::clone(&self.agent).run(tasks));
         let agent = Arc::clone(&self.agent);
-        background.spawn(async move { agent.clear_leftovers().await });
+        background.spawn(async move {
+            agent.clear_leftovers().await;
+            // Containers were in some of them.
+            if let Err(error) = agent.remove_stray_networks().await {
+                tracing::warn!(%error, "networks without a task are not removed");
+            }
+        });
         background.spawn(state_change_events::run(tables.clone(), dispatcher.clone(), events));
         background.spawn(service::background::run(dispatcher.clone(), services));
         background.spawn(expiry::forget_tasks(tables.clone(), dispatcher.clock().clone(), expired));

@@ -3,6 +3,7 @@
 //! [`advance`] decides, [`work`] says what is to be done next. Work is derived from the state alone and is safe to do
 //! twice, so a server that was killed goes on from what is recorded. Doing it is `agent`'s.
 
+use container::Network;
 use types::Timestamp;
 
 use crate::dependency::{self, Outlook};
@@ -13,8 +14,11 @@ use crate::task::{Container, ContainerState, Status, Stop, StopCode, Task};
 /// Something that happened to a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TaskEvent {
-    /// Its network interface is attached.
-    NetworkProvided,
+    /// Its network is there, and its network interface attached.
+    NetworkProvided {
+        /// What the driver gave it; `None` where it has this machine's network.
+        network: Option<Network>,
+    },
     /// Its images are there and its log streams can be written.
     ImagesPulled {
         /// When the first image was asked for.
@@ -175,7 +179,7 @@ pub fn advance(task: &mut Task, event: TaskEvent, now: Timestamp) -> Vec<StateCh
     let version = task.version;
     let mut changes = Vec::new();
     match event {
-        TaskEvent::NetworkProvided => network_provided(task, now),
+        TaskEvent::NetworkProvided { network } => network_provided(task, network, now),
         TaskEvent::ImagesPulled { started_at, digests } => images_pulled(task, started_at, digests, now),
         TaskEvent::FailedToStart { reason } => {
             failed_to_start(task, reason, now);
@@ -203,8 +207,16 @@ pub fn advance(task: &mut Task, event: TaskEvent, now: Timestamp) -> Vec<StateCh
     changes
 }
 
-fn network_provided(task: &mut Task, now: Timestamp) {
+fn network_provided(task: &mut Task, network: Option<Network>, now: Timestamp) {
     if task.status == Status::Provisioning {
+        if let (Some(interface), Some(network)) = (&mut task.network_interface, &network) {
+            interface.mac_address = network.mac_address.clone().unwrap_or_default();
+            interface.private_ipv4_address =
+                network.address.map(|address| address.to_string()).unwrap_or_default();
+        }
+        if let Some(planned) = &mut task.network {
+            planned.provided = network;
+        }
         task.timeline.connectivity_at = Some(now);
         enter(task, Status::Pending, now);
     }

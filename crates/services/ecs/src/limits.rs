@@ -90,14 +90,14 @@ pub const SERVICE_ROUNDS_BEFORE_IMPAIRED: u32 = 3;
 /// Tasks of a service that are started in one batch.
 pub const SERVICE_STARTS_AT_ONCE: usize = 10;
 
-/// Images that are asked for at the same time.
-pub const CONCURRENT_PULLS: usize = 16;
 /// Containers that are being started at the same time.
 pub const CONCURRENT_LAUNCHES: usize = 16;
 /// From one attempt to reach something that fails to the next: the first wait, doubled each time.
 pub const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The longest such wait.
 pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
+/// Attempts to provide a task's network, and to remove it, before that is given up.
+pub const NETWORK_ATTEMPTS: u32 = 6;
 /// Attempts to hand a batch of log lines to CloudWatch Logs before they are dropped.
 pub const LOG_ATTEMPTS: u32 = 10;
 /// Attempts to hand state change events to EventBridge before they are dropped.

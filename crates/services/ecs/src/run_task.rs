@@ -19,6 +19,7 @@ use crate::task::{Container, ContainerState, LaunchType, NetworkInterface, Statu
 use crate::task_definition::{
     Definition, dependencies, fargate, health_check, log_configuration, restart_policy, size,
 };
+use crate::task_network::TaskNetwork;
 use crate::volumes::TaskVolumes;
 use crate::{environment_files, overrides, secrets};
 
@@ -177,6 +178,7 @@ impl Request<'_> {
                 .or_else(|| definition.shape.execution_role_arn.clone()),
             overrides: overrides::shown(self.overrides, definition),
             tags,
+            network: self.task_network(&id),
             network_interface: subnet.map(|subnet| network_interface(&id, subnet)),
             volumes_directory: (!volumes.volumes.is_empty()).then(|| volumes.directory.clone()),
             host_folders: volumes.host_folders(),
@@ -189,6 +191,12 @@ impl Request<'_> {
             id,
             arn,
         }
+    }
+
+    fn task_network(&self, id: &str) -> Option<TaskNetwork> {
+        let shape = &self.definition.shape;
+        let containers = shape.container_definitions.as_deref().unwrap_or_default();
+        TaskNetwork::plan(id, shape.network_mode.as_deref(), containers)
     }
 
     fn volumes(&self, id: &str) -> TaskVolumes<'_> {
@@ -397,21 +405,15 @@ fn network<'a>(
     Ok(Some(network))
 }
 
-/// Names for a network interface, made from the task's id.
+/// A network interface that is not attached yet, with names made from the task's id.
 fn network_interface(task_id: &str, subnet: &str) -> NetworkInterface {
     let digits: String = task_id.chars().take(17).collect();
-    let mut bytes = task_id.as_bytes().chunks(2).map(|pair| {
-        let text = std::str::from_utf8(pair).unwrap_or_default();
-        u8::from_str_radix(text, 16).unwrap_or_default()
-    });
-    let mut byte = || bytes.next().unwrap_or_default();
     NetworkInterface {
         attachment_id: ids::uuid(),
         subnet_id: subnet.to_owned(),
         id: format!("eni-{digits}"),
-        // The second lowest bit of the first byte marks an address that no manufacturer gave.
-        mac_address: format!("02:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", byte(), byte(), byte(), byte(), byte()),
-        private_ipv4_address: format!("10.{}.{}.{}", byte(), byte(), byte() % 250 + 4),
+        mac_address: String::new(),
+        private_ipv4_address: String::new(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::inside::TaskRole;
 use crate::restart_policy::RestartPolicy;
 use crate::secrets::SecretVariable;
 use crate::tag::Tags;
+use crate::task_network::TaskNetwork;
 
 /// A task, from RunTask until an hour after it has stopped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,9 @@ pub struct Task {
     pub overrides: TaskOverride,
     /// Its tags.
     pub tags: Tags,
+    /// The network that is provided for it; `None` where it has this machine's.
+    #[serde(default)]
+    pub network: Option<TaskNetwork>,
     /// Its network interface, where the network mode is `awsvpc`.
     pub network_interface: Option<NetworkInterface>,
     /// The directory of its own volumes, which is made and removed with it.
@@ -196,8 +200,7 @@ pub struct Timeline {
     pub stopped_at: Option<Timestamp>,
 }
 
-/// A task's network interface. Containers share this machine's network in this release: the addresses are a name for
-/// the task, not a place to reach it at.
+/// A task's network interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkInterface {
     /// The attachment's UUID.
@@ -206,9 +209,9 @@ pub struct NetworkInterface {
     pub subnet_id: String,
     /// `eni-` and 17 hexadecimal digits.
     pub id: String,
-    /// The MAC address.
+    /// The MAC address; empty until it is attached.
     pub mac_address: String,
-    /// The private IPv4 address.
+    /// The private IPv4 address; empty until it is attached.
     pub private_ipv4_address: String,
 }
 

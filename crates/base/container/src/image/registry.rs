@@ -81,7 +81,10 @@ pub(super) async fn pull(
     };
     let mut retries = Retries::new(options);
     let (digest, manifest) = loop {
-        match registry.manifest(reference).await {
+        let turn = images.transfers.acquire().await;
+        let found = registry.manifest(reference).await;
+        drop(turn);
+        match found {
             Err(Failure::Transient(_)) if retries.pause().await => {}
             found => break found.map_err(named)?,
         }
@@ -91,7 +94,10 @@ pub(super) async fn pull(
     let in_layers = |failure: Failure| image_error(reference, Part::Blobs, failure);
     let mut retries = Retries::new(options);
     let configuration = loop {
-        match registry.document(&config).await {
+        let turn = images.transfers.acquire().await;
+        let found = registry.document(&config).await;
+        drop(turn);
+        match found {
             Err(Failure::Transient(_)) if retries.pause().await => {}
             found => break found.map_err(in_layers)?,
         }
@@ -205,7 +211,7 @@ impl Registry {
         blob: Descriptor,
         diff_id: Digest,
     ) -> Result<(), Failure> {
-        let file = self.download(&blob, workspace, index).await?;
+        let file = self.download(images, &blob, workspace, index).await?;
         let (images, workspace) = (images.clone(), workspace.clone());
         let unpacking = tokio::task::spawn_blocking(move || {
             let opened = File::open(&file).map_err(|error| error.to_string())?;
@@ -218,6 +224,7 @@ impl Registry {
     /// Fetches a blob into a file; its digest is checked when it is unpacked.
     async fn download(
         &self,
+        images: &ImageStore,
         descriptor: &Descriptor,
         workspace: &Workspace,
         index: usize,
@@ -225,7 +232,10 @@ impl Registry {
         let path = workspace.path.join(format!("blob-{index}"));
         let mut retries = Retries::of(self.retry_pause);
         loop {
-            match self.download_once(descriptor, &path).await {
+            let turn = images.transfers.acquire().await;
+            let downloaded = self.download_once(descriptor, &path).await;
+            drop(turn);
+            match downloaded {
                 Err(Failure::Transient(_)) if retries.pause().await => {}
                 downloaded => return downloaded.map(|()| path),
             }

@@ -212,7 +212,7 @@ async fn mounts(target: &Target) {
         read_only,
     };
     let script = "exec 2>/dev/null; cat /deep/er/in; echo out > /deep/er/out; echo x > /fixed/x || echo read-only; \
-                  dd if=/dev/zero of=/scratch/big bs=1k count=100 2>&1 | grep -o 'No space'; ls /scratch";
+                  dd if=/dev/zero of=/scratch/big bs=1k count=100 2>&1 | grep -o 'No space'; ls /scratch; stat -c 'mode %a' /scratch";
     let mut spec = shell("mounts", script);
     spec.mounts = vec![
         bind("/deep/er", false),
@@ -226,6 +226,7 @@ async fn mounts(target: &Target) {
     let (_, lines) = complete(&*driver, spec).await;
     assert_eq!(lines[0], "from the host");
     assert!(lines.contains(&"read-only".to_owned()) && lines.contains(&"No space".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"mode 750".to_owned()), "{lines:?}");
     assert_eq!(std::fs::read_to_string(shared.path().join("out")).unwrap(), "out\n");
     assert!(!shared.path().join("x").exists());
 }

@@ -349,6 +349,22 @@ async fn gives_up_what_does_not_pass() {
     }
 }
 
+/// Those who want an image that cannot be had wait once, not one after the other.
+#[tokio::test]
+async fn fails_once_for_many() {
+    let registry = Registry::start(Access::Anonymous);
+    let Some(home) = Home::with(quick()) else { return };
+    registry.fail("/manifests/", 1000, "503 Service Unavailable");
+    let name = registry.image("1");
+    let pulls = futures_util::future::join_all((0..20).map(|_| home.store.ensure(&name))).await;
+    assert!(pulls.iter().all(Result::is_err));
+    assert_eq!(registry.requests.lock().unwrap().len(), 6);
+    // Who asks later is not told what was.
+    registry.faults.lock().unwrap().clear();
+    registry.push("1");
+    assert!(home.store.ensure(&name).await.is_ok());
+}
+
 #[tokio::test]
 async fn believes_no_registry() {
     let registry = Registry::start(Access::Anonymous);

@@ -1,4 +1,4 @@
-//! Clears away what an ended task leaves: its containers, its volumes.
+//! Clears away what an ended task leaves: its containers, its network, its volumes.
 
 use super::Agent;
 use crate::limits;
@@ -11,6 +11,7 @@ impl Agent {
     /// Removes everything that was made for the task. Removing it again changes nothing.
     pub(super) async fn clear_away(&self, task: &Task) {
         self.remove_containers(task).await;
+        self.remove_network(task).await;
         if let Err(error) = volumes::remove(task).await {
             tracing::warn!(%error, task = task.arn, "the volumes of a task cannot be removed");
         }

@@ -49,7 +49,6 @@ pub struct Agent {
     driver: Arc<dyn Driver>,
     host_folders: HostFolders,
     inside: Arc<Inside>,
-    pulls: Semaphore,
     launches: Semaphore,
 }
 
@@ -76,9 +75,8 @@ impl Agent {
         inside: Arc<Inside>,
         host_folders: HostFolders,
     ) -> Self {
-        let (pulls, launches) =
-            (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
-        Self { tables, dispatcher, driver, host_folders, inside, pulls, launches }
+        let launches = Semaphore::new(limits::CONCURRENT_LAUNCHES);
+        Self { tables, dispatcher, driver, host_folders, inside, launches }
     }
 
     /// Supervises the tasks of the queue. Dropping the future drops all supervisors; containers run on.
@@ -120,7 +118,7 @@ impl Agent {
             tracing::error!(%error, task = key, "a task cannot be looked after; trying again");
             delays.wait(self.clock()).await;
         }
-        self.inside.roles.forget(&key);
+        self.inside.forget(&key);
         key
     }
 

@@ -364,3 +364,15 @@ fn where_there_is_no_room_the_old_make_some_as_far_as_they_may() {
     assert_eq!(world.tasks.iter().filter(|task| task.is_running() && task.deployment == newest).count(), 4);
     assert_eq!(world.service.primary().unwrap().rollout, Rollout::Completed);
 }
+
+#[test]
+fn what_keeps_a_task_from_being_launched_is_told_as_it_is() {
+    let mut world = World::new(Configuration::default(), 1);
+    let mut effects = decide(&mut world.service, &[], world.now);
+    not_placed(&mut world.service, "TaskDefinition not found.", world.now, &mut effects);
+    assert_eq!(
+        effects.messages,
+        ["(service web) failed to launch a task with (error TaskDefinition not found.)."]
+    );
+    assert_eq!(effects.announcements[0].detail["eventName"], "SERVICE_TASK_CONFIGURATION_FAILURE");
+}

@@ -6,7 +6,7 @@
 //! once the gate is open.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub struct ScriptedDriver {
     gate: watch::Sender<bool>,
     pulls_hang: Mutex<bool>,
     networks: Mutex<BTreeMap<String, Network>>,
+    listeners: Mutex<BTreeMap<SocketAddrV4, SocketAddr>>,
 }
 
 #[derive(Clone)]
@@ -70,6 +71,11 @@ impl ScriptedDriver {
     /// Forgets all containers, as a machine that lost its disk does.
     pub fn lose_everything(&self) {
         self.containers().clear();
+    }
+
+    /// Where on this machine it was listened last for an address inside of a network.
+    pub fn listener(&self, inside: SocketAddrV4) -> Option<SocketAddr> {
+        self.listeners.lock().unwrap().get(&inside).copied()
     }
 
     fn containers(&self) -> MutexGuard<'_, BTreeMap<String, Container>> {
@@ -270,7 +276,7 @@ impl Driver for ScriptedDriver {
     fn listen_in_network<'a>(
         &'a self,
         name: &'a str,
-        _: SocketAddrV4,
+        address: SocketAddrV4,
     ) -> BoxFuture<'a, Result<TcpListener, NetworkError>> {
         let known = self.networks.lock().unwrap().contains_key(name);
         async move {
@@ -279,6 +285,7 @@ impl Driver for ScriptedDriver {
             }
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             listener.set_nonblocking(true).unwrap();
+            self.listeners.lock().unwrap().insert(address, listener.local_addr().unwrap());
             Ok(listener)
         }
         .boxed()
