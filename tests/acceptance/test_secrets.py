@@ -1,5 +1,7 @@
 """Parameters and secrets: stored, found in no file, and given to containers."""
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -48,6 +50,48 @@ def test_a_task_whose_variables_cannot_be_read_does_not_start(server, batch, mor
     assert task["stopCode"] == "TaskFailedToStart", task
     assert task["stoppedReason"].startswith(reason), task["stoppedReason"]
     assert "exitCode" not in task["containers"][0]
+
+
+TEMPLATE = """
+Parameters: {Image: {Type: "AWS::SSM::Parameter::Value<String>", Default: /secrets-stack/image}}
+Resources:
+  Setting:
+    Type: AWS::SSM::Parameter
+    Properties: {Name: /secrets-stack/setting, Type: String, Value: !Ref Image, Tags: {team: batch}}
+  Password:
+    Type: AWS::SecretsManager::Secret
+    Properties:
+      Name: secrets-stack
+      GenerateSecretString: {SecretStringTemplate: '{"user": "me"}', GenerateStringKey: password, PasswordLength: 20}
+Outputs:
+  Setting: {Value: !GetAtt Setting.Value}
+  Password: {Value: !Ref Password}
+"""
+
+
+def test_a_stack_has_parameters_and_secrets(server):
+    ssm, secrets, stacks = server.client("ssm"), server.client("secretsmanager"), server.client("cloudformation")
+    ssm.put_parameter(Name="/secrets-stack/image", Type="String", Value="busybox:1")
+    stacks.create_stack(StackName="secrets-stack", TemplateBody=TEMPLATE)
+    stacks.get_waiter("stack_create_complete").wait(StackName="secrets-stack", WaiterConfig={"Delay": 1})
+    stack, = stacks.describe_stacks(StackName="secrets-stack")["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    assert outputs["Setting"] == "busybox:1"
+    value = json.loads(secrets.get_secret_value(SecretId=outputs["Password"])["SecretString"])
+    assert value["user"] == "me" and len(value["password"]) == 20
+    tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/secrets-stack/setting")["TagList"]
+    assert {"Key": "team", "Value": "batch"} in tags
+
+    stacks.update_stack(StackName="secrets-stack", TemplateBody=TEMPLATE.replace("Value: !Ref Image", "Value: other"))
+    stacks.get_waiter("stack_update_complete").wait(StackName="secrets-stack", WaiterConfig={"Delay": 1})
+    assert ssm.get_parameter(Name="/secrets-stack/setting")["Parameter"]["Value"] == "other"
+    assert json.loads(secrets.get_secret_value(SecretId="secrets-stack")["SecretString"]) == value
+
+    stacks.delete_stack(StackName="secrets-stack")
+    stacks.get_waiter("stack_delete_complete").wait(StackName="secrets-stack", WaiterConfig={"Delay": 1})
+    assert secrets.list_secrets(Filters=[{"Key": "name", "Values": ["secrets-stack"]}])["SecretList"] == []
+    with pytest.raises(ssm.exceptions.ParameterNotFound):
+        ssm.get_parameter(Name="/secrets-stack/setting")
 
 
 def test_no_file_of_the_data_directory_holds_a_value(tmp_path):
