@@ -28,15 +28,15 @@ else
     busybox wget -qO- --header "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" "$AWS_CONTAINER_CREDENTIALS_FULL_URI"
 fi
 echo
-for path in "" /task /taskWithTags; do busybox wget -qO- "$ECS_CONTAINER_METADATA_URI_V4$path"; echo; done
+for path in "" /task /taskWithTags /stats; do busybox wget -qO- "$ECS_CONTAINER_METADATA_URI_V4$path"; echo; done
 """
 
 WATCH = """
 for number in $(seq 1 600); do
     if [ -n "$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" ]; then
-        busybox wget -T 2 -qO- "http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" && echo
+        busybox wget -qO- "http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" && echo
     else
-        busybox wget -T 2 -qO- --header "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" \
+        busybox wget -qO- --header "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" \
             "$AWS_CONTAINER_CREDENTIALS_FULL_URI" && echo
     fi
     sleep 0.2
@@ -60,9 +60,21 @@ def inside(tmp_path):
         ecs.register_task_definition(
             family=mode, networkMode=mode, cpu="256", memory="512", taskRoleArn=server.role,
             executionRoleArn=server.role, requiresCompatibilities=["FARGATE"] if mode == "awsvpc" else ["EC2"],
-            containerDefinitions=[{"name": "job", "image": "host", "logConfiguration": logs}])
+            containerDefinitions=[{"name": "job", "image": "host", "stopTimeout": 2, "logConfiguration": logs}])
     yield server
+    for arn in ecs.list_tasks()["taskArns"]:
+        server.client("ecs").stop_task(task=arn)
+    # What still runs when the server ends would outlive the test, with its network.
+    eventually(lambda: not alive(server), 60, "the end of all tasks")
     server.stop()
+
+
+def alive(server):
+    """The tasks that have not stopped."""
+    ecs = server.client("ecs")
+    arns = [arn for wanted in ("RUNNING", "STOPPED") for arn in ecs.list_tasks(desiredStatus=wanted)["taskArns"]]
+    tasks = ecs.describe_tasks(tasks=arns)["tasks"] if arns else []
+    return [task["taskArn"] for task in tasks if task["lastStatus"] != "STOPPED"]
 
 
 def run(server, mode, command, environment=()):
@@ -116,7 +128,7 @@ def test_a_container_reads_credentials_and_metadata(inside, mode):
     if not shutil.which("busybox"):
         pytest.skip("needs busybox")
     arn = run(inside, mode, ["sh", "-c", FETCH])
-    credentials, container, task, tagged = map(json.loads, ended(inside, arn))
+    credentials, container, task, tagged, stats = map(json.loads, ended(inside, arn))
     assert credentials["RoleArn"] == inside.role and credentials["AccessKeyId"].startswith("ASIA")
     identity = inside.client("sts", key=credentials["AccessKeyId"], secret=credentials["SecretAccessKey"],
                              token=credentials["Token"]).get_caller_identity()
@@ -127,6 +139,7 @@ def test_a_container_reads_credentials_and_metadata(inside, mode):
     assert container["LogOptions"]["awslogs-stream"] == f"p/job/{arn.rsplit('/', 1)[-1]}"
     assert task["TaskARN"] == arn and task["Family"] == mode and task["Revision"] == "1"
     assert task["Containers"][0]["ContainerARN"] == container["ContainerARN"]
+    assert stats["id"] == container["DockerId"] and stats["memory_stats"]["usage"] > 0
     assert "TaskTags" not in task and tagged["TaskTags"] == {"team": "batch"}
 
 
@@ -144,7 +157,19 @@ def test_a_running_container_gets_credentials_after_the_server_was_killed(inside
     # The new server makes a session of its own: its key is another one.
     after = eventually(lambda: keys() - before, 30, "credentials after the restart")
     assert after
-    inside.client("ecs").stop_task(task=arn)
+
+
+def test_no_task_gets_the_credentials_of_another(inside):
+    if not shutil.which("busybox"):
+        pytest.skip("needs busybox")
+    victim = run(inside, "awsvpc", ["sh", "-c", "echo $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI; sleep 60"])
+    path = eventually(lambda: written(inside, victim), 30, "the path of the credentials")[0]
+    ask = f"busybox wget -qO- http://169.254.170.2{path} || echo refused; " \
+          f"busybox wget -qO- http://127.0.0.1:{inside.port}{path} || echo refused"
+    thieves = [run(inside, mode, ["sh", "-c", ask]) for mode in ("awsvpc", "host")]
+    for thief in thieves:
+        lines = [line for line in ended(inside, thief) if not line.startswith("wget:")]
+        assert lines == ["refused", "refused"]
 
 
 def test_a_role_that_cannot_be_assumed_is_refused(inside):

@@ -129,6 +129,24 @@ def event_names(logs):
     return [json.loads(event["message"])["detail"]["eventName"] for event in found]
 
 
+def test_an_unhealthy_task_is_replaced(server, batch, cluster):
+    ecs = server.client("ecs")
+    sick = register(ecs, batch["role"], "sleep", "1000",
+                    healthCheck={"command": ["CMD-SHELL", "exit 1"], "interval": 5, "retries": 1})
+    create(ecs, cluster, sick, "sick", 1)
+    first = eventually(lambda: tasks(ecs, cluster, "sick"), what="a task")
+    eventually(lambda: tasks(ecs, cluster, "sick") not in (first, set()), 60, "another task")
+    stopped = ecs.describe_tasks(cluster=cluster, tasks=sorted(first))["tasks"][0]
+    assert (stopped["stopCode"], stopped["stoppedReason"]) == (
+        "ServiceSchedulerInitiated", "Task failed container health checks")
+    assert stopped["healthStatus"] == "UNHEALTHY"
+    well = register(ecs, batch["role"], "sleep", "1000",
+                    healthCheck={"command": ["CMD-SHELL", "exit 0"], "interval": 5, "retries": 1})
+    ecs.update_service(cluster=cluster, service="sick", taskDefinition=well)
+    assert completed(ecs, cluster, "sick")["taskDefinition"] == well
+    delete(ecs, cluster, "sick")
+
+
 def test_a_kill_in_the_middle_of_a_deployment(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("containers need root")
@@ -163,3 +181,49 @@ def survive(server):
     # Each revision was started three times, not once more.
     assert len(stopped) == 9
     delete(ecs, "default")
+
+
+def template(command, count):
+    """A stack of a cluster and a service that runs `command` `count` times."""
+    return json.dumps({"Resources": {
+        "Cluster": {"Type": "AWS::ECS::Cluster"},
+        "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {
+            "RequiresCompatibilities": ["FARGATE"], "NetworkMode": "awsvpc", "Cpu": "256", "Memory": "512",
+            "ContainerDefinitions": [{"Name": "web", "Image": "host", "Command": command, "StopTimeout": 2}]}},
+        "Service": {"Type": "AWS::ECS::Service", "Properties": {
+            "Cluster": {"Ref": "Cluster"}, "TaskDefinition": {"Ref": "Task"}, "LaunchType": "FARGATE", "DesiredCount": count,
+            "DeploymentConfiguration": {"DeploymentCircuitBreaker": {"Enable": True, "Rollback": True}},
+            "NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": ["subnet-1"]}}}}},
+        "Outputs": {"Service": {"Value": {"Ref": "Service"}}, "Name": {"Value": {"Fn::GetAtt": ["Service", "Name"]}},
+                    "Cluster": {"Value": {"Ref": "Cluster"}}}})
+
+
+def test_a_stack_waits_for_its_service(server):
+    cloudformation, ecs = server.client("cloudformation"), server.client("ecs")
+    cloudformation.create_stack(StackName="service", TemplateBody=template(["sleep", "1000"], 2))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="service", WaiterConfig=WAIT)
+    stack = cloudformation.describe_stacks(StackName="service")["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    service = described(ecs, outputs["Cluster"], outputs["Name"])
+    assert service["serviceArn"] == outputs["Service"]
+    assert (service["runningCount"], service["deployments"][0]["rolloutState"]) == (2, "COMPLETED")
+
+    cloudformation.update_stack(StackName="service", TemplateBody=template(["sleep", "2000"], 1))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="service", WaiterConfig=WAIT)
+    updated = described(ecs, outputs["Cluster"], outputs["Name"])
+    assert updated["taskDefinition"] != service["taskDefinition"]
+    assert (updated["runningCount"], updated["deployments"][0]["rolloutState"]) == (1, "COMPLETED")
+
+    cloudformation.update_stack(StackName="service", TemplateBody=template(["false"], 1))
+    def rolled_back():
+        status = cloudformation.describe_stacks(StackName="service")["Stacks"][0]["StackStatus"]
+        return status if status.endswith("COMPLETE") else None
+    assert eventually(rolled_back, 90) == "UPDATE_ROLLBACK_COMPLETE"
+    reasons = [event.get("ResourceStatusReason", "") for event in
+               cloudformation.describe_stack_events(StackName="service")["StackEvents"]]
+    assert any("ECS Deployment Circuit Breaker was triggered" in reason for reason in reasons)
+    assert completed(ecs, outputs["Cluster"], outputs["Name"])["taskDefinition"] == updated["taskDefinition"]
+
+    cloudformation.delete_stack(StackName="service")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="service", WaiterConfig=WAIT)
+    assert ecs.describe_clusters(clusters=[outputs["Cluster"]])["clusters"][0]["status"] == "INACTIVE"

@@ -1,6 +1,5 @@
 //! `runwright`: AWS's event-driven batch stack on your own machines.
 
-mod capacity;
 mod client;
 mod commands;
 mod config;

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use api::{Dispatcher, Service};
 use clock::Clock;
 use container::DriverKind;
+use secretsmanager::SecretsManager;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -66,8 +67,9 @@ impl Server {
         let identities = iam::Configuration { test_key_account: config.dev.then(|| config.account.clone()) };
         let iam = iam::Iam::new(Arc::clone(&store), &dispatcher, identities);
         let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
-        let key = events::SecretKey::load_or_create(&config.data_dir.join("connections.key"))
-            .context("cannot use the key of connections")?;
+        let key = sealed::unlock(&*store, &config.data_dir.join(data_dir::KEY)).await?;
+        let ssm = ssm::Ssm::new(Arc::clone(&store), key.clone());
+        let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
         let executions = states::Config { retention: config.retention, ..states::Config::default() };
@@ -77,15 +79,14 @@ impl Server {
         let tasks = ecs::Config {
             endpoint_url: Some(loopback.endpoint),
             api: Some(front.clone()),
-            capacity: config.capacity.clone(),
-            stand_ins: config.stand_ins,
+            host_folders: ecs::HostFolders::new(config.allow_bind.clone()),
         };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
-        let services: [Arc<dyn Service>; 10] = [
+        let services: [Arc<dyn Service>; 12] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -95,6 +96,8 @@ impl Server {
             Arc::clone(&ecs) as _,
             Arc::new(s3.clone()),
             Arc::new(ec2::Ec2::new(Arc::clone(&store))),
+            Arc::new(ssm),
+            Arc::new(secrets.clone()),
             Arc::clone(&cloudformation) as _,
         ];
         dispatcher.install(services);
@@ -103,6 +106,7 @@ impl Server {
         iam.start();
         logs.start();
         s3.start().await?;
+        secrets.start().await?;
         events.load().await?;
         states.start().await?;
         ecs.start().await?;

@@ -18,7 +18,6 @@ const SHELLS: &[&str] = &[
     "http_client",
     "listeners",
     "log_shipping",
-    "placement",
     "runner",
     "state_change_events",
     "synchronous",

@@ -55,6 +55,8 @@ pub struct Report {
     pub reason: String,
     /// Everything that was looked at.
     pub checks: Vec<Check>,
+    /// What networks of tasks can do with that driver. Where something is missing, containers run all the same.
+    pub network: Vec<Check>,
 }
 
 /// No driver can run containers here. The text says what to do.
@@ -100,7 +102,8 @@ pub async fn diagnose(config: &DriverConfig) -> Report {
         }
     };
     let socket = engine.filter(|_| chosen == Some(DriverKind::Docker));
-    Report { chosen, socket, reason, checks }
+    let network = chosen.map(network_checks).unwrap_or_default();
+    Report { chosen, socket, reason, checks, network }
 }
 
 /// Opens the best driver, or the one that was asked for.
@@ -140,6 +143,29 @@ fn open_embedded(_: &DriverConfig) -> Result<Arc<dyn Driver>, Refusal> {
 #[cfg(target_os = "linux")]
 fn embedded_checks(data_directory: &Path) -> Vec<Check> {
     crate::embedded::needs::check(data_directory)
+}
+
+#[cfg(target_os = "linux")]
+fn network_checks(driver: DriverKind) -> Vec<Check> {
+    match driver {
+        DriverKind::Embedded => crate::embedded::network::needs::check(),
+        DriverKind::Docker => vec![docker_network()],
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn network_checks(_: DriverKind) -> Vec<Check> {
+    vec![docker_network()]
+}
+
+fn docker_network() -> Check {
+    Check {
+        driver: DriverKind::Docker,
+        name: "networks",
+        ok: true,
+        found: "addresses, outbound NAT and port mappings are the engine's".to_owned(),
+        advice: "",
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -183,7 +209,7 @@ impl fmt::Display for Report {
             Some(DriverKind::Docker) => writeln!(f, "containers run in Docker: {}", self.reason)?,
             None => writeln!(f, "containers cannot run: {}", self.reason)?,
         }
-        for check in &self.checks {
+        for check in self.checks.iter().chain(&self.network) {
             let driver = match check.driver {
                 DriverKind::Embedded => "embedded",
                 DriverKind::Docker => "docker",

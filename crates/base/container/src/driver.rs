@@ -14,6 +14,7 @@ use types::Timestamp;
 pub use futures_util::future::BoxFuture;
 
 use crate::exec::{Exec, ExecSpec};
+pub use crate::log::{LogBuffer, LogChunk, LogLine, LogPosition, LogStream};
 use crate::network::{Network, NetworkError, NetworkMode, NetworkSpec};
 use crate::stats::ContainerStats;
 
@@ -244,25 +245,6 @@ pub struct ContainerSpec {
     pub log_buffer: LogBuffer,
 }
 
-/// What happens to a container that writes faster than its log is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum LogBuffer {
-    /// Nobody has to read the log: all of it is kept, as far as the driver keeps logs.
-    #[default]
-    Keep,
-    /// The container waits, once so many bytes are not read: [`Driver::free_logs`]. Docker keeps all, on its disk.
-    Blocking {
-        /// Bytes that are kept.
-        bytes: u64,
-    },
-    /// What it writes is dropped, line by line, as long as so many bytes are not read.
-    NonBlocking {
-        /// Bytes that are kept.
-        bytes: u64,
-    },
-}
-
 /// One `setrlimit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceLimit {
@@ -293,6 +275,10 @@ pub enum Mount {
         target: String,
         /// Its greatest size in bytes.
         size_bytes: u64,
+        /// Mount options, each as `mount` takes it (`noatime`, `mode=0700`). They come after `nosuid`, `nodev` and
+        /// `noexec`, and may take these back.
+        #[serde(default)]
+        options: Vec<String>,
     },
 }
 
@@ -330,13 +316,6 @@ pub struct Exit {
     /// When it ended.
     pub finished_at: Timestamp,
 }
-
-/// A place in a container's log: opaque, comparable only for equality, and kept by the caller.
-///
-/// The default is the beginning.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LogPosition(pub(crate) String);
 
 impl ContainerSpec {
     /// Checks what holds for every driver: the name, absolute paths, and no NUL anywhere.
@@ -409,52 +388,6 @@ fn is_hostname(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-impl LogPosition {
-    /// The position whose [`Self::as_str`] was kept.
-    pub fn from_text(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text to keep.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Some lines of a container's log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogChunk {
-    /// The lines, in the order in which they were written.
-    pub lines: Vec<LogLine>,
-    /// Where to go on reading.
-    pub next: LogPosition,
-    /// No line will ever follow these.
-    pub ended: bool,
-}
-
-/// One line that a container wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// When it was read from the container.
-    pub timestamp: Timestamp,
-    /// Where it was written to.
-    pub stream: LogStream,
-    /// The line without its line feed; bytes that are not UTF-8 are replaced by U+FFFD.
-    pub message: String,
-    /// The line went on after this: it was longer than the driver keeps in one piece (16 KiB, as in Docker).
-    pub partial: bool,
-}
-
-/// Where a container wrote a line to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogStream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
 /// One of our containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerSummary {
@@ -505,13 +438,23 @@ pub enum ImageError {
         /// What the registry said.
         reason: String,
     },
-    /// The registry did not answer, or not as a registry should.
+    /// The registry did not answer, or not as a registry should, or does not know who we are.
     #[error(
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {reason}"
+        "CannotPullContainerError: pull image manifest has been retried {retries} time(s): failed to resolve ref {image}: {reason}"
     )]
     Registry {
         /// The image's full name.
         image: String,
+        /// How often it was asked again; 1 where that could not have helped, as ECS has it.
+        retries: u32,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The registry has the manifest, and does not give what is in it.
+    #[error("CannotPullContainerError: ref pull has been retried {retries} time(s): {reason}")]
+    Blob {
+        /// How often it was asked again; 1 where that could not have helped.
+        retries: u32,
         /// What went wrong.
         reason: String,
     },

@@ -16,6 +16,7 @@ pub mod embedded;
 pub mod exec;
 #[cfg(target_os = "linux")]
 pub mod image;
+pub mod log;
 mod name_locks;
 pub mod network;
 pub mod process;

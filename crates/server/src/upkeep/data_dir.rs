@@ -24,8 +24,10 @@ const FORMAT_FILE: &str = "format.toml";
 pub const STORE: &str = "store";
 /// The folder of S3's objects.
 pub const OBJECTS: &str = "objects";
+/// The key that all secrets in the store are sealed with; connections were the first to have some.
+pub const KEY: &str = "connections.key";
 /// Files of the directory that are kept as they are.
-pub const FILES: [&str; 2] = ["connections.key", "root-key.toml"];
+pub const FILES: [&str; 2] = [KEY, "root-key.toml"];
 
 /// What `format.toml` says.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,14 +1,16 @@
 //! From a container of a task definition to what a container engine is told to run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit};
 
 use crate::generated::types::{ContainerDefinition, LinuxParameters};
 use crate::task::LaunchType;
-use crate::task_definition::log_configuration;
-use crate::volumes;
+use crate::task_definition::{linux_parameters, log_configuration};
+use crate::volumes::TaskVolumes;
+
+/// The label that says which task a container is of.
+pub const TASK_ARN_LABEL: &str = "com.amazonaws.ecs.task-arn";
 
 const MIB: u64 = 1024 * 1024;
 
@@ -33,8 +35,8 @@ pub struct Surroundings<'a> {
     pub cpu: Option<i64>,
     /// MiB of the whole task.
     pub memory: Option<i64>,
-    /// The directory of the task's volumes.
-    pub volumes: PathBuf,
+    /// The task's volumes.
+    pub volumes: TaskVolumes<'a>,
 }
 
 /// What to run for `container`, the `place`th of its task. Overrides have been applied.
@@ -61,13 +63,14 @@ pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<
         capabilities_drop: capabilities.drop.unwrap_or_default(),
         resource_limits: resource_limits(container, task.launch_type),
         mounts: mounts(container, linux, task),
-        network: network(container, task.network_mode),
+        network: network(container, task),
         extra_hosts: container
             .extra_hosts
             .iter()
             .flatten()
             .map(|host| HostEntry { hostname: host.hostname.clone(), ip_address: host.ip_address.clone() })
             .collect(),
+        hostname: container.hostname.clone(),
         labels: labels(container, task),
         log_buffer: log_configuration::buffer(container),
         ..ContainerSpec::default()
@@ -82,12 +85,25 @@ fn engine_name(task_id: &str, place: usize, name: &str) -> String {
     format!("{task_id}-{place}-{cut}")
 }
 
+/// Variables that every container has, before those of its definition.
+const OUR_VARIABLES: usize = 3;
+
+/// A specification's variables with those of its files: they win over ours, and lose to the definition's own.
+pub fn with_files(
+    mut environment: Vec<(String, String)>,
+    files: Vec<(String, String)>,
+) -> Vec<(String, String)> {
+    let at = OUR_VARIABLES.min(environment.len());
+    environment.splice(at..at, files);
+    environment
+}
+
 fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<(String, String)> {
     let execution_environment = match task.launch_type {
         LaunchType::Fargate => "AWS_ECS_FARGATE",
         LaunchType::Ec2 => "AWS_ECS_EC2",
     };
-    let ours = [
+    let ours: [(&str, &str); OUR_VARIABLES] = [
         ("AWS_REGION", task.region),
         ("AWS_DEFAULT_REGION", task.region),
         ("AWS_EXECUTION_ENV", execution_environment),
@@ -103,9 +119,12 @@ fn environment(container: &ContainerDefinition, task: &Surroundings<'_>) -> Vec<
 
 fn mounts(container: &ContainerDefinition, linux: &LinuxParameters, task: &Surroundings<'_>) -> Vec<Mount> {
     let in_memory = linux.tmpfs.iter().flatten();
-    let in_memory = in_memory
-        .map(|mount| Mount::Tmpfs { target: mount.container_path.clone(), size_bytes: mib(mount.size) });
-    volumes::mounts(container, &task.volumes).into_iter().chain(in_memory).collect()
+    let in_memory = in_memory.map(|mount| Mount::Tmpfs {
+        target: mount.container_path.clone(),
+        size_bytes: mib(mount.size),
+        options: linux_parameters::mount_options(mount),
+    });
+    task.volumes.mounts(container).into_iter().chain(in_memory).collect()
 }
 
 fn resource_limits(container: &ContainerDefinition, launch_type: LaunchType) -> Vec<ResourceLimit> {
@@ -126,12 +145,12 @@ fn resource_limits(container: &ContainerDefinition, launch_type: LaunchType) -> 
     limits
 }
 
-/// Containers share this machine's network, as the containers of an `awsvpc` task share theirs; `none` has none.
-fn network(container: &ContainerDefinition, network_mode: Option<&str>) -> NetworkMode {
-    if network_mode == Some("none") || container.disable_networking == Some(true) {
-        NetworkMode::Private
-    } else {
-        NetworkMode::Host
+/// Containers share their task's network, which is called as the task; with `host` it is this machine's.
+fn network(container: &ContainerDefinition, task: &Surroundings<'_>) -> NetworkMode {
+    match task.network_mode {
+        _ if container.disable_networking == Some(true) => NetworkMode::Private,
+        Some("host") => NetworkMode::Host,
+        _ => NetworkMode::Network(task.task_id.to_owned()),
     }
 }
 
@@ -141,11 +160,11 @@ fn labels(container: &ContainerDefinition, task: &Surroundings<'_>) -> BTreeMap<
     let ours = [
         ("cluster", task.cluster.to_owned()),
         ("container-name", container.name.clone().unwrap_or_default()),
-        ("task-arn", task.task_arn.to_owned()),
         ("task-definition-family", family.to_owned()),
         ("task-definition-version", revision.to_string()),
     ];
     labels.extend(ours.map(|(name, value)| (format!("com.amazonaws.ecs.{name}"), value)));
+    labels.insert(TASK_ARN_LABEL.to_owned(), task.task_arn.to_owned());
     labels
 }
 

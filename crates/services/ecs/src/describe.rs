@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use types::Timestamp;
 
 use crate::generated::types::{
-    self as shapes, Attachment, Attribute, EphemeralStorage, KeyValuePair, NetworkInterface,
+    self as shapes, Attachment, Attribute, EphemeralStorage, KeyValuePair, NetworkBinding, NetworkInterface,
 };
 use crate::tag;
 use crate::task::{Container, ContainerState, LaunchType, Status, Task};
@@ -28,13 +28,14 @@ pub fn task(task: &Task) -> shapes::Task {
         cluster_arn: Some(task.cluster_arn.clone()),
         connectivity: timeline.connectivity_at.map(|_| "CONNECTED".to_owned()),
         connectivity_at: timeline.connectivity_at,
-        containers: Some(task.containers.iter().map(|one| container(task, one)).collect()),
+        containers: Some((0..).zip(&task.containers).map(|(at, one)| container(task, at, one)).collect()),
         cpu: task.cpu.clone(),
         created_at: Some(timeline.created_at),
         desired_status: Some(task.desired_status().as_str().to_owned()),
         enable_execute_command: Some(false),
         execution_stopped_at: timeline.execution_stopped_at,
         group: Some(task.group.clone()),
+        health_status: task.health_status().map(|status| status.as_str().to_owned()),
         inference_accelerators: Some(Vec::new()),
         last_status: Some(task.status.as_str().to_owned()),
         launch_type: Some(task.launch_type.as_str().to_owned()),
@@ -102,10 +103,10 @@ pub fn event_detail(one: &Task) -> Value {
     Value::Object(detail)
 }
 
-fn container(task: &Task, container: &Container) -> shapes::Container {
+fn container(task: &Task, place: usize, container: &Container) -> shapes::Container {
     let (exit_code, reason) = match &container.state {
         ContainerState::Stopped { exit_code, reason } => (*exit_code, reason.clone()),
-        ContainerState::Pending | ContainerState::Running => (None, None),
+        ContainerState::Pending | ContainerState::Running | ContainerState::Restarting { .. } => (None, None),
     };
     shapes::Container {
         container_arn: Some(container.arn.clone()),
@@ -117,13 +118,18 @@ fn container(task: &Task, container: &Container) -> shapes::Container {
         last_status: Some(container.state.as_str().to_owned()),
         exit_code: exit_code.map(i64::from),
         reason,
-        network_bindings: (task.launch_type == LaunchType::Ec2).then(Vec::new),
+        network_bindings: (task.launch_type == LaunchType::Ec2).then(|| network_bindings(task, place)),
         network_interfaces: Some(network_interfaces(task)),
+        health_status: container.health.as_ref().map(|health| health.status.as_str().to_owned()),
         cpu: Some(container.cpu.to_string()),
         memory: container.memory.map(|memory| memory.to_string()),
         memory_reservation: container.memory_reservation.map(|memory| memory.to_string()),
         ..shapes::Container::default()
     }
+}
+
+fn network_bindings(task: &Task, place: usize) -> Vec<NetworkBinding> {
+    task.network.as_ref().map(|network| network.bindings(place)).unwrap_or_default()
 }
 
 fn network_interfaces(task: &Task) -> Vec<NetworkInterface> {

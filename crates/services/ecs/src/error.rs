@@ -35,6 +35,11 @@ pub enum Error {
     /// No such task.
     #[error("The referenced task was not found.")]
     TaskNotFound,
+    /// ExecuteCommand in a task that was not run for it.
+    #[error(
+        "The execute command failed because execute command was not enabled when the task was run or the execute command agent isn’t running. Wait and try again or run a new task with execute command enabled and try again."
+    )]
+    ExecuteCommandNotEnabled,
     /// A task's id is of another length.
     #[error("taskId length should be one of [32,36]")]
     TaskIdLength,
@@ -89,9 +94,6 @@ pub enum Error {
     /// The store failed.
     #[error("internal error")]
     Store(#[from] store::Error),
-    /// Another service could not be asked.
-    #[error("internal error")]
-    Neighbour(AwsError),
 }
 
 impl Error {
@@ -123,6 +125,7 @@ impl Error {
             | Self::NoTasks
             | Self::TaskNotFound
             | Self::TaskIdLength
+            | Self::ExecuteCommandNotEnabled
             | Self::ResourceNotFound
             | Self::InvalidParameter(_) => "InvalidParameterException",
             Self::UnableToDescribeTaskDefinition
@@ -135,7 +138,7 @@ impl Error {
             | Self::Client(_) => "ClientException",
             Self::ClientTokenReused { .. } => "ConflictException",
             Self::PlatformUnknown => "PlatformUnknownException",
-            Self::Sts(_) | Self::Store(_) | Self::Neighbour(_) => "ServerException",
+            Self::Sts(_) | Self::Store(_) => "ServerException",
         }
     }
 }
@@ -147,7 +150,6 @@ impl From<Error> for AwsError {
             Error::ClientTokenReused { resource_ids } => answer.with_member("resourceIds", resource_ids),
             Error::Sts(cause) => AwsError::internal("ServerException", &cause),
             Error::Store(cause) => AwsError::internal("ServerException", &cause),
-            Error::Neighbour(cause) => AwsError::internal("ServerException", &cause),
             _ => answer,
         }
     }

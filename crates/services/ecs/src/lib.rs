@@ -8,13 +8,17 @@
 //! run on this machine.
 
 mod agent;
-pub mod capacity;
 mod cluster;
 mod container_spec;
+mod dependency;
 mod describe;
+mod environment_files;
 mod error;
+mod execution_role;
 mod expiry;
 pub mod generated;
+mod health;
+mod host_folders;
 mod inside;
 mod lifecycle;
 pub mod limits;
@@ -24,16 +28,17 @@ mod names;
 mod operations;
 mod overrides;
 mod page;
-mod placement;
+mod restart_policy;
 mod retry;
 mod run_task;
+mod secrets;
 mod service;
 mod state_change_events;
-mod subnets;
 mod tables;
 mod tag;
 mod task;
 mod task_definition;
+mod task_network;
 mod volumes;
 
 use std::path::PathBuf;
@@ -50,11 +55,10 @@ use tokio::task::JoinSet;
 use wire::{Documents, Front};
 
 use crate::agent::Agent;
-pub use crate::capacity::{Capacity, Overflow};
 use crate::error::Error;
+pub use crate::host_folders::HostFolders;
 use crate::inside::Inside;
 use crate::service::SERVICE_QUEUE;
-pub use crate::subnets::StandIns;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
 /// What the server decides for the service.
@@ -63,12 +67,10 @@ pub struct Config {
     /// Where containers that share this machine's network find AWS's services and what [`Ecs::documents`] answers, on a
     /// loopback address: `http://ADDRESS:PORT`. They are told of neither where it is absent.
     pub endpoint_url: Option<String>,
+    /// Folders of this machine that tasks may mount.
+    pub host_folders: HostFolders,
     /// AWS's services, for containers with a network of their own. They find none where it is absent.
     pub api: Option<Front>,
-    /// How much may run at a time.
-    pub capacity: Capacity,
-    /// Which subnets and security groups a task may name that are not there.
-    pub stand_ins: StandIns,
 }
 
 /// The service.
@@ -76,7 +78,7 @@ pub struct Ecs {
     tables: Tables,
     agent: Arc<Agent>,
     inside: Arc<Inside>,
-    stand_ins: StandIns,
+    host_folders: HostFolders,
     volumes_dir: Option<PathBuf>,
     background: Mutex<JoinSet<()>>,
 }
@@ -90,10 +92,12 @@ impl Ecs {
         config: Config,
     ) -> Self {
         let tables = Tables::new(store);
-        let Config { endpoint_url, api, capacity, stand_ins } = config;
-        let inside = Arc::new(Inside::new(tables.clone(), dispatcher.clone(), endpoint_url, api));
-        let agent = Arc::new(Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside), capacity));
-        Self { tables, agent, inside, stand_ins, volumes_dir: None, background: Mutex::default() }
+        let Config { endpoint_url, api, host_folders } = config;
+        let inside =
+            Arc::new(Inside::new(tables.clone(), dispatcher.clone(), Arc::clone(&driver), endpoint_url, api));
+        let agent = Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside), host_folders.clone());
+        let agent = Arc::new(agent);
+        Self { tables, agent, inside, host_folders, volumes_dir: None, background: Mutex::default() }
     }
 
     /// Has the volumes of tasks made in `directory`, an absolute path. Without one, volumes are refused.
@@ -116,7 +120,6 @@ impl Ecs {
     /// # Errors
     /// [`store::Error::Unavailable`] where the store cannot be read.
     pub async fn start(&self) -> Result<(), store::Error> {
-        self.agent.placement.restore(&self.tables).await?;
         let store = &self.tables.store;
         let tasks = store.timers(TASK_QUEUE).await?;
         let events = store.timers(EVENT_QUEUE).await?;
@@ -126,6 +129,14 @@ impl Ecs {
         let (tables, dispatcher) = (&self.tables, &self.agent.dispatcher);
         let mut background = self.background();
         background.spawn(Arc::clone(&self.agent).run(tasks));
+        let agent = Arc::clone(&self.agent);
+        background.spawn(async move {
+            agent.clear_leftovers().await;
+            // Containers were in some of them.
+            if let Err(error) = agent.remove_stray_networks().await {
+                tracing::warn!(%error, "networks without a task are not removed");
+            }
+        });
         background.spawn(state_change_events::run(tables.clone(), dispatcher.clone(), events));
         background.spawn(service::background::run(dispatcher.clone(), services));
         background.spawn(expiry::forget_tasks(tables.clone(), dispatcher.clock().clone(), expired));

@@ -37,6 +37,20 @@ pub const EPHEMERAL_STORAGE_GIB_DEFAULT: i64 = 20;
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest `stopTimeout` of a container on Fargate, in seconds.
 pub const STOP_TIMEOUT_SECONDS_FARGATE: i64 = 120;
+/// `startTimeout` of a container on Fargate, in seconds.
+pub const START_TIMEOUT_SECONDS_FARGATE: std::ops::RangeInclusive<i64> = 2..=120;
+/// `interval` of a health check, in seconds, and what it is where nobody says.
+pub const HEALTH_INTERVAL_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (5..=300, 30);
+/// `timeout` of a health check, in seconds, and what it is where nobody says.
+pub const HEALTH_TIMEOUT_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (2..=60, 5);
+/// `retries` of a health check, and what they are where nobody says.
+pub const HEALTH_RETRIES: (std::ops::RangeInclusive<i64>, i64) = (1..=10, 3);
+/// `startPeriod` of a health check, in seconds.
+pub const HEALTH_START_PERIOD_SECONDS: std::ops::RangeInclusive<i64> = 0..=300;
+/// `restartAttemptPeriod`, in seconds, and what it is where nobody says.
+pub const RESTART_ATTEMPT_PERIOD_SECONDS: (std::ops::RangeInclusive<i64>, i64) = (60..=1800, 300);
+/// Exit codes that a restart policy can ignore.
+pub const IGNORED_EXIT_CODES: usize = 50;
 /// How long a stopped task can be described.
 pub const STOPPED_TASK_RETENTION: Duration = Duration::from_secs(3600);
 /// How long a client token is remembered after the tasks that it started have stopped.
@@ -69,19 +83,21 @@ pub const TASK_SETTLING: Duration = Duration::from_secs(5);
 pub const SERVICE_BACK_OFF: Duration = Duration::from_secs(1);
 /// The longest such pause.
 pub const SERVICE_BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
+/// The longest such pause where there was no room for the task.
+pub const SERVICE_PLACEMENT_RETRY_MAX: Duration = Duration::from_secs(30);
 /// The pause at which a service says that its tasks fail again and again.
 pub const SERVICE_ROUNDS_BEFORE_IMPAIRED: u32 = 3;
 /// Tasks of a service that are started in one batch.
 pub const SERVICE_STARTS_AT_ONCE: usize = 10;
 
-/// Images that are asked for at the same time.
-pub const CONCURRENT_PULLS: usize = 16;
 /// Containers that are being started at the same time.
 pub const CONCURRENT_LAUNCHES: usize = 16;
 /// From one attempt to reach something that fails to the next: the first wait, doubled each time.
 pub const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The longest such wait.
 pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
+/// Attempts to provide a task's network, and to remove it, before that is given up.
+pub const NETWORK_ATTEMPTS: u32 = 6;
 /// Attempts to hand a batch of log lines to CloudWatch Logs before they are dropped.
 pub const LOG_ATTEMPTS: u32 = 10;
 /// Attempts to hand state change events to EventBridge before they are dropped.
@@ -106,3 +122,9 @@ pub const LOG_REQUEST_BYTES: usize = 1_048_576;
 pub const LOG_REQUEST_EVENTS: usize = 10_000;
 /// The longest time between the first and the last event of one PutLogEvents request.
 pub const LOG_REQUEST_SPAN: Duration = Duration::from_secs(24 * 3600);
+/// Attempts to read a secret or a file of variables before a task is given up.
+pub const EXECUTION_ROLE_ATTEMPTS: u32 = 5;
+/// Files of variables of one container.
+pub const ENVIRONMENT_FILES: usize = 10;
+/// Bytes of a file of variables. AWS names no such limit; an environment cannot hold more than some.
+pub const ENVIRONMENT_FILE_BYTES: u64 = 1024 * 1024;

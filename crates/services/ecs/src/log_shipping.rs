@@ -5,7 +5,7 @@
 //! asks there, goes on reading from that place, and no line is lost or written twice. What was delivered is freed, and a
 //! container that writes faster than that waits, or loses lines: as its `mode` says.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{AwsError, Call, Dispatcher, Fault, Principal};
@@ -29,42 +29,66 @@ static TURNS: Semaphore = Semaphore::const_new(limits::CONCURRENT_DELIVERIES);
 pub struct LogShipping {
     driver: Arc<dyn Driver>,
     dispatcher: Dispatcher,
-    followed: BTreeSet<usize>,
-    deliveries: JoinSet<()>,
+    /// By the container's place; of each one delivery goes on at a time. Dropping a set ends what is in it.
+    deliveries: BTreeMap<usize, JoinSet<()>>,
 }
 
 impl LogShipping {
     /// Nothing is delivered yet.
     pub fn new(driver: Arc<dyn Driver>, dispatcher: Dispatcher) -> Self {
-        Self { driver, dispatcher, followed: BTreeSet::new(), deliveries: JoinSet::new() }
+        Self { driver, dispatcher, deliveries: BTreeMap::new() }
     }
 
     /// Begins to deliver the output of the containers that have been started since the last call.
     pub fn follow(&mut self, task: &Task) {
         for (place, container) in task.containers.iter().enumerate() {
-            let started = match container.state {
-                ContainerState::Pending => false,
-                ContainerState::Running => true,
-                ContainerState::Stopped { .. } => container.runtime_id.is_some(),
+            // What restarts has the output of the run that ended to be delivered first.
+            let (started, name, run) = match container.state {
+                ContainerState::Pending => continue,
+                ContainerState::Running => (true, container.spec.name.clone(), container.restart_count),
+                ContainerState::Stopped { .. } => {
+                    (container.has_started(), container.spec.name.clone(), container.restart_count)
+                }
+                ContainerState::Restarting { .. } => match container.last_run() {
+                    Some(name) => (true, name, container.restart_count.saturating_sub(1)),
+                    None => continue,
+                },
             };
             let Some(stream) = container.log_stream.as_ref().filter(|_| started) else { continue };
-            if self.followed.insert(place) {
+            self.deliveries.entry(place).or_insert_with(|| {
                 let delivery = Delivery {
                     driver: Arc::clone(&self.driver),
                     door: Door::new(&self.dispatcher, task, stream),
-                    container: container.spec.name.clone(),
+                    container: name,
+                    run,
                 };
-                self.deliveries.spawn(delivery.run());
-            }
+                let mut deliveries = JoinSet::new();
+                deliveries.spawn(delivery.run());
+                deliveries
+            });
         }
     }
 
     /// Waits until everything that the containers wrote is delivered. They have ended.
     pub async fn finish(&mut self) {
-        while let Some(ended) = self.deliveries.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "the delivery of a container's output ended early");
-            }
+        for deliveries in self.deliveries.values_mut() {
+            finish(deliveries).await;
+        }
+    }
+
+    /// Waits until everything that the run of a container wrote is delivered, and is ready to follow the next run.
+    pub async fn finish_one(&mut self, place: usize) {
+        if let Some(deliveries) = self.deliveries.get_mut(&place) {
+            finish(deliveries).await;
+        }
+        self.deliveries.remove(&place);
+    }
+}
+
+async fn finish(deliveries: &mut JoinSet<()>) {
+    while let Some(ended) = deliveries.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "the delivery of a container's output ended early");
         }
     }
 }
@@ -106,11 +130,16 @@ struct Delivery {
     driver: Arc<dyn Driver>,
     door: Door,
     container: String,
+    /// How often the container had been started again.
+    run: u32,
 }
 
 impl Delivery {
     async fn run(self) {
-        let Reached { mut position, events: mut delivered } = self.door.reached().await;
+        let run = self.run;
+        // Each run of a container begins its output anew.
+        let reached = Some(self.door.reached().await).filter(|reached| reached.run == run);
+        let Reached { mut position, events: mut delivered, .. } = reached.unwrap_or_default();
         let mut reading = position.clone();
         // What CloudWatch Logs knows of, and a restart begins at.
         let mut known = position.clone();
@@ -133,7 +162,7 @@ impl Delivery {
             events.drain(..again);
             for events in batches(events) {
                 delivered += events.len();
-                let reached = Reached { position: position.clone(), events: delivered };
+                let reached = Reached { run, position: position.clone(), events: delivered };
                 if self.door.put(&events, &reached).await {
                     known.clone_from(&position);
                 }
@@ -194,9 +223,10 @@ impl Delivery {
     }
 }
 
-/// How far output was delivered: so many events after a position at which a line begins.
+/// How far output was delivered: so many events after a position at which a line begins, in the output of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Reached {
+    run: u32,
     position: LogPosition,
     events: usize,
 }
@@ -204,11 +234,13 @@ struct Reached {
 impl Reached {
     fn parse(text: &str) -> Option<Self> {
         let (events, position) = text.split_once('@')?;
-        Some(Self { position: LogPosition::from_text(position), events: events.parse().ok()? })
+        let (run, events) = events.split_once(':').unwrap_or(("0", events));
+        let position = LogPosition::from_text(position);
+        Some(Self { run: run.parse().ok()?, position, events: events.parse().ok()? })
     }
 
     fn text(&self) -> String {
-        format!("{}@{}", self.events, self.position.as_str())
+        format!("{}:{}@{}", self.run, self.events, self.position.as_str())
     }
 }
 

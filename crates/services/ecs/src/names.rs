@@ -1,5 +1,7 @@
 //! The names and ARNs by which requests speak of clusters, tasks and task definitions, parsed once.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use api::Context;
 use types::Arn;
 
@@ -32,6 +34,21 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= limits::NAME_CHARACTERS
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Whether names that lead to others lead back to themselves.
+pub fn has_cycle(edges: &BTreeMap<&str, Vec<&str>>) -> bool {
+    let mut left: BTreeSet<&str> = edges.keys().copied().collect();
+    loop {
+        let leads_on = |name: &&str| edges.get(*name).into_iter().flatten().any(|to| left.contains(to));
+        let ends: Vec<&str> = left.iter().copied().filter(|name| !leads_on(name)).collect();
+        if ends.is_empty() {
+            return !left.is_empty();
+        }
+        for name in ends {
+            left.remove(name);
+        }
+    }
 }
 
 /// The name of the cluster that a request means: a name, an ARN, or `default` where it says nothing.

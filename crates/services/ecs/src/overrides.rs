@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::generated::types::{ContainerDefinition, ContainerOverride, KeyValuePair, TaskOverride};
-use crate::limits;
-use crate::task_definition::{self, Definition};
+use crate::task_definition::{self, Definition, size};
+use crate::{environment_files, limits};
 
 /// Checks a request's overrides against the task definition.
 ///
@@ -24,10 +24,18 @@ pub fn check(overrides: &TaskOverride, definition: &Definition) -> Result<(), Er
     if let Some(storage) = &overrides.ephemeral_storage {
         task_definition::check_ephemeral_storage_gib(storage.size_in_gi_b)?;
     }
-    overrides.container_overrides.iter().flatten().try_for_each(|one| check_container(one, definition))
+    overrides
+        .container_overrides
+        .iter()
+        .flatten()
+        .try_for_each(|one| check_container(one, overrides, definition))
 }
 
-fn check_container(one: &ContainerOverride, definition: &Definition) -> Result<(), Error> {
+fn check_container(
+    one: &ContainerOverride,
+    overrides: &TaskOverride,
+    definition: &Definition,
+) -> Result<(), Error> {
     let name = one.name.as_deref().filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Error::invalid("Container Overrides must specify a name"))?;
     let containers = definition.shape.container_definitions.iter().flatten();
@@ -36,9 +44,8 @@ fn check_container(one: &ContainerOverride, definition: &Definition) -> Result<(
             "Override for container named {name} is not a container in the TaskDefinition."
         )));
     }
-    if one.environment_files.as_ref().is_some_and(|files| !files.is_empty()) {
-        return Err(Error::unsupported(format!("overrides.environmentFiles of container '{name}'")));
-    }
+    let role = overrides.execution_role_arn.as_deref().or(definition.shape.execution_role_arn.as_deref());
+    environment_files::check(one.environment_files.as_deref(), role)?;
     if one.resource_requirements.as_ref().is_some_and(|list| !list.is_empty()) {
         return Err(Error::unsupported(format!("overrides.resourceRequirements of container '{name}'")));
     }
@@ -49,6 +56,22 @@ fn check_container(one: &ContainerOverride, definition: &Definition) -> Result<(
         return Err(Error::invalid(format!("Invalid cpu or memory override for container '{name}'.")));
     }
     Ok(())
+}
+
+/// Checks that the containers, with what the overrides change of them, fit into the task.
+///
+/// # Errors
+/// [`Error::InvalidParameter`], in the words in which registration refuses such containers.
+pub fn check_sizes(
+    overrides: &TaskOverride,
+    definition: &Definition,
+    cpu: Option<i64>,
+    memory: Option<i64>,
+) -> Result<(), Error> {
+    let containers = definition.shape.container_definitions.iter().flatten();
+    let containers: Vec<_> = containers.map(|container| apply(container, overrides)).collect();
+    let checked = size::check_containers(&containers, cpu, memory);
+    checked.map_err(|error| Error::invalid(error.to_string()))
 }
 
 /// The container as it is started: a command replaces the whole command, variables replace those of the same name.
@@ -62,6 +85,9 @@ pub fn apply(container: &ContainerDefinition, overrides: &TaskOverride) -> Conta
         }
         if let Some(variables) = &one.environment {
             result.environment = Some(merged(result.environment.unwrap_or_default(), variables));
+        }
+        if let Some(files) = one.environment_files.as_ref().filter(|files| !files.is_empty()) {
+            result.environment_files = Some(files.clone());
         }
         result.cpu = one.cpu.or(result.cpu);
         result.memory = one.memory.or(result.memory);

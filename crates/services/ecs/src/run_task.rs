@@ -5,20 +5,23 @@ use std::path::Path;
 use api::{Context, ids};
 use types::Timestamp;
 
-use crate::capacity::HostPort;
 use crate::cluster::{self, Cluster};
 use crate::container_spec::{self, Surroundings};
 use crate::error::Error;
 use crate::generated::types::{
-    AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerDefinition, PortMapping, RunTaskInput,
-    TaskDefinition, TaskOverride,
+    AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerDefinition, RunTaskInput, TaskOverride,
 };
+use crate::health::Health;
 use crate::inside::TaskRole;
 use crate::limits;
-use crate::overrides;
 use crate::tag::{self, Tags};
 use crate::task::{Container, ContainerState, LaunchType, NetworkInterface, Status, Task, Timeline};
-use crate::task_definition::{Definition, fargate, log_configuration, size};
+use crate::task_definition::{
+    Definition, dependencies, fargate, health_check, log_configuration, restart_policy, size,
+};
+use crate::task_network::TaskNetwork;
+use crate::volumes::TaskVolumes;
+use crate::{environment_files, overrides, secrets};
 
 /// What the machine that runs the tasks lends them.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +98,7 @@ pub fn plan(
     let given = input.overrides.as_ref().unwrap_or(&none);
     overrides::check(given, definition)?;
     let size = Size::parse(given, definition, placement.launch_type)?;
+    overrides::check_sizes(given, definition, size.cpu, size.memory)?;
     let request = Request { cx, input, cluster, definition, overrides: given, size, network, host };
     let tags = request.tags()?;
     let count = usize::try_from(input.count.unwrap_or(1)).unwrap_or(1);
@@ -138,6 +142,7 @@ impl Request<'_> {
         let Self { cx, input, cluster, definition, .. } = self;
         let id = ids::hex32();
         let family = definition.shape.family.clone().unwrap_or_default();
+        let volumes = self.volumes(&id);
         let arn = cx.arn("ecs", format!("task/{}/{id}", cluster.name)).to_string();
         let subnet = self.network.and_then(|network| network.subnets.get(at % network.subnets.len().max(1)));
         let zone = ["a", "b", "c"][at % 3];
@@ -173,10 +178,11 @@ impl Request<'_> {
                 .or_else(|| definition.shape.execution_role_arn.clone()),
             overrides: overrides::shown(self.overrides, definition),
             tags,
+            network: self.task_network(&id),
             network_interface: subnet.map(|subnet| network_interface(&id, subnet)),
-            containers: self.containers(&id, &arn, launch_type),
-            host_ports: host_ports(&definition.shape),
-            waiting: None,
+            volumes_directory: (!volumes.volumes.is_empty()).then(|| volumes.directory.clone()),
+            host_folders: volumes.host_folders(),
+            containers: self.containers(&id, &arn, launch_type, volumes),
             status: Status::Provisioning,
             stop: None,
             timeline: timeline(cx.now),
@@ -187,7 +193,28 @@ impl Request<'_> {
         }
     }
 
-    fn containers(&self, id: &str, task_arn: &str, launch_type: LaunchType) -> Vec<Container> {
+    fn task_network(&self, id: &str) -> Option<TaskNetwork> {
+        let shape = &self.definition.shape;
+        let containers = shape.container_definitions.as_deref().unwrap_or_default();
+        TaskNetwork::plan(id, shape.network_mode.as_deref(), containers)
+    }
+
+    fn volumes(&self, id: &str) -> TaskVolumes<'_> {
+        let shape = &self.definition.shape;
+        TaskVolumes {
+            directory: self.host.volumes_dir.join(id),
+            volumes: shape.volumes.as_deref().unwrap_or_default(),
+            containers: shape.container_definitions.as_deref().unwrap_or_default(),
+        }
+    }
+
+    fn containers(
+        &self,
+        id: &str,
+        task_arn: &str,
+        launch_type: LaunchType,
+        volumes: TaskVolumes<'_>,
+    ) -> Vec<Container> {
         let shape = &self.definition.shape;
         let surroundings = Surroundings {
             task_id: id,
@@ -199,7 +226,7 @@ impl Request<'_> {
             network_mode: shape.network_mode.as_deref(),
             cpu: self.size.cpu,
             memory: self.size.memory,
-            volumes: self.host.volumes_dir.join(id),
+            volumes,
         };
         let definitions = shape.container_definitions.iter().flatten().enumerate();
         definitions
@@ -229,7 +256,15 @@ fn container(
         memory_reservation: definition.memory_reservation,
         spec: container_spec::build(definition, place, task),
         stop_timeout_seconds: timeout.unwrap_or(limits::STOP_TIMEOUT.as_secs()),
+        start_timeout_seconds: definition.start_timeout.and_then(|seconds| u64::try_from(seconds).ok()),
+        depends_on: dependencies::read(definition),
+        health: health_check::read(definition).map(Health::unknown),
+        restart_policy: restart_policy::read(definition),
+        restart_count: 0,
+        started_at: None,
         log_stream: log_configuration::stream(definition, task.task_id),
+        secrets: secrets::read(definition),
+        environment_files: environment_files::read(definition),
         image_digest: None,
         runtime_id: None,
         state: ContainerState::Pending,
@@ -370,46 +405,15 @@ fn network<'a>(
     Ok(Some(network))
 }
 
-/// The ports of this machine that the containers ask for by number.
-fn host_ports(shape: &TaskDefinition) -> Vec<HostPort> {
-    let is_host = match shape.network_mode.as_deref() {
-        Some("host") => true,
-        None | Some("bridge") => false,
-        // Those tasks have addresses of their own, or none.
-        Some(_) => return Vec::new(),
-    };
-    let containers = shape.container_definitions.iter().flatten();
-    let mappings = containers.flat_map(|container| container.port_mappings.iter().flatten());
-    let port = |mapping: &PortMapping| {
-        let number = if is_host { mapping.container_port } else { mapping.host_port };
-        let port = u16::try_from(number.unwrap_or(0)).ok().filter(|port| *port > 0)?;
-        let protocol = mapping.protocol.clone().unwrap_or_else(|| "tcp".to_owned());
-        Some(HostPort { port, protocol })
-    };
-    let mut ports: Vec<HostPort> = Vec::new();
-    for port in mappings.filter_map(port) {
-        if !ports.contains(&port) {
-            ports.push(port);
-        }
-    }
-    ports
-}
-
-/// Names for a network interface, made from the task's id.
+/// A network interface that is not attached yet, with names made from the task's id.
 fn network_interface(task_id: &str, subnet: &str) -> NetworkInterface {
     let digits: String = task_id.chars().take(17).collect();
-    let mut bytes = task_id.as_bytes().chunks(2).map(|pair| {
-        let text = std::str::from_utf8(pair).unwrap_or_default();
-        u8::from_str_radix(text, 16).unwrap_or_default()
-    });
-    let mut byte = || bytes.next().unwrap_or_default();
     NetworkInterface {
         attachment_id: ids::uuid(),
         subnet_id: subnet.to_owned(),
         id: format!("eni-{digits}"),
-        // The second lowest bit of the first byte marks an address that no manufacturer gave.
-        mac_address: format!("02:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", byte(), byte(), byte(), byte(), byte()),
-        private_ipv4_address: format!("10.{}.{}.{}", byte(), byte(), byte() % 250 + 4),
+        mac_address: String::new(),
+        private_ipv4_address: String::new(),
     }
 }
 

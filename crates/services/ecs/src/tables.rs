@@ -22,6 +22,9 @@ pub const EXPIRY_QUEUE: &str = "ecs/expire";
 /// Queue of client tokens to forget. Key: the token's.
 pub const TOKEN_QUEUE: &str = "ecs/token";
 
+/// The table of clusters.
+pub const CLUSTERS: &str = "ecs/cluster";
+
 /// All tables. Keys begin with account and region.
 #[derive(Clone)]
 pub struct Tables {
@@ -85,7 +88,7 @@ impl Tables {
     /// The tables in `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
-            clusters: Collection::new(Arc::clone(&store), "ecs/cluster"),
+            clusters: Collection::new(Arc::clone(&store), CLUSTERS),
             families: Collection::new(Arc::clone(&store), "ecs/family"),
             definitions: Collection::new(Arc::clone(&store), "ecs/task_definition"),
             tasks: Collection::new(Arc::clone(&store), "ecs/task"),

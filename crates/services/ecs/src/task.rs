@@ -2,14 +2,20 @@
 //!
 //! What a task goes through is `lifecycle`'s; how answers and events show it is `describe`'s.
 
+use std::path::PathBuf;
+
 use container::ContainerSpec;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
-use crate::capacity::HostPort;
+use crate::dependency::Dependency;
 use crate::generated::types::TaskOverride;
+use crate::health::{Health, HealthStatus};
 use crate::inside::TaskRole;
+use crate::restart_policy::RestartPolicy;
+use crate::secrets::SecretVariable;
 use crate::tag::Tags;
+use crate::task_network::TaskNetwork;
 
 /// A task, from RunTask until an hour after it has stopped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,16 +62,19 @@ pub struct Task {
     pub overrides: TaskOverride,
     /// Its tags.
     pub tags: Tags,
+    /// The network that is provided for it; `None` where it has this machine's.
+    #[serde(default)]
+    pub network: Option<TaskNetwork>,
     /// Its network interface, where the network mode is `awsvpc`.
     pub network_interface: Option<NetworkInterface>,
+    /// The directory of its own volumes, which is made and removed with it.
+    #[serde(default)]
+    pub volumes_directory: Option<PathBuf>,
+    /// Folders of this machine that its containers mount.
+    #[serde(default)]
+    pub host_folders: Vec<PathBuf>,
     /// The containers in the order of the task definition.
     pub containers: Vec<Container>,
-    /// The ports of this machine that its containers ask for by number.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub host_ports: Vec<HostPort>,
-    /// Its place among the tasks that wait for room, if it had to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<u64>,
     /// Where in its life it is.
     pub status: Status,
     /// Why it stops; present from the moment in which that was decided.
@@ -191,8 +200,7 @@ pub struct Timeline {
     pub stopped_at: Option<Timestamp>,
 }
 
-/// A task's network interface. Containers share this machine's network in this release: the addresses are a name for
-/// the task, not a place to reach it at.
+/// A task's network interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkInterface {
     /// The attachment's UUID.
@@ -201,9 +209,9 @@ pub struct NetworkInterface {
     pub subnet_id: String,
     /// `eni-` and 17 hexadecimal digits.
     pub id: String,
-    /// The MAC address.
+    /// The MAC address; empty until it is attached.
     pub mac_address: String,
-    /// The private IPv4 address.
+    /// The private IPv4 address; empty until it is attached.
     pub private_ipv4_address: String,
 }
 
@@ -228,8 +236,32 @@ pub struct Container {
     pub spec: ContainerSpec,
     /// Seconds from the request to end until it is killed.
     pub stop_timeout_seconds: u64,
+    /// Seconds from its start after which those that wait for more than that give up.
+    #[serde(default)]
+    pub start_timeout_seconds: Option<u64>,
+    /// What it waits for before it is started.
+    #[serde(default)]
+    pub depends_on: Vec<Dependency>,
+    /// Its health, where it has a check.
+    #[serde(default)]
+    pub health: Option<Health>,
+    /// When it is started again, if ever.
+    #[serde(default)]
+    pub restart_policy: Option<RestartPolicy>,
+    /// How often it was started again.
+    #[serde(default)]
+    pub restart_count: u32,
+    /// When it was started last.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
     /// Where its output goes.
     pub log_stream: Option<LogStream>,
+    /// Variables whose values are kept elsewhere.
+    #[serde(default)]
+    pub secrets: Vec<SecretVariable>,
+    /// ARNs of the files with further variables.
+    #[serde(default)]
+    pub environment_files: Vec<String>,
     /// `sha256:...`, once its image is there.
     pub image_digest: Option<String>,
     /// The engine's identifier, once it has been started.
@@ -245,6 +277,11 @@ pub enum ContainerState {
     Pending,
     /// It has been started.
     Running,
+    /// It has ended, and is being started again.
+    Restarting {
+        /// The exit code of the run that ended.
+        exit_code: i32,
+    },
     /// It has ended, or will never be started.
     Stopped {
         /// The exit code, if it ran and that is known.
@@ -259,9 +296,40 @@ impl ContainerState {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
-            Self::Running => "RUNNING",
+            // As AWS has it: the container as such goes on.
+            Self::Running | Self::Restarting { .. } => "RUNNING",
             Self::Stopped { .. } => "STOPPED",
         }
+    }
+}
+
+impl Container {
+    /// Whether it was ever started, as far as is recorded.
+    pub fn has_started(&self) -> bool {
+        self.runtime_id.is_some()
+    }
+
+    /// The name by which the engine knows the run before the present one, if there was one.
+    pub fn last_run(&self) -> Option<String> {
+        let before = self.restart_count.checked_sub(1)?;
+        Some(self.name_of_run(before))
+    }
+
+    /// Makes its specification that of its next run.
+    pub fn prepare_next_run(&mut self) {
+        let next = self.restart_count.saturating_add(1);
+        self.spec.name = self.name_of_run(next);
+        self.restart_count = next;
+    }
+
+    /// The name by which the engine knows a run: each has its own, so that starting one twice is found out.
+    fn name_of_run(&self, run: u32) -> String {
+        let suffix = format!("-r{}", self.restart_count);
+        let first = match self.restart_count {
+            0 => self.spec.name.as_str(),
+            _ => self.spec.name.strip_suffix(&suffix).unwrap_or(&self.spec.name),
+        };
+        if run == 0 { first.to_owned() } else { format!("{first}-r{run}") }
     }
 }
 
@@ -287,6 +355,12 @@ impl Task {
     /// The name of the task's cluster.
     pub fn cluster(&self) -> &str {
         self.cluster_arn.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The health of its essential containers that have a check; `None` where none has.
+    pub fn health_status(&self) -> Option<HealthStatus> {
+        let checked = self.containers.iter().filter(|container| container.essential);
+        HealthStatus::of_all(checked.filter_map(|container| Some(container.health.as_ref()?.status)))
     }
 
     /// What the task is meant to be doing.

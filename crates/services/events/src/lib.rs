@@ -20,7 +20,6 @@ mod put_events;
 mod registry;
 mod rule;
 mod rule_target;
-mod secret_key;
 mod tag;
 mod targets;
 mod writers;
@@ -35,7 +34,7 @@ use store::{Collection, Store};
 use types::{AccountId, Region};
 
 pub use error::Error;
-pub use secret_key::SecretKey;
+pub use sealed::SecretKey;
 
 use names::{BusName, DEFAULT_BUS};
 use registry::Registry;

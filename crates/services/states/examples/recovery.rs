@@ -30,22 +30,30 @@ const COPIES: usize = 200;
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, dir, waiting, woken] = arguments.as_slice()
-        && word == "measure"
-    {
-        return measure(Path::new(dir), waiting.parse().unwrap(), woken.parse().unwrap()).await;
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["build", dir, ended, waiting] => {
+            return build(Path::new(dir), ended.parse().unwrap(), waiting.parse().unwrap()).await;
+        }
+        ["measure", dir, waiting, woken] => {
+            return measure(Path::new(dir), waiting.parse().unwrap(), woken.parse().unwrap()).await;
+        }
+        _ => {}
     }
     let count = |at: usize, default: usize| arguments.get(at).map_or(default, |text| text.parse().unwrap());
     let (ended, waiting) = (count(0, 100_000), count(1, 10_000));
     let dir = tempfile::tempdir().unwrap();
     let began = Instant::now();
-    build(dir.path(), ended, waiting).await;
+    // Each in a process of its own: what a server has made is not in its memory when it starts.
+    run("build", dir.path(), [ended, waiting]);
     println!("{ended} ended and {waiting} waiting executions made in {:.0} s", began.elapsed().as_secs_f64());
-    // In a process of its own, which has made none of them.
-    let mut measure = Command::new(std::env::current_exe().unwrap());
-    let measured =
-        measure.arg("measure").arg(dir.path()).args([waiting.to_string(), waiting.min(1000).to_string()]);
-    assert!(measured.status().unwrap().success());
+    run("measure", dir.path(), [waiting, waiting.min(1000)]);
+}
+
+fn run(what: &str, dir: &Path, counts: [usize; 2]) {
+    let mut part = Command::new(std::env::current_exe().unwrap());
+    let part = part.arg(what).arg(dir).args(counts.map(|count| count.to_string()));
+    assert!(part.status().unwrap().success());
 }
 
 /// What is left of an execution.
@@ -80,6 +88,8 @@ async fn build(dir: &Path, ended: usize, waiting: usize) {
         let sample = Sample::read(&store, name(kind, 0)).await;
         sample.copy(&store, kind, count).await;
     }
+    // The service's tasks hold it too: nobody else would close it.
+    tokio::task::spawn_blocking(move || store.close()).await.unwrap();
 }
 
 impl Sample {

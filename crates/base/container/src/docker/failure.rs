@@ -50,11 +50,17 @@ pub fn image_error(name: &str, error: &Error) -> ImageError {
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     if says(&["invalid reference format"]) {
         ImageError::InvalidReference(image)
-    } else if says(&["unauthorized", "access denied", "authentication required", "no basic auth"]) {
+    } else if says(&["access denied", "insufficient_scope"]) {
+        // The engine says the same words before its reason.
+        let reason = match reason.split_once("may require 'docker login': ") {
+            Some((_, reason)) => reason.trim_start_matches("denied: ").to_owned(),
+            None => reason,
+        };
         ImageError::Denied { image, reason }
     } else if says(&["manifest unknown", "not found", "no such image", "No such image"]) {
         ImageError::NotFound { image }
     } else {
-        ImageError::Registry { image, reason }
+        // The engine has tried again by itself.
+        ImageError::Registry { image, retries: 1, reason }
     }
 }

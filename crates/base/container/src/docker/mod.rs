@@ -5,6 +5,7 @@
 
 mod exec;
 mod failure;
+mod holder;
 mod logs;
 mod network;
 mod request;
@@ -33,6 +34,7 @@ use crate::driver::{
     ImageError, LaunchError, LogChunk, LogPosition, Started, is_container_name,
 };
 use crate::exec::{Exec, ExecSpec};
+use crate::name_locks::NameLocks;
 use crate::network::{Network, NetworkError, NetworkSpec};
 use crate::stats::ContainerStats;
 use failure::{broken, cannot_start, image_error, launch_error, status};
@@ -66,6 +68,16 @@ pub struct DockerDriver {
     launching: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Where the reading of a log was left, so that it goes on without reading again.
     readers: Mutex<HashMap<String, (LogPosition, LogReader)>>,
+    networks: NetworkLocks,
+}
+
+/// What keeps the making and the removal of networks apart.
+#[derive(Debug, Default)]
+struct NetworkLocks {
+    /// One network's, by its name.
+    names: NameLocks,
+    /// Held for writing while what all networks have in common is removed.
+    common: tokio::sync::RwLock<()>,
 }
 
 impl DockerDriver {
@@ -78,7 +90,13 @@ impl DockerDriver {
         let docker = Docker::connect_with_unix(&socket, TIMEOUT_SECONDS, API_DEFAULT_VERSION);
         let docker = docker.map_err(|error| broken(&error))?;
         let docker = docker.negotiate_version().await.map_err(|error| broken(&error))?;
-        Ok(Self { docker, owner: config.owner, launching: Mutex::default(), readers: Mutex::default() })
+        Ok(Self {
+            docker,
+            owner: config.owner,
+            launching: Mutex::default(),
+            readers: Mutex::default(),
+            networks: NetworkLocks::default(),
+        })
     }
 
     fn launch_lock(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
@@ -408,7 +426,7 @@ impl Driver for DockerDriver {
     }
 
     fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>> {
-        Box::pin(self.networks())
+        Box::pin(self.network_names())
     }
 
     fn listen_in_network<'a>(

@@ -111,7 +111,12 @@ fn binds(spec: &ContainerSpec) -> Vec<EngineMount> {
 
 fn tmpfs(spec: &ContainerSpec) -> HashMap<String, String> {
     let mounts = spec.mounts.iter().filter_map(|mount| match mount {
-        Mount::Tmpfs { target, size_bytes } => Some((target.clone(), format!("size={size_bytes}"))),
+        Mount::Tmpfs { target, size_bytes, options } => {
+            let size = format!("size={size_bytes}");
+            let options: Vec<&str> =
+                [size.as_str()].into_iter().chain(options.iter().map(String::as_str)).collect();
+            Some((target.clone(), options.join(",")))
+        }
         Mount::Bind { .. } => None,
     });
     mounts.collect()

@@ -172,9 +172,11 @@ fn mounts(plan: &Plan, surroundings: &Surroundings<'_>) -> Vec<Value> {
                 let access = if *read_only { "ro" } else { "rw" };
                 json!({"destination": target, "type": "bind", "source": source, "options": ["rbind", "rprivate", access]})
             }
-            Mount::Tmpfs { target, size_bytes } => {
+            Mount::Tmpfs { target, size_bytes, options } => {
                 let size = format!("size={size_bytes}");
-                mount(target, "tmpfs", "tmpfs", &["nosuid", "nodev", "noexec", &size])
+                let given = options.iter().map(String::as_str);
+                let options: Vec<&str> = ["nosuid", "nodev", "noexec", &size].into_iter().chain(given).collect();
+                mount(target, "tmpfs", "tmpfs", &options)
             }
         });
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{SocketAddrV4, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -176,6 +177,8 @@ impl EmbeddedDriver {
         }
         let aside = ContainerDirectory::new(self.config.data_directory.join("making").join(&plan.spec.name));
         let made = fs::create_dir_all(aside.path())
+            // The environment may hold secrets: nobody but the owner reads what is in here.
+            .and_then(|()| fs::set_permissions(aside.path(), fs::Permissions::from_mode(0o700)))
             .and_then(|()| aside.write_json("spec.json", &plan))
             .and_then(|()| fs::rename(aside.path(), directory.path()));
         made.map_err(unavailable)

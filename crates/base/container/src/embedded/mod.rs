@@ -13,7 +13,7 @@ mod exec;
 mod executor;
 mod log;
 pub(crate) mod needs;
-mod network;
+pub(crate) mod network;
 mod rootfs;
 mod seccomp;
 mod state;

@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
+use super::allowance::Allowance;
 use super::digest::Digest;
 use super::document::{Descriptor, Manifest, SavedImage};
 use super::reference::Reference;
@@ -178,8 +179,13 @@ impl Files {
             file = plain;
         }
         let mut index = HashMap::new();
-        let mut archive = tar::Archive::new(BufReader::new(file.try_clone()?));
-        for entry in archive.entries_with_seek()? {
+        let allowance = Allowance::default();
+        let mut archive = tar::Archive::new(allowance.limit(BufReader::new(file.try_clone()?)));
+        let mut entries = archive.entries_with_seek()?;
+        loop {
+            // Contents are passed over without being read.
+            allowance.allow_headers();
+            let Some(entry) = entries.next() else { break };
             let entry = entry?;
             let Some(name) = normal(Path::new(OsStr::from_bytes(&entry.path_bytes()))) else { continue };
             let link = entry.link_name_bytes().map(|target| PathBuf::from(OsStr::from_bytes(&target)));

@@ -20,8 +20,8 @@ use super::registry::Credentials;
 /// How long a registry may take to answer, or to go on with an answer.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 const REDIRECTS_MAX: usize = 5;
-/// Requests that fail on the way, or in the server, are made once more.
-const ATTEMPTS: usize = 2;
+/// How long a connection may take: a host that is not there does not say so.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(20);
 /// The largest answer of a token service, and what is shown of an error page.
 const TOKEN_BYTES_MAX: u64 = 1024 * 1024;
 const REASON_CHARACTERS_MAX: usize = 300;
@@ -33,10 +33,12 @@ pub(super) enum Failure {
     NotFound,
     /// 401, with what the registry wants.
     Challenge(String),
-    /// 401 or 403 after everything was said.
+    /// The registry's token does not allow it.
     Denied(String),
-    /// No connection, or an answer that makes no sense.
-    Unreachable(String),
+    /// The registry, or who makes its tokens, does not know who we are, or does not want us; or its answer makes no sense.
+    Refused(String),
+    /// No connection, a broken one, or a registry that cannot do its work now: trying again may help.
+    Transient(String),
     /// It was fetched, and is not what it should be.
     Unusable(String),
 }
@@ -64,12 +66,15 @@ impl Fetcher {
         let connector = connector.or_else(|_| {
             let config = rustls::ClientConfig::builder_with_provider(provider)
                 .with_safe_default_protocol_versions()
-                .map_err(|error| Failure::Unreachable(error.to_string()))?
+                .map_err(|error| Failure::Refused(error.to_string()))?
                 .with_root_certificates(rustls::RootCertStore::empty())
                 .with_no_client_auth();
             Ok(HttpsConnectorBuilder::new().with_tls_config(config))
         })?;
-        let connector = connector.https_or_http().enable_http1().build();
+        let mut plain = HttpConnector::new();
+        plain.enforce_http(false);
+        plain.set_connect_timeout(Some(CONNECT_TIME_MAX));
+        let connector = connector.https_or_http().enable_http1().wrap_connector(plain);
         Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), credentials })
     }
 
@@ -79,50 +84,39 @@ impl Fetcher {
         for _ in 0..REDIRECTS_MAX {
             let response = self.send(&target).await?;
             if !response.status().is_redirection() {
-                return answer(response, target.authorization.is_some()).await;
+                return answer(response, &target).await;
             }
             let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
             let url = location.and_then(|location| resolve(&target.url, location));
-            let url = url.ok_or_else(|| Failure::Unreachable("a redirect to nowhere".to_owned()))?;
+            let url = url.ok_or_else(|| Failure::Refused("a redirect to nowhere".to_owned()))?;
             if origin(&url) != origin(&target.url) {
                 target.authorization = None; // It is for the registry, not for wherever it keeps its blobs.
             }
             if target.url.starts_with("https:") && !url.starts_with("https:") {
-                return Err(Failure::Unreachable(format!("a redirect from HTTPS to {url}")));
+                return Err(Failure::Refused(format!("a redirect from HTTPS to {url}")));
             }
             target.url = url;
         }
-        Err(Failure::Unreachable("too many redirects".to_owned()))
+        Err(Failure::Refused("too many redirects".to_owned()))
     }
 
     async fn send(&self, target: &Target) -> Result<Response<Incoming>, Failure> {
-        let mut failure = Failure::Unreachable("no attempt".to_owned());
-        for _ in 0..ATTEMPTS {
-            let mut request = Request::get(&target.url).header(USER_AGENT, "runwright");
-            if let Some(accept) = target.accept {
-                request = request.header(ACCEPT, accept);
-            }
-            if let Some(authorization) = &target.authorization {
-                request = request.header(AUTHORIZATION, authorization);
-            }
-            let request =
-                request.body(Empty::new()).map_err(|error| Failure::Unreachable(error.to_string()))?;
-            match tokio::time::timeout(SILENCE_MAX, self.client.request(request)).await {
-                Ok(Ok(response)) if response.status().is_server_error() => {
-                    failure = Failure::Unreachable(format!(
-                        "unexpected status {}: {}",
-                        response.status(),
-                        target.url
-                    ));
-                }
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => {
-                    failure = Failure::Unreachable(format!("GET {}: {}", target.url, causes(&error)))
-                }
-                Err(_) => failure = Failure::Unreachable(format!("GET {}: no answer", target.url)),
-            }
+        let mut request = Request::get(&target.url).header(USER_AGENT, "runwright");
+        if let Some(accept) = target.accept {
+            request = request.header(ACCEPT, accept);
         }
-        Err(failure)
+        if let Some(authorization) = &target.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.body(Empty::new()).map_err(|error| Failure::Refused(error.to_string()))?;
+        let failed = |reason: String| {
+            Failure::Transient(format!("failed to do request: Get {:?}: {reason}", target.url))
+        };
+        match tokio::time::timeout(SILENCE_MAX, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(failed(in_gos_words(&error, &target.url))),
+            Err(_) => Err(failed("net/http: timeout awaiting response headers".to_owned())),
+        }
     }
 
     /// Turns the registry's challenge into the value of an `Authorization` header.
@@ -133,32 +127,40 @@ impl Fetcher {
         });
         let (scheme, rest) = challenge.split_once(' ').unwrap_or((challenge, ""));
         if scheme.eq_ignore_ascii_case("basic") {
-            return basic.ok_or_else(|| Failure::Denied("no basic auth credentials".to_owned()));
+            return basic.ok_or_else(|| Failure::Refused("no basic auth credentials".to_owned()));
         }
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Failure::Denied(format!("unknown authentication scheme {scheme}")));
+            return Err(Failure::Refused(format!("unknown authentication scheme {scheme}")));
         }
         let parameters = parameters(rest);
         let find =
             |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        let realm = find("realm").ok_or_else(|| Failure::Denied("a challenge without a realm".to_owned()))?;
+        let realm =
+            find("realm").ok_or_else(|| Failure::Refused("a challenge without a realm".to_owned()))?;
         let separator = if realm.contains('?') { '&' } else { '?' };
         let mut url = format!("{realm}{separator}scope={}", encode(scope));
         if let Some(service) = find("service") {
             url.push_str(&format!("&service={}", encode(service)));
         }
-        let target = Target { url, accept: None, authorization: basic };
+        let kind = if basic.is_some() { "oauth" } else { "anonymous" };
+        let refused = |reason: &str| format!("failed to authorize: failed to fetch {kind} token: {reason}");
+        let status =
+            |status: &str| refused(&format!("unexpected status from GET request to {url}: {status}"));
+        let target = Target { url: url.clone(), accept: None, authorization: basic };
         let body = self.get(target).await.map_err(|failure| match failure {
-            Failure::Challenge(_) | Failure::NotFound => {
-                Failure::Denied("the token service refuses".to_owned())
-            }
-            other => other,
+            Failure::Challenge(_) => Failure::Refused(status("401 Unauthorized")),
+            Failure::NotFound => Failure::Refused(status("404 Not Found")),
+            Failure::Refused(reason) | Failure::Denied(reason) => Failure::Refused(refused(&reason)),
+            Failure::Transient(reason) => Failure::Transient(refused(&reason)),
+            unusable @ Failure::Unusable(_) => unusable,
         })?;
         let bytes = body.collect(TOKEN_BYTES_MAX).await?;
-        let token: Token = serde_json::from_slice(&bytes)
-            .map_err(|error| Failure::Unreachable(format!("token: {error}")))?;
-        let token =
-            token.token.or(token.access_token).ok_or_else(|| Failure::Denied("no token".to_owned()))?;
+        let token: Token =
+            serde_json::from_slice(&bytes).map_err(|error| Failure::Refused(refused(&error.to_string())))?;
+        let token = token.token.or(token.access_token);
+        let token = token.ok_or_else(|| {
+            Failure::Refused(refused("authorization server did not include a token in the response"))
+        })?;
         Ok(format!("Bearer {token}"))
     }
 }
@@ -177,9 +179,11 @@ impl Body {
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             match tokio::time::timeout(SILENCE_MAX, self.0.frame()).await {
-                Err(_) => return Err(Failure::Unreachable("the registry stopped sending".to_owned())),
+                Err(_) => return Err(Failure::Transient("failed to copy: i/o timeout".to_owned())),
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(Failure::Unreachable(causes(&error))),
+                Ok(Some(Err(error))) => {
+                    return Err(Failure::Transient(format!("failed to copy: {}", causes(&error))));
+                }
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -202,27 +206,80 @@ impl Body {
     }
 }
 
-async fn answer(response: Response<Incoming>, authorized: bool) -> Result<Body, Failure> {
+async fn answer(response: Response<Incoming>, target: &Target) -> Result<Body, Failure> {
     let status = response.status();
     if status.is_success() {
         return Ok(Body(response.into_body()));
     }
     let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
     let challenge = challenge.map(str::to_owned);
+    let unexpected = || format!("unexpected status from GET request to {}: {status}", target.url);
     match (status, challenge) {
         (StatusCode::NOT_FOUND, _) => Err(Failure::NotFound),
-        (StatusCode::UNAUTHORIZED, Some(challenge)) if !authorized => Err(Failure::Challenge(challenge)),
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
-            Err(Failure::Denied(reason(status, response).await))
+        (StatusCode::UNAUTHORIZED, Some(challenge)) if target.authorization.is_none() => {
+            Err(Failure::Challenge(challenge))
         }
-        _ => Err(Failure::Unreachable(reason(status, response).await)),
+        // The registry says what is missing, as Docker Hub does for a repository that is private or not there.
+        (StatusCode::UNAUTHORIZED, Some(challenge)) => Err(match server_message(&challenge) {
+            Some(message) => Failure::Denied(format!("server message: {message}: authorization failed")),
+            None => Failure::Refused(unexpected()),
+        }),
+        (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT, _) => {
+            Err(Failure::Transient(reason(unexpected(), response).await))
+        }
+        _ if status.is_server_error() => Err(Failure::Transient(unexpected())),
+        _ => Err(Failure::Refused(reason(unexpected(), response).await)),
     }
 }
 
-async fn reason(status: StatusCode, response: Response<Incoming>) -> String {
+/// What a challenge says is wrong with the token that was shown.
+fn server_message(challenge: &str) -> Option<String> {
+    let (_, rest) = challenge.split_once(' ')?;
+    parameters(rest).into_iter().find(|(name, _)| name == "error").map(|(_, value)| value)
+}
+
+/// What the registry says to it: the beginning of its answer.
+async fn reason(unexpected: String, response: Response<Incoming>) -> String {
     let bytes = Body(response.into_body()).collect(TOKEN_BYTES_MAX).await.unwrap_or_default();
     let text: String = String::from_utf8_lossy(&bytes).chars().take(REASON_CHARACTERS_MAX).collect();
-    format!("unexpected status {status}: {}", text.trim())
+    match text.trim() {
+        "" => unexpected,
+        text => format!("{unexpected}: {text}"),
+    }
+}
+
+/// Why no answer came, as ECS's agent, which is written in Go, says it.
+fn in_gos_words(error: &(dyn std::error::Error + 'static), url: &str) -> String {
+    let host =
+        url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default();
+    let text = causes(error);
+    let kind = io_error(error).map(std::io::Error::kind);
+    if text.contains("dns error") || text.contains("failed to lookup address") {
+        let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+        return format!("dial tcp: lookup {name}: no such host");
+    }
+    match kind {
+        Some(std::io::ErrorKind::ConnectionRefused) => {
+            format!("dial tcp {host}: connect: connection refused")
+        }
+        Some(std::io::ErrorKind::TimedOut) => format!("dial tcp {host}: i/o timeout"),
+        Some(std::io::ErrorKind::ConnectionReset) => {
+            format!("read tcp {host}: read: connection reset by peer")
+        }
+        _ if text.contains("connection closed before message completed") => "EOF".to_owned(),
+        _ => text,
+    }
+}
+
+fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a std::io::Error> {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        if let Some(found) = inner.downcast_ref::<std::io::Error>() {
+            return Some(found);
+        }
+        cause = inner.source();
+    }
+    None
 }
 
 /// `key="value", key=value`.

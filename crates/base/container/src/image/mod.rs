@@ -4,6 +4,7 @@
 //! named by the digest of its configuration, a name is a small file. Everything is made aside and renamed into place,
 //! so a crash leaves either all of it or nothing. What runs in a container is not decided here (`process`).
 
+mod allowance;
 pub mod archive;
 pub mod digest;
 pub mod document;

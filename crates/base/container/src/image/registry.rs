@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
@@ -27,11 +28,22 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, \
                               application/vnd.docker.distribution.manifest.v2+json, \
                               application/vnd.docker.distribution.manifest.list.v2+json";
 
+/// How often what may pass is tried again: ECS's number.
+const RETRIES: u32 = 5;
+
 /// How registries are reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RegistryOptions {
     /// Credentials by the registry's host (and port), as [`Reference::registry`] has it.
     pub credentials: BTreeMap<String, Credentials>,
+    /// The pause before the first retry; each further one is twice as long.
+    pub retry_pause: Duration,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        Self { credentials: BTreeMap::new(), retry_pause: Duration::from_millis(500) }
+    }
 }
 
 /// A user of a registry.
@@ -59,14 +71,37 @@ pub(super) async fn pull(
     options: &RegistryOptions,
     reference: &Reference,
 ) -> Result<StoredImage, ImageError> {
-    let named = |failure: Failure| image_error(reference, failure);
+    let named = |failure: Failure| image_error(reference, Part::Manifest, failure);
     let credentials = options.credentials.get(&reference.registry).cloned();
-    let mut registry =
-        Registry { fetcher: Fetcher::new(credentials).map_err(named)?, base: base(reference), token: None };
-    let (digest, manifest) = registry.manifest(reference).await.map_err(named)?;
+    let mut registry = Registry {
+        fetcher: Fetcher::new(credentials).map_err(named)?,
+        base: base(reference),
+        token: None,
+        retry_pause: options.retry_pause,
+    };
+    let mut retries = Retries::new(options);
+    let (digest, manifest) = loop {
+        let turn = images.transfers.acquire().await;
+        let found = registry.manifest(reference).await;
+        drop(turn);
+        match found {
+            Err(Failure::Transient(_)) if retries.pause().await => {}
+            found => break found.map_err(named)?,
+        }
+    };
     let unusable = |reason: &str| named(Failure::Unusable(reason.to_owned()));
     let config = manifest.config.clone().ok_or_else(|| unusable("the manifest has no configuration"))?;
-    let configuration = registry.document(&config).await.map_err(named)?;
+    let in_layers = |failure: Failure| image_error(reference, Part::Blobs, failure);
+    let mut retries = Retries::new(options);
+    let configuration = loop {
+        let turn = images.transfers.acquire().await;
+        let found = registry.document(&config).await;
+        drop(turn);
+        match found {
+            Err(Failure::Transient(_)) if retries.pause().await => {}
+            found => break found.map_err(in_layers)?,
+        }
+    };
     let image = stored_image(&configuration, Some(digest)).map_err(|reason| unusable(&reason))?;
     if image.layers.len() != manifest.layers.len() {
         return Err(unusable("the manifest and the configuration differ in the number of layers"));
@@ -79,7 +114,7 @@ pub(super) async fn pull(
     let fetch = |(index, (blob, diff_id))| registry.layer(images, &workspace, index, blob, diff_id);
     let fetched = stream::iter(layers).map(fetch).buffer_unordered(LAYERS_AT_ONCE);
     // All of them are waited for, also after a failure: none may still be unpacking when the failure is told.
-    fetched.collect::<Vec<_>>().await.into_iter().collect::<Result<(), _>>().map_err(named)?;
+    fetched.collect::<Vec<_>>().await.into_iter().collect::<Result<(), _>>().map_err(in_layers)?;
     let (images, committed) = (images.clone(), image.clone());
     let names = vec![reference.to_string()];
     let commit = tokio::task::spawn_blocking(move || images.commit(&workspace, &committed, &names));
@@ -94,11 +129,39 @@ fn base(reference: &Reference) -> String {
     format!("{scheme}://{host}/v2/{}", reference.repository)
 }
 
+/// The pauses between the attempts at one thing.
+struct Retries {
+    left: u32,
+    next: Duration,
+}
+
+impl Retries {
+    fn new(options: &RegistryOptions) -> Self {
+        Self::of(options.retry_pause)
+    }
+
+    fn of(pause: Duration) -> Self {
+        Self { left: RETRIES, next: pause }
+    }
+
+    /// Waits before the next attempt; `false` at once where there is none.
+    async fn pause(&mut self) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        tokio::time::sleep(self.next).await;
+        self.next *= 2;
+        true
+    }
+}
+
 struct Registry {
     fetcher: Fetcher,
     base: String,
     /// What the registry wants to see with each request, once it has asked for it.
     token: Option<String>,
+    retry_pause: Duration,
 }
 
 impl Registry {
@@ -148,7 +211,7 @@ impl Registry {
         blob: Descriptor,
         diff_id: Digest,
     ) -> Result<(), Failure> {
-        let file = self.download(&blob, workspace, index).await?;
+        let file = self.download(images, &blob, workspace, index).await?;
         let (images, workspace) = (images.clone(), workspace.clone());
         let unpacking = tokio::task::spawn_blocking(move || {
             let opened = File::open(&file).map_err(|error| error.to_string())?;
@@ -161,12 +224,26 @@ impl Registry {
     /// Fetches a blob into a file; its digest is checked when it is unpacked.
     async fn download(
         &self,
+        images: &ImageStore,
         descriptor: &Descriptor,
         workspace: &Workspace,
         index: usize,
     ) -> Result<PathBuf, Failure> {
         let path = workspace.path.join(format!("blob-{index}"));
-        let mut file = File::create(&path).map_err(|error| Failure::Unusable(error.to_string()))?;
+        let mut retries = Retries::of(self.retry_pause);
+        loop {
+            let turn = images.transfers.acquire().await;
+            let downloaded = self.download_once(descriptor, &path).await;
+            drop(turn);
+            match downloaded {
+                Err(Failure::Transient(_)) if retries.pause().await => {}
+                downloaded => return downloaded.map(|()| path),
+            }
+        }
+    }
+
+    async fn download_once(&self, descriptor: &Descriptor, path: &Path) -> Result<(), Failure> {
+        let mut file = File::create(path).map_err(|error| Failure::Unusable(error.to_string()))?;
         let mut body = self.get(&format!("blobs/{}", descriptor.digest)).await?;
         let mut length = 0;
         while let Some(chunk) = body.chunk().await? {
@@ -182,7 +259,7 @@ impl Registry {
                 descriptor.digest, descriptor.size
             )));
         }
-        Ok(path)
+        Ok(())
     }
 
     async fn get(&self, path: &str) -> Result<Body, Failure> {
@@ -206,13 +283,41 @@ fn check(wanted: &Digest, found: &Digest) -> Result<(), Failure> {
     Err(Failure::Unusable(format!("a document has digest {found}, expected {wanted}")))
 }
 
-fn image_error(reference: &Reference, failure: Failure) -> ImageError {
+/// What of an image could not be had.
+#[derive(Clone, Copy)]
+enum Part {
+    Manifest,
+    Blobs,
+}
+
+fn image_error(reference: &Reference, part: Part, failure: Failure) -> ImageError {
     let image = reference.to_string();
-    match failure {
-        Failure::NotFound => ImageError::NotFound { image },
-        Failure::Challenge(_) => ImageError::Denied { image, reason: "authorization failed".to_owned() },
-        Failure::Denied(reason) => ImageError::Denied { image, reason },
-        Failure::Unreachable(reason) => ImageError::Registry { image, reason },
-        Failure::Unusable(reason) => ImageError::Unusable { image, reason },
+    let blob = |reason: String| format!("failed to copy: httpReadSeeker: failed open: {reason}");
+    match (failure, part) {
+        (Failure::NotFound, Part::Manifest) => ImageError::NotFound { image },
+        (Failure::NotFound, Part::Blobs) => {
+            ImageError::Blob { retries: 1, reason: blob("content not found".to_owned()) }
+        }
+        (Failure::Denied(reason), _) => ImageError::Denied { image, reason },
+        (Failure::Challenge(_), _) => {
+            ImageError::Registry { image, retries: 1, reason: "authorization failed".to_owned() }
+        }
+        (Failure::Refused(reason), Part::Manifest) => ImageError::Registry { image, retries: 1, reason },
+        (Failure::Transient(reason), Part::Manifest) => {
+            ImageError::Registry { image, retries: RETRIES, reason: as_head(reason) }
+        }
+        (Failure::Refused(reason), Part::Blobs) => ImageError::Blob { retries: 1, reason: blob(reason) },
+        (Failure::Transient(reason), Part::Blobs) => {
+            ImageError::Blob { retries: RETRIES, reason: blob(reason) }
+        }
+        (Failure::Unusable(reason), _) => ImageError::Unusable { image, reason },
+    }
+}
+
+/// Manifests are first asked for without their contents by ECS's agent; who reads its errors expects that word.
+fn as_head(reason: String) -> String {
+    match reason.strip_prefix("failed to do request: Get ") {
+        Some(rest) => format!("failed to do request: Head {rest}"),
+        None => reason,
     }
 }

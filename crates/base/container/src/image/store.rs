@@ -16,15 +16,17 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::archive;
 use super::digest::{Digest, DigestReader};
 use super::document::{Configuration, StoredImage};
 use super::layer;
-use super::limits::DOCUMENT_BYTES_MAX;
+use super::limits::{DOCUMENT_BYTES_MAX, TRANSFERS_MAX};
 use super::reference::Reference;
 use super::registry::{self, RegistryOptions};
 use crate::driver::ImageError;
@@ -35,8 +37,13 @@ pub struct ImageStore {
     root: PathBuf,
     registries: RegistryOptions,
     /// Pulls by name: the second one of the same image waits, and then finds the first one's result.
-    pulling: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+    pulling: Arc<Mutex<HashMap<String, Pull>>>,
+    /// Turns to fetch something. Who waits to try again has none.
+    pub(super) transfers: Arc<Semaphore>,
 }
+
+/// A pull that is under way: when it failed, and why, if it did.
+type Pull = Arc<tokio::sync::Mutex<Option<(Instant, ImageError)>>>;
 
 /// A name that images are found by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +63,8 @@ impl ImageStore {
         for directory in ["layers", "images", "names", "pins", "tmp"] {
             fs::create_dir_all(root.join(directory)).map_err(store)?;
         }
-        let opened = Self { root: root.to_owned(), registries: options, pulling: Arc::default() };
+        let transfers = Arc::new(Semaphore::new(TRANSFERS_MAX));
+        let opened = Self { root: root.to_owned(), registries: options, pulling: Arc::default(), transfers };
         opened.remove_abandoned().map_err(store)?;
         Ok(opened)
     }
@@ -85,15 +93,24 @@ impl ImageStore {
         if let Some(found) = self.resolve(name)? {
             return Ok(found);
         }
+        let asked = Instant::now();
         let lock = {
             let mut locks = self.pulling.lock().unwrap_or_else(PoisonError::into_inner);
             locks.retain(|_, lock| Arc::strong_count(lock) > 1);
             locks.entry(name.to_owned()).or_default().clone()
         };
-        let _one = lock.lock().await;
-        match self.resolve(name)? {
-            Some(found) => Ok(found),
-            None => self.pull(&Reference::parse(name)?).await,
+        let mut last = lock.lock().await;
+        if let Some(found) = self.resolve(name)? {
+            return Ok(found);
+        }
+        match &*last {
+            // While we waited somebody tried, and tried again: so many who want the same share one failure.
+            Some((failed, error)) if *failed > asked => Err(error.clone()),
+            _ => {
+                let pulled = self.pull(&Reference::parse(name)?).await;
+                *last = pulled.as_ref().err().map(|error| (Instant::now(), error.clone()));
+                pulled
+            }
         }
     }
 

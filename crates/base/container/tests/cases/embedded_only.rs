@@ -1,9 +1,11 @@
 //! What only the embedded driver has to prove: it keeps its own state, and cleans up after itself.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
-use container::{ContainerState, Driver, DriverError, LaunchError};
+use container::{ContainerState, Driver, DriverError, LaunchError, LogBuffer, LogPosition};
 
 use super::Add;
 use crate::support::{complete, open_embedded, run, shell};
@@ -17,6 +19,8 @@ pub fn add<'a>(data: &'a Path, add: Add<'_, 'a>) {
         Box::pin(a_dead_supervisor_takes_its_container_along(data)),
     );
     add("the_host_as_an_image", Box::pin(the_host_as_an_image(data)));
+    add("a_blocking_log_makes_its_writer_wait", Box::pin(a_blocking_log_makes_its_writer_wait(data)));
+    add("a_non_blocking_log_drops_lines", Box::pin(a_non_blocking_log_drops_lines(data)));
 }
 
 fn cgroups() -> Vec<String> {
@@ -123,4 +127,61 @@ async fn the_host_as_an_image(data: &Path) {
     let (code, lines) = complete(&driver, spec).await;
     assert_eq!((code, lines), (0, ["on the host", "changed", "0", "1"].map(str::to_owned).to_vec()));
     assert_eq!(fs::read_to_string(&marker).unwrap(), "on the host\n");
+}
+
+/// Reads all lines, and frees them where `freeing`; at most so many bytes are in the log at once.
+async fn read_all(driver: &dyn Driver, data: &Path, name: &str, freeing: bool) -> (Vec<String>, u64) {
+    let (mut lines, mut from, mut most) = (Vec::new(), LogPosition::default(), 0);
+    loop {
+        let chunk = driver.read_logs(name, from).await.unwrap();
+        lines.extend(chunk.lines.into_iter().map(|line| line.message));
+        from = chunk.next;
+        let log = fs::metadata(data.join("containers").join(name).join("log")).unwrap();
+        most = most.max(log.blocks() * 512);
+        if freeing {
+            driver.free_logs(name, &from, &from).await.unwrap();
+        }
+        if chunk.ended {
+            return (lines, most);
+        }
+    }
+}
+
+async fn a_blocking_log_makes_its_writer_wait(data: &Path) {
+    const BYTES: u64 = 256 * 1024;
+    let driver = open_embedded(data);
+    let mut spec = shell("blocking", "seq 1 400000");
+    spec.log_buffer = LogBuffer::Blocking { bytes: BYTES };
+    driver.launch(spec).await.unwrap();
+    let log = data.join("containers/blocking/log");
+    // It fills its buffer, and then what it writes does not become more.
+    let mut length = 0;
+    while length < BYTES {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        length = fs::metadata(&log).unwrap().len();
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(fs::metadata(&log).unwrap().len() < 2 * BYTES + 256 * 1024);
+    assert_eq!(driver.list().await.unwrap()[0].state, ContainerState::Running);
+    let (lines, most) = read_all(&driver, data, "blocking", true).await;
+    assert_eq!(lines.len(), 400_000);
+    assert!(lines.iter().enumerate().all(|(place, line)| *line == (place + 1).to_string()));
+    assert!(most < 4 * BYTES, "{most} bytes on the disk at once");
+    assert_eq!(driver.wait("blocking").await.unwrap().code, 0);
+    // What was freed is gone, and not read as something else.
+    let rest = driver.read_logs("blocking", LogPosition::default()).await.unwrap();
+    assert!(rest.ended && rest.lines.is_empty());
+    driver.remove("blocking").await.unwrap();
+}
+
+async fn a_non_blocking_log_drops_lines(data: &Path) {
+    let driver = open_embedded(data);
+    let mut spec = shell("dropping", "seq 1 100000; sleep 0.5; echo end");
+    spec.log_buffer = LogBuffer::NonBlocking { bytes: 64 * 1024 };
+    driver.launch(spec).await.unwrap();
+    assert_eq!(driver.wait("dropping").await.unwrap().code, 0, "nobody read, and it went on");
+    let (lines, _) = read_all(&driver, data, "dropping", false).await;
+    assert!(lines.len() > 1000 && lines.len() < 10_000, "{} lines", lines.len());
+    assert!(lines.iter().enumerate().all(|(place, line)| *line == (place + 1).to_string()));
+    driver.remove("dropping").await.unwrap();
 }

@@ -4,6 +4,8 @@ pub mod embedded_only;
 pub mod ending;
 pub mod exec;
 pub mod logs;
+pub mod networks;
+pub mod networks_embedded;
 pub mod process;
 pub mod survival;
 
@@ -26,7 +28,11 @@ pub fn all(target: &Target) -> Vec<Test<'_>> {
     exec::add(target, &mut |name, test| tests.push((format!("{prefix}::exec::{name}"), test)));
     logs::add(target, &mut |name, test| tests.push((format!("{prefix}::logs::{name}"), test)));
     survival::add(target, &mut |name, test| tests.push((format!("{prefix}::survival::{name}"), test)));
+    networks::add(target, &mut |name, test| tests.push((format!("{prefix}::networks::{name}"), test)));
     if let Target::Embedded { data } = target {
+        networks_embedded::add(data, &mut |name, test| {
+            tests.push((format!("{prefix}::networks_only::{name}"), test));
+        });
         embedded_only::add(data, &mut |name, test| tests.push((format!("{prefix}::only::{name}"), test)));
     }
     tests

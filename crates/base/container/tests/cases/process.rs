@@ -178,7 +178,7 @@ async fn refuses_impossible_specifications(target: &Target) {
         ContainerSpec { environment: vec![("A=B".to_owned(), String::new())], ..base.clone() },
         ContainerSpec { stop_signal: Some("SIGNOPE".to_owned()), ..base.clone() },
         ContainerSpec {
-            mounts: vec![Mount::Tmpfs { target: "x".to_owned(), size_bytes: 1 }],
+            mounts: vec![Mount::Tmpfs { target: "x".to_owned(), size_bytes: 1, options: Vec::new() }],
             ..base.clone()
         },
     ];
@@ -212,16 +212,21 @@ async fn mounts(target: &Target) {
         read_only,
     };
     let script = "exec 2>/dev/null; cat /deep/er/in; echo out > /deep/er/out; echo x > /fixed/x || echo read-only; \
-                  dd if=/dev/zero of=/scratch/big bs=1k count=100 2>&1 | grep -o 'No space'; ls /scratch";
+                  dd if=/dev/zero of=/scratch/big bs=1k count=100 2>&1 | grep -o 'No space'; ls /scratch; stat -c 'mode %a' /scratch";
     let mut spec = shell("mounts", script);
     spec.mounts = vec![
         bind("/deep/er", false),
         bind("/fixed", true),
-        Mount::Tmpfs { target: "/scratch".to_owned(), size_bytes: 65536 },
+        Mount::Tmpfs {
+            target: "/scratch".to_owned(),
+            size_bytes: 65536,
+            options: vec!["mode=0750".to_owned()],
+        },
     ];
     let (_, lines) = complete(&*driver, spec).await;
     assert_eq!(lines[0], "from the host");
     assert!(lines.contains(&"read-only".to_owned()) && lines.contains(&"No space".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"mode 750".to_owned()), "{lines:?}");
     assert_eq!(std::fs::read_to_string(shared.path().join("out")).unwrap(), "out\n");
     assert!(!shared.path().join("x").exists());
 }

@@ -186,3 +186,126 @@ fn images_that_lie() {
         assert!(home.files(place).is_empty(), "{:?}", home.files(place));
     }
 }
+
+/// What a layer that is cut, or goes on after its end, or is compressed without end, comes to.
+#[test]
+fn compressed_layers_that_lie() {
+    let Some(home) = Home::new() else { return };
+    let layer = Layer::new().file("a", 0o644, &[b'a'; 100_000]).bytes();
+    let compressed = super::loading::gzip(&layer);
+    let cut = compressed[..compressed.len() / 2].to_vec();
+    let mut tail = compressed.clone();
+    tail.extend(b"and more that is no gzip");
+    let mut damaged = compressed.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0xff;
+    for (name, blob) in [("cut", cut), ("damaged", damaged), ("tail", tail)] {
+        let archive = home.path("archive.tar");
+        let configuration = configuration(serde_json::json!({}), &[&layer]);
+        fs::write(&archive, saved("lying:1", &configuration, &[&blob])).unwrap();
+        let error = home.store.load(&archive).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("CannotPullContainerError: "), "{name}: {error}");
+        for place in ["layers", "images", "names", "tmp"] {
+            assert!(home.files(place).is_empty(), "{name} left {:?}", home.files(place));
+        }
+    }
+}
+
+/// An entry that claims more bytes than there are, or than a layer may have.
+#[test]
+fn entries_that_claim_too_much() {
+    for size in [1 << 40, u64::MAX / 4] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(EntryType::Regular);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(size);
+        header.set_path("huge").unwrap();
+        header.set_cksum();
+        let Some(home) = Home::new() else { return };
+        let layer = [header.as_bytes().as_slice(), &[0; 512]].concat();
+        let error = home.load("huge:1", &[&layer]).unwrap_err();
+        assert!(error.starts_with("CannotPullContainerError: "), "{error}");
+        for place in ["layers", "images", "names", "tmp"] {
+            assert!(home.files(place).is_empty(), "{size} left {:?}", home.files(place));
+        }
+    }
+}
+
+#[test]
+fn names_that_appear_again_and_again() {
+    let Some(home) = Home::new() else { return };
+    let outside = home.path("outside");
+    fs::create_dir(&outside).unwrap();
+    // Each kind in the place of each other: the last one counts, and none is written through.
+    let layer = Layer::new()
+        .directory("x")
+        .symlink("link", outside.to_str().unwrap())
+        .directory("link")
+        .file("link/file", 0o644, b"inside")
+        .file("twice", 0o644, b"first")
+        .file("twice", 0o600, b"second")
+        .symlink("x", outside.to_str().unwrap())
+        .file("gone", 0o644, b"")
+        .directory("gone")
+        .bytes();
+    let paths = home.load("again:1", &[&layer]).unwrap();
+    assert_eq!(fs::read_to_string(paths[0].join("twice")).unwrap(), "second");
+    assert_eq!(fs::read_to_string(paths[0].join("link/file")).unwrap(), "inside");
+    assert!(paths[0].join("gone").is_dir() && fs::symlink_metadata(paths[0].join("x")).unwrap().is_symlink());
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    // A directory that is not empty does not make room.
+    refuse("full", Layer::new().directory("d").file("d/f", 0o644, b"").file("d", 0o644, b""), "");
+}
+
+#[test]
+fn directories_of_any_depth() {
+    let Some(home) = Home::new() else { return };
+    // The longest path that a tar header's prefix-less name takes.
+    let deep = vec!["d"; 48].join("/");
+    let layer = Layer::new().file(&format!("{deep}/f"), 0o644, b"deep").bytes();
+    let paths = home.load("deep:1", &[&layer]).unwrap();
+    assert_eq!(fs::read_to_string(paths[0].join(deep).join("f")).unwrap(), "deep");
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(0);
+    // Ten thousand levels, in the long form of a name.
+    archive.append_data(&mut header, vec!["d"; 10_000].join("/"), std::io::empty()).unwrap();
+    let layer = archive.into_inner().unwrap();
+    let error = home.load("deeper:1", &[&layer]).unwrap_err();
+    assert!(error.contains("not a path"), "{error}");
+    assert_eq!(home.files("names").len(), 1);
+    assert!(home.files("tmp").is_empty());
+}
+
+/// A few kilobytes of compressed names that would take gigabytes of memory.
+#[test]
+fn names_without_end() {
+    let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut long = |kind: u8, bytes: u64| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(EntryType::new(kind));
+        header.set_size(bytes);
+        header.set_cksum();
+        std::io::Write::write_all(&mut compressed, header.as_bytes()).unwrap();
+        std::io::copy(&mut std::io::Read::take(std::io::repeat(b'n'), bytes), &mut compressed).unwrap();
+    };
+    long(b'L', 512 * 200_000);
+    let layer = compressed.finish().unwrap();
+    assert!(layer.len() < 1_000_000);
+    let Some(home) = Home::new() else { return };
+    let configuration = configuration(serde_json::json!({}), &[b"not this"]);
+    for archive in [saved("long:1", &configuration, &[&layer]), layer] {
+        fs::write(home.path("archive.tar"), archive).unwrap();
+        let error = home.store.load(&home.path("archive.tar")).map(drop).unwrap_err().to_string();
+        assert!(error.contains("the headers of an entry are too large"), "{error}");
+        assert!(home.files("tmp").is_empty());
+    }
+}

@@ -82,7 +82,7 @@ pub fn busybox_layer() -> Vec<u8> {
     for applet in [
         "sh", "echo", "cat", "env", "id", "pwd", "sleep", "true", "false", "ls", "head", "tail", "touch",
         "mount", "hostname", "dd", "grep", "wc", "ps", "kill", "test", "unshare", "ip", "seq", "rm", "mkdir",
-        "readlink", "stat", "mknod", "chown", "ulimit", "date",
+        "readlink", "stat", "mknod", "chown", "ulimit", "date", "nc", "httpd", "wget",
     ] {
         layer = layer.symlink(&format!("bin/{applet}"), "busybox");
     }

@@ -13,6 +13,8 @@ mod iam_role;
 mod logs_log_group;
 mod s3_bucket;
 mod schema;
+mod secretsmanager_secret;
+mod ssm_parameter;
 mod states_activity;
 mod states_alias;
 mod states_state_machine;
@@ -159,7 +161,7 @@ pub struct Naming {
 
 /// The type of that name.
 pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
-    let types: [&'static dyn ResourceType; 12] = [
+    let types: [&'static dyn ResourceType; 14] = [
         &iam_role::Role,
         &logs_log_group::LogGroup,
         &s3_bucket::Bucket,
@@ -171,6 +173,8 @@ pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
         &ecs_cluster::Cluster,
         &ecs_service::Service,
         &ecs_task_definition::TaskDefinition,
+        &ssm_parameter::Parameter,
+        &secretsmanager_secret::Secret,
         &cdk_metadata::Metadata,
     ];
     types.into_iter().find(|resource_type| resource_type.type_name() == type_name)

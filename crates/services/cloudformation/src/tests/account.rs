@@ -25,6 +25,8 @@ pub struct World {
     pub rules: BTreeMap<String, Value>,
     pub targets: BTreeMap<String, Vec<Value>>,
     pub clusters: BTreeMap<String, Value>,
+    /// ECS services by name, and how often they will be found on their way to rest.
+    pub services: BTreeMap<String, (Value, usize)>,
     /// Buckets: their versioning and their tags.
     pub buckets: BTreeMap<String, (String, Value)>,
     /// Task definitions by ARN; `true` where active.
@@ -145,15 +147,19 @@ static ECS: ServiceModel = model(
     "ecs",
     &[
         operation("CreateCluster"),
+        operation("CreateService"),
         operation("DeleteCluster"),
+        operation("DeleteService"),
         operation("DeregisterTaskDefinition"),
         operation("DescribeClusters"),
+        operation("DescribeServices"),
         operation("DescribeTaskDefinition"),
         operation("ListTaskDefinitions"),
         operation("RegisterTaskDefinition"),
         operation("TagResource"),
         operation("UntagResource"),
         operation("UpdateCluster"),
+        operation("UpdateService"),
     ],
 );
 static S3: ServiceModel = model(
@@ -200,7 +206,7 @@ impl Account {
                 .chain(world.machines.keys())
                 .chain(world.parts.keys())
                 .chain(world.clusters.keys());
-            let others = others.chain(world.buckets.keys());
+            let others = others.chain(world.buckets.keys()).chain(world.services.keys());
             others.chain(revisions).cloned().chain(rules).chain(roles).collect()
         })
     }
@@ -271,6 +277,8 @@ impl World {
                 "stateMachineArn",
                 "Name",
                 "Rule",
+                "serviceName",
+                "service",
                 "clusterName",
                 "cluster",
                 "family",
@@ -481,9 +489,56 @@ impl World {
         Ok(json!({"FailedEntryCount": 0, "FailedEntries": []}))
     }
 
+    /// A service that rests at the third look. One whose task definition is `broken:1` fails.
+    fn ecs_service(&mut self, operation: &str, input: &Value) -> Value {
+        let name =
+            ["serviceName", "service"].iter().map(|name| text(input, name)).find(|name| !name.is_empty());
+        let name = name.or(input["services"][0].as_str()).unwrap_or_default();
+        let name = name.rsplit('/').next().unwrap_or_default();
+        let arn = format!("arn:aws:ecs:us-east-1:111111111111:service/default/{name}");
+        match operation {
+            "CreateService" => {
+                let service = || (json!({"status": "ACTIVE", "input": input}), 2);
+                self.services.entry(name.to_owned()).or_insert_with(service);
+                json!({"service": {"serviceArn": arn}})
+            }
+            "DescribeServices" => match self.services.get_mut(name) {
+                None => json!({"services": [], "failures": [{"reason": "MISSING"}]}),
+                Some((service, looks)) => {
+                    *looks = looks.saturating_sub(1);
+                    let task = text(&service["input"], "taskDefinition").to_owned();
+                    let state = match *looks {
+                        0 if task == "broken:1" => "FAILED",
+                        0 => "COMPLETED",
+                        _ => "IN_PROGRESS",
+                    };
+                    let status = service["status"].clone();
+                    if status == "DRAINING" && *looks == 0 {
+                        self.services.remove(name);
+                        return json!({"services": [{"status": "INACTIVE"}]});
+                    }
+                    let deployment = json!({"rolloutState": state, "taskDefinition": task});
+                    json!({"services": [{"status": status, "serviceArn": arn, "runningCount": 1, "desiredCount": 1,
+                        "deployments": [deployment]}]})
+                }
+            },
+            "UpdateService" => {
+                self.services.insert(name.to_owned(), (json!({"status": "ACTIVE", "input": input}), 2));
+                json!({})
+            }
+            _ => {
+                self.services.insert(name.to_owned(), (json!({"status": "DRAINING"}), 2));
+                json!({})
+            }
+        }
+    }
+
     fn ecs(&mut self, operation: &str, input: &Value) -> Result<Value, AwsError> {
         let prefix = "arn:aws:ecs:us-east-1:111111111111";
         match operation {
+            "CreateService" | "DescribeServices" | "UpdateService" | "DeleteService" => {
+                Ok(self.ecs_service(operation, input))
+            }
             "CreateCluster" => {
                 let name = text(input, "clusterName");
                 self.clusters.insert(name.to_owned(), input.clone());

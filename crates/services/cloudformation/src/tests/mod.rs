@@ -6,6 +6,7 @@ mod change_sets;
 mod crashes;
 mod create;
 mod delete;
+mod ecs_services;
 mod machine_parts;
 mod update;
 

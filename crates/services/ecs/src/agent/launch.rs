@@ -2,13 +2,32 @@
 
 use container::{ContainerSpec, LaunchError};
 
-use super::Agent;
+use tokio::sync::Notify;
+
+use super::{Agent, unless_woken};
 use crate::lifecycle::TaskEvent;
+use crate::retry::Delays;
 use crate::task::{Container, Task};
+use crate::{container_spec, environment_files, secrets};
 
 impl Agent {
+    /// Starts a container; where its engine cannot be reached, waits, and somebody has to try again.
+    pub(super) async fn launch_soon(
+        &self,
+        task: &Task,
+        place: usize,
+        delays: &mut Delays,
+        waker: &Notify,
+    ) -> Option<TaskEvent> {
+        let event = self.launch(task, place).await;
+        if event.is_none() {
+            unless_woken(waker, delays.wait(self.clock())).await;
+        }
+        event
+    }
+
     /// Starts a container; `None` where its engine cannot be reached, and starting it again may work.
-    pub(super) async fn launch(&self, task: &Task, place: usize) -> Option<TaskEvent> {
+    async fn launch(&self, task: &Task, place: usize) -> Option<TaskEvent> {
         let container = task.containers.get(place)?;
         let spec = match self.complete_spec(task, container).await {
             Ok(spec) => spec,
@@ -47,6 +66,9 @@ impl Agent {
         container: &Container,
     ) -> Result<ContainerSpec, String> {
         let mut spec = container.spec.clone();
+        let files = environment_files::resolve(&self.dispatcher, task, container).await?;
+        spec.environment = container_spec::with_files(spec.environment, files);
+        spec.environment.extend(secrets::resolve(&self.dispatcher, task, container).await?);
         spec.environment = self.inside.complete(spec.environment, task, container);
         Ok(spec)
     }

@@ -10,7 +10,10 @@
 //! leave. Each of them may be interrupted and done again.
 
 mod clear_away;
+mod health_checks;
+mod host_folders;
 mod launch;
+mod leftovers;
 mod network;
 mod prepare;
 mod stop;
@@ -26,12 +29,12 @@ use store::{Batch, Error, TimerQueue, Versioned};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::capacity::Capacity;
+use self::health_checks::HealthChecks;
+use crate::host_folders::HostFolders;
 use crate::inside::{Inside, Listeners};
 use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
 use crate::log_shipping::LogShipping;
-use crate::placement::Placement;
 use crate::retry::Delays;
 use crate::service::service_task;
 use crate::state_change_events;
@@ -44,26 +47,36 @@ pub struct Agent {
     /// The door to CloudWatch Logs and EventBridge.
     pub dispatcher: Dispatcher,
     driver: Arc<dyn Driver>,
+    host_folders: HostFolders,
     inside: Arc<Inside>,
-    /// Where tasks find room.
-    pub placement: Placement,
-    pulls: Semaphore,
     launches: Semaphore,
 }
 
+/// What goes on beside the work on one task, as long as somebody looks after it.
+struct Companions {
+    logs: LogShipping,
+    health_checks: HealthChecks,
+    listeners: Listeners,
+}
+
+impl Companions {
+    fn follow(&mut self, task: &Task) {
+        self.logs.follow(task);
+        self.health_checks.follow(task);
+    }
+}
+
 impl Agent {
-    /// An agent that runs containers with `driver`, as many as `capacity` allows.
+    /// An agent that runs containers with `driver`, and lets them mount `host_folders`.
     pub fn new(
         tables: Tables,
         dispatcher: Dispatcher,
         driver: Arc<dyn Driver>,
         inside: Arc<Inside>,
-        capacity: Capacity,
+        host_folders: HostFolders,
     ) -> Self {
-        let (pulls, launches) =
-            (Semaphore::new(limits::CONCURRENT_PULLS), Semaphore::new(limits::CONCURRENT_LAUNCHES));
-        let placement = Placement::new(capacity);
-        Self { tables, dispatcher, driver, inside, placement, pulls, launches }
+        let launches = Semaphore::new(limits::CONCURRENT_LAUNCHES);
+        Self { tables, dispatcher, driver, host_folders, inside, launches }
     }
 
     /// Supervises the tasks of the queue. Dropping the future drops all supervisors; containers run on.
@@ -96,106 +109,75 @@ impl Agent {
     /// Brings one task from wherever it is to its end.
     async fn supervise(self: Arc<Self>, key: String, waker: Arc<Notify>) -> String {
         let mut delays = Delays::endless();
-        let mut logs = LogShipping::new(Arc::clone(&self.driver), self.dispatcher.clone());
-        let mut listeners = Listeners::default();
-        while let Err(error) = self.look_after(&key, &waker, &mut logs, &mut listeners).await {
+        let mut companions = Companions {
+            logs: LogShipping::new(Arc::clone(&self.driver), self.dispatcher.clone()),
+            health_checks: HealthChecks::new(Arc::clone(&self.driver), self.clock().clone()),
+            listeners: Listeners::default(),
+        };
+        while let Err(error) = self.look_after(&key, &waker, &mut companions).await {
             tracing::error!(%error, task = key, "a task cannot be looked after; trying again");
             delays.wait(self.clock()).await;
         }
-        self.inside.roles.forget(&key);
+        self.inside.forget(&key);
         key
     }
 
-    async fn look_after(
-        &self,
-        key: &str,
-        waker: &Notify,
-        logs: &mut LogShipping,
-        listeners: &mut Listeners,
-    ) -> Result<(), Error> {
+    async fn look_after(&self, key: &str, waker: &Notify, companions: &mut Companions) -> Result<(), Error> {
         let mut delays = Delays::endless();
         loop {
             let Some(task) = self.tables.tasks.get(key).await?.map(|seen| seen.value) else { return Ok(()) };
-            logs.follow(&task);
-            if let Err(reason) = listeners.attend(&self.inside, &self.driver, &task).await {
+            companions.follow(&task);
+            if let Err(reason) = companions.listeners.attend(&self.inside, &self.driver, &task).await {
                 self.record(key, TaskEvent::FailedToStart { reason }).await?;
                 continue;
             }
-            match lifecycle::work(&task) {
-                Work::ProvideNetwork => {
-                    // A wish to stop does not wait for a network.
-                    let event = tokio::select! {
-                        biased;
-                        event = self.provide_network_in_turn(&task) => Some(event),
-                        () = waker.notified() => None,
-                    };
-                    if let Some(event) = event {
-                        self.record(key, event).await?;
-                    }
+            let event = match lifecycle::work(&task, self.clock().now()) {
+                Work::ProvideNetwork => unless_woken(waker, self.provide_network(&task)).await,
+                Work::PullImages => unless_woken(waker, self.prepare(&task)).await,
+                Work::Launch(place) => self.launch_soon(&task, place, &mut delays, waker).await,
+                Work::Restart(place) => {
+                    self.clear_last_run(&task, place, &mut companions.logs).await;
+                    self.launch_soon(&task, place, &mut delays, waker).await
                 }
-                Work::PullImages => {
-                    // A wish to stop does not wait for an image.
-                    let event = tokio::select! {
-                        biased;
-                        event = self.prepare(&task) => Some(event),
-                        () = waker.notified() => None,
-                    };
-                    if let Some(event) = event {
-                        self.record(key, event).await?;
-                    }
+                Work::Watch { until } => {
+                    unless_woken(waker, self.watch(&task, until, &mut companions.health_checks)).await
                 }
-                Work::Launch(place) => {
-                    match self.launch(&task, place).await {
-                        Some(event) => self.record(key, event).await?,
-                        // A wish to stop does not wait for the engine.
-                        None => tokio::select! {
-                            biased;
-                            _ = delays.wait(self.clock()) => {}
-                            () = waker.notified() => {}
-                        },
-                    }
+                Work::BeginStopping => Some(TaskEvent::StoppingBegun),
+                Work::StopContainers => {
+                    self.stop_containers(key, task).await?;
+                    None
                 }
-                Work::Watch => {
-                    let ended = tokio::select! {
-                        biased;
-                        ended = self.watch(&task) => ended,
-                        () = waker.notified() => None,
-                    };
-                    if let Some((container, ending)) = ended {
-                        self.record(key, TaskEvent::ContainerExited { container, ending }).await?;
-                    }
-                }
-                Work::BeginStopping => self.record(key, TaskEvent::StoppingBegun).await?,
-                Work::StopContainers => self.stop_containers(key, &task).await?,
                 Work::RemoveContainers => {
-                    logs.finish().await;
-                    listeners.close().await;
+                    companions.logs.finish().await;
+                    companions.listeners.close().await;
                     self.clear_away(&task).await;
-                    self.record(key, TaskEvent::ContainersRemoved).await?;
+                    Some(TaskEvent::ContainersRemoved)
                 }
                 Work::Nothing => return Ok(()),
+            };
+            if let Some(event) = event {
+                self.record(key, event).await?;
             }
         }
     }
 
     /// Advances the task by what happened, durably.
-    async fn record(&self, key: &str, event: TaskEvent) -> Result<(), Error> {
+    ///
+    /// Returns its new state, unless it is gone.
+    async fn record(&self, key: &str, event: TaskEvent) -> Result<Option<Task>, Error> {
         loop {
-            let Some(seen) = self.tables.tasks.get(key).await? else { return Ok(()) };
+            let Some(seen) = self.tables.tasks.get(key).await? else { return Ok(None) };
             let mut task = seen.value.clone();
             let changes = lifecycle::advance(&mut task, event.clone(), self.clock().now());
             if task == seen.value {
-                return Ok(());
+                return Ok(Some(task));
             }
             let mut batch = Batch::new();
             self.replace(&mut batch, &seen, &task, &changes);
             match self.tables.store.submit(batch).durable().await {
                 Ok(_) => {
                     self.inside.task_changed();
-                    if task.status == Status::Stopped {
-                        self.placement.release(key);
-                    }
-                    return Ok(());
+                    return Ok(Some(task));
                 }
                 // StopTask or TagResource came in between: decide again.
                 Err(Error::Conflict { .. }) => {}
@@ -227,5 +209,14 @@ impl Agent {
 
     fn clock(&self) -> &Clock {
         self.dispatcher.clock()
+    }
+}
+
+/// What comes of `work`; `None` where somebody wants to be heard first. A wish to stop waits for nothing.
+async fn unless_woken<T>(waker: &Notify, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        outcome = work => Some(outcome),
+        () = waker.notified() => None,
     }
 }

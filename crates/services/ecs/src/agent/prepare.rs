@@ -5,11 +5,11 @@
 
 use container::ImageError;
 
-use super::Agent;
+use super::{Agent, host_folders};
 use crate::lifecycle::TaskEvent;
 use crate::log_shipping::prepare_streams;
 use crate::task::Task;
-use crate::volumes;
+use crate::{environment_files, secrets, volumes};
 
 impl Agent {
     /// Provides what the task's containers need, in the order in which ECS does.
@@ -25,8 +25,20 @@ impl Agent {
     /// # Errors
     /// The reason for which the task does not start.
     pub(super) async fn prepare_surroundings(&self, task: &Task) -> Result<(), String> {
+        self.check_variables(task).await?;
         prepare_streams(&self.dispatcher, task).await?;
-        volumes::create(task).await.map_err(|error| format!("CannotCreateVolumeError: {error}"))
+        let failed = |error: std::io::Error| format!("CannotCreateVolumeError: {error}");
+        volumes::create(task).await.map_err(failed)?;
+        host_folders::prepare(&self.host_folders, &task.host_folders).await.map_err(failed)
+    }
+
+    /// Reads what is kept elsewhere: a task whose secrets cannot be read does not get as far as its images.
+    async fn check_variables(&self, task: &Task) -> Result<(), String> {
+        for container in &task.containers {
+            secrets::resolve(&self.dispatcher, task, container).await?;
+            environment_files::resolve(&self.dispatcher, task, container).await?;
+        }
+        Ok(())
     }
 
     async fn pull_images(&self, task: &Task) -> TaskEvent {
@@ -41,8 +53,9 @@ impl Agent {
         TaskEvent::ImagesPulled { started_at, digests }
     }
 
+    /// How many transfers there are at once is the driver's business: one that waits for a registry that does not answer must
+    /// not keep images that are here from being found.
     async fn pull(&self, image: &str) -> Result<String, ImageError> {
-        let _permit = self.pulls.acquire().await;
         Ok(self.driver.prepare_image(image).await?.digest)
     }
 }

@@ -1,5 +1,6 @@
 //! Stops the containers of a task that is to end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use container::DriverError;
@@ -8,21 +9,30 @@ use futures_util::stream::FuturesUnordered;
 use store::Error;
 
 use super::Agent;
+use crate::dependency;
 use crate::lifecycle::{Ending, TaskEvent};
 use crate::retry::Delays;
 use crate::task::{Container, ContainerState, Task};
 
 impl Agent {
-    /// Stops all containers that may run, at the same time, and records each end.
-    pub(super) async fn stop_containers(&self, key: &str, task: &Task) -> Result<(), Error> {
-        let left = task.containers.iter().enumerate();
-        let left = left.filter(|(_, one)| !matches!(one.state, ContainerState::Stopped { .. }));
-        let mut endings: FuturesUnordered<_> =
-            left.map(|(place, container)| async move { (place, self.stop(container).await) }).collect();
-        while let Some((container, ending)) = endings.next().await {
-            self.record(key, TaskEvent::ContainerExited { container, ending }).await?;
+    /// Stops all containers that may run, each once nothing depends on it any more, and records each end.
+    pub(super) async fn stop_containers(&self, key: &str, mut task: Task) -> Result<(), Error> {
+        let mut begun = BTreeSet::new();
+        let mut endings = FuturesUnordered::new();
+        loop {
+            for place in dependency::stoppable(&task.containers) {
+                if let Some(container) = task.containers.get(place).cloned()
+                    && begun.insert(place)
+                {
+                    endings.push(async move { (place, self.stop(&container).await) });
+                }
+            }
+            let Some((container, ending)) = endings.next().await else { return Ok(()) };
+            match self.record(key, TaskEvent::ContainerExited { container, ending }).await? {
+                Some(recorded) => task = recorded,
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     async fn stop(&self, container: &Container) -> Ending {
@@ -33,9 +43,7 @@ impl Agent {
                 Ok(()) => return self.ending(container).await,
                 Err(DriverError::NotStarted(_)) => return Ending::NeverStarted,
                 // Nobody is known to have started it, and the engine does not know it either.
-                Err(DriverError::Lost(_)) if container.state == ContainerState::Pending => {
-                    return Ending::NeverStarted;
-                }
+                Err(DriverError::Lost(_)) if waits_to_be_started(container) => return Ending::NeverStarted,
                 Err(error @ DriverError::Unavailable(_)) => {
                     tracing::warn!(%error, container = container.spec.name, "a container cannot be stopped yet");
                     delays.wait(self.clock()).await;
@@ -43,5 +51,12 @@ impl Agent {
                 Err(error) => return Ending::Lost { reason: format!("ContainerRuntimeError: {error}") },
             }
         }
+    }
+}
+
+fn waits_to_be_started(container: &Container) -> bool {
+    match container.state {
+        ContainerState::Pending | ContainerState::Restarting { .. } => true,
+        ContainerState::Running | ContainerState::Stopped { .. } => false,
     }
 }

@@ -4,22 +4,45 @@ use clock::Clock;
 use container::DriverError;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use types::Timestamp;
 
 use super::Agent;
-use crate::lifecycle::Ending;
+use super::health_checks::HealthChecks;
+use crate::lifecycle::{Ending, TaskEvent};
 use crate::retry::Delays;
 use crate::task::{Container, ContainerState, Task};
 
 impl Agent {
-    /// Waits for the first of the running containers to end.
-    pub(super) async fn watch(&self, task: &Task) -> Option<(usize, Ending)> {
+    /// Waits for the first of the running containers to end, for a health check's result, or for the time.
+    pub(super) async fn watch(
+        &self,
+        task: &Task,
+        until: Option<Timestamp>,
+        health_checks: &mut HealthChecks,
+    ) -> TaskEvent {
+        tokio::select! {
+            biased;
+            (container, ending) = self.first_ending(task) => TaskEvent::ContainerExited { container, ending },
+            result = health_checks.next() => result,
+            () = self.time(until) => TaskEvent::TimeCame,
+        }
+    }
+
+    async fn first_ending(&self, task: &Task) -> (usize, Ending) {
         let running = task.containers.iter().enumerate();
         let running = running.filter(|(_, container)| container.state == ContainerState::Running);
         let mut endings: FuturesUnordered<_> =
             running.map(|(place, container)| async move { (place, self.ending(container).await) }).collect();
         match endings.next().await {
-            Some(ended) => Some(ended),
-            // A running task has a running container: an essential one, or the task would be stopping.
+            Some(ended) => ended,
+            // Others wait for a time, or there would be nothing to wait for.
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn time(&self, until: Option<Timestamp>) {
+        match until {
+            Some(time) => self.clock().sleep_until(time).await,
             None => std::future::pending().await,
         }
     }
@@ -47,7 +70,7 @@ impl Agent {
     }
 
     /// Engines tell the machine's time. On a virtual clock only the order of things counts.
-    fn on_our_clock(&self, time: types::Timestamp) -> types::Timestamp {
+    fn on_our_clock(&self, time: Timestamp) -> Timestamp {
         match self.clock() {
             Clock::Wall => time,
             Clock::Virtual(_) => self.clock().now(),

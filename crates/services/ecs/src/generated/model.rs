@@ -167,6 +167,22 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "ExecuteCommand",
+        action: "ecs:ExecuteCommand",
+        input: &SHAPE_EXECUTE_COMMAND_INPUT,
+        output: &SHAPE_EXECUTE_COMMAND_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[
+            &ERROR_ACCESS_DENIED_EXCEPTION,
+            &ERROR_SERVER_EXCEPTION,
+            &ERROR_INVALID_PARAMETER_EXCEPTION,
+            &ERROR_CLIENT_EXCEPTION,
+            &ERROR_TARGET_NOT_CONNECTED_EXCEPTION,
+            &ERROR_CLUSTER_NOT_FOUND_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "ListClusters",
         action: "ecs:ListClusters",
         input: &SHAPE_LIST_CLUSTERS_INPUT,
@@ -977,6 +993,16 @@ static SHAPE_EXECUTE_COMMAND_CONFIGURATION: Shape = Shape::structure(
         Member::optional("logConfiguration", &SHAPE_EXECUTE_COMMAND_LOG_CONFIGURATION),
     ],
 );
+static SHAPE_EXECUTE_COMMAND_INPUT: Shape = Shape::structure(
+    "ExecuteCommandInput",
+    &[
+        Member::optional("cluster", &STRING),
+        Member::optional("container", &STRING),
+        Member::required("command", &STRING),
+        Member::required("interactive", &BOOLEAN),
+        Member::required("task", &STRING),
+    ],
+);
 static SHAPE_EXECUTE_COMMAND_LOG_CONFIGURATION: Shape = Shape::structure(
     "ExecuteCommandLogConfiguration",
     &[
@@ -989,6 +1015,17 @@ static SHAPE_EXECUTE_COMMAND_LOG_CONFIGURATION: Shape = Shape::structure(
 );
 static SHAPE_EXECUTE_COMMAND_LOGGING: Shape =
     Shape::string("ExecuteCommandLogging", Text::new().one_of(&["DEFAULT", "OVERRIDE", "NONE"]));
+static SHAPE_EXECUTE_COMMAND_OUTPUT: Shape = Shape::structure(
+    "ExecuteCommandOutput",
+    &[
+        Member::optional("clusterArn", &STRING),
+        Member::optional("containerArn", &STRING),
+        Member::optional("containerName", &STRING),
+        Member::optional("interactive", &BOOLEAN),
+        Member::optional("session", &SHAPE_SESSION),
+        Member::optional("taskArn", &STRING),
+    ],
+);
 static SHAPE_F_SX_WINDOWS_FILE_SERVER_AUTHORIZATION_CONFIG: Shape = Shape::structure(
     "FSxWindowsFileServerAuthorizationConfig",
     &[Member::required("credentialsParameter", &STRING), Member::required("domain", &STRING)],
@@ -1543,6 +1580,7 @@ static SHAPE_SCOPE: Shape = Shape::string("Scope", Text::new().one_of(&["shared"
 static SHAPE_SECRET: Shape =
     Shape::structure("Secret", &[Member::required("name", &STRING), Member::required("valueFrom", &STRING)]);
 static SHAPE_SECRET_LIST: Shape = Shape::list("SecretList", &SHAPE_SECRET, "member", false, Size::NONE);
+static SHAPE_SENSITIVE_STRING: Shape = Shape::string("SensitiveString", Text::new().sensitive());
 static ERROR_SERVER_EXCEPTION: ErrorShape =
     ErrorShape { name: "ServerException", code: "ServerException", status: 500, server_fault: true };
 static SHAPE_SERVICE: Shape = Shape::structure(
@@ -1769,6 +1807,14 @@ static SHAPE_SERVICE_VOLUME_CONFIGURATIONS: Shape = Shape::list(
     Size::NONE,
 );
 static SHAPE_SERVICES: Shape = Shape::list("Services", &SHAPE_SERVICE, "member", false, Size::NONE);
+static SHAPE_SESSION: Shape = Shape::structure(
+    "Session",
+    &[
+        Member::optional("sessionId", &STRING),
+        Member::optional("streamUrl", &STRING),
+        Member::optional("tokenValue", &SHAPE_SENSITIVE_STRING),
+    ],
+);
 static SHAPE_SHARING_STRATEGY: Shape =
     Shape::structure("SharingStrategy", &[Member::optional("nvidiaMps", &SHAPE_NVIDIA_MPS_ALLOCATION)]);
 static SHAPE_SORT_ORDER: Shape = Shape::string("SortOrder", Text::new().one_of(&["DESC", "ASC"]));
@@ -1831,6 +1877,12 @@ static SHAPE_TAG_VALUE: Shape = Shape::string(
     )),
 );
 static SHAPE_TAGS: Shape = Shape::list("Tags", &SHAPE_TAG, "member", false, Size::at_most(50));
+static ERROR_TARGET_NOT_CONNECTED_EXCEPTION: ErrorShape = ErrorShape {
+    name: "TargetNotConnectedException",
+    code: "TargetNotConnectedException",
+    status: 400,
+    server_fault: false,
+};
 static SHAPE_TARGET_TYPE: Shape = Shape::string("TargetType", Text::new().one_of(&["container-instance"]));
 static SHAPE_TASK: Shape = Shape::structure(
     "Task",

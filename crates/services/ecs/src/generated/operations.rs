@@ -78,6 +78,13 @@ pub trait Api: Send + Sync {
         input: types::DescribeTasksInput,
     ) -> impl Future<Output = Result<types::DescribeTasksOutput, Self::Error>> + Send;
 
+    /// Runs a command remotely on a container within a task.
+    fn execute_command(
+        &self,
+        cx: &Context,
+        input: types::ExecuteCommandInput,
+    ) -> impl Future<Output = Result<types::ExecuteCommandOutput, Self::Error>> + Send;
+
     /// Returns a list of existing clusters.
     fn list_clusters(
         &self,
@@ -191,6 +198,7 @@ pub async fn dispatch<A: Api>(
         "DescribeServices" => encode(api.describe_services(cx, decode(input)?).await),
         "DescribeTaskDefinition" => encode(api.describe_task_definition(cx, decode(input)?).await),
         "DescribeTasks" => encode(api.describe_tasks(cx, decode(input)?).await),
+        "ExecuteCommand" => encode(api.execute_command(cx, decode(input)?).await),
         "ListClusters" => encode(api.list_clusters(cx, decode(input)?).await),
         "ListServices" => encode(api.list_services(cx, decode(input)?).await),
         "ListTagsForResource" => encode(api.list_tags_for_resource(cx, decode(input)?).await),

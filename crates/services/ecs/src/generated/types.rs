@@ -1114,6 +1114,24 @@ pub struct ExecuteCommandConfiguration {
     pub log_configuration: Option<ExecuteCommandLogConfiguration>,
 }
 
+/// Request of ExecuteCommand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecuteCommandInput {
+    /// The Amazon Resource Name (ARN) or short name of the cluster the task is running in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The name of the container to execute the command on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The command to run on the container.
+    pub command: String,
+    /// Use this flag to run your command in interactive mode.
+    pub interactive: bool,
+    /// The Amazon Resource Name (ARN) or ID of the task the container is part of.
+    pub task: String,
+}
+
 /// The log configuration for the results of the execute command actions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1133,6 +1151,30 @@ pub struct ExecuteCommandLogConfiguration {
     /// An optional folder in the S3 bucket to place logs in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_key_prefix: Option<String>,
+}
+
+/// Answer of ExecuteCommand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecuteCommandOutput {
+    /// The Amazon Resource Name (ARN) of the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_arn: Option<String>,
+    /// The Amazon Resource Name (ARN) of the container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_arn: Option<String>,
+    /// The name of the container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
+    /// Determines whether the execute command session is running in interactive mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interactive: Option<bool>,
+    /// The details of the SSM session that was created for this instance of execute-command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+    /// The Amazon Resource Name (ARN) of the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_arn: Option<String>,
 }
 
 /// The authorization configuration details for Amazon FSx for Windows File Server file system.
@@ -2419,6 +2461,22 @@ pub struct ServiceVolumeConfiguration {
     /// The configuration for the Amazon EBS volume that Amazon ECS creates and manages on your behalf.
     #[serde(rename = "managedEBSVolume", skip_serializing_if = "Option::is_none")]
     pub managed_ebs_volume: Option<ServiceManagedEBSVolumeConfiguration>,
+}
+
+/// The details for the execute command session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// The ID of the execute command session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// A URL to the managed agent on the container that the SSM Session Manager client uses to send commands
+    /// and receive output from the container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_url: Option<String>,
+    /// An encrypted token value containing session and caller information.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_value: Option<String>,
 }
 
 /// The strategy that a container uses to share a GPU with other containers.

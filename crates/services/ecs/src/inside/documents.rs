@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
+use container::NetworkMode;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use wire::{Document, DocumentRequest, Documents};
 
 use super::path::{Asked, Version};
 use super::{Inside, container_id, metadata, path};
 use crate::task::{Container, Status, Task};
-use container::NetworkMode;
 
 /// What is answered on one listener.
 pub struct InsideDocuments {
@@ -78,8 +78,8 @@ impl InsideDocuments {
 
     async fn container(&self, version: Version, id: &str) -> Document {
         match self.asking(id).await {
-            Ok((task, place)) => match task.containers.get(place) {
-                Some(container) => ok(&metadata::container(version, &task, container)),
+            Ok((task, place)) => match metadata::container(version, &task, place) {
+                Some(document) => ok(&document),
                 None => failed("failed to get container metadata"),
             },
             Err(Failure::NotFound) => missing(
@@ -111,6 +111,51 @@ impl InsideDocuments {
                 failed("failed to get task metadata")
             }
         }
+    }
+
+    async fn stats(&self, version: Version, id: &str, whole_task: bool) -> Document {
+        let of = if whole_task { "task stats" } else { "container" };
+        let (task, place) = match self.asking(id).await {
+            Ok(found) => found,
+            Err(Failure::NotFound) => {
+                let text = format!(
+                    "{} {of} handler: unable to get task arn from request: unable to get task Arn from v3 endpoint ID: {id}",
+                    version.as_str()
+                );
+                return missing(version, &text);
+            }
+            Err(Failure::Store(error)) => {
+                tracing::error!(%error, "the statistics of a task cannot be looked up");
+                return failed("failed to get stats");
+            }
+        };
+        match task.containers.get(place) {
+            Some(_) if whole_task => ok(&self.stats_of_all(&task).await),
+            Some(container) => self.stats_of(&task, container).await,
+            None => failed("failed to get stats"),
+        }
+    }
+
+    async fn stats_of(&self, task: &Task, container: &Container) -> Document {
+        match self.inside.stats(task, container).await {
+            Some(stats) => ok(&stats),
+            None => {
+                let id = container.runtime_id.as_deref().unwrap_or_default();
+                failed(&format!("Unable to get container stats for: {id}"))
+            }
+        }
+    }
+
+    /// By the containers' ids; nothing for those that do not run.
+    async fn stats_of_all(&self, task: &Task) -> Value {
+        let mut all = Map::new();
+        for container in &task.containers {
+            if let Some(id) = &container.runtime_id {
+                let stats = self.inside.stats(task, container).await;
+                all.insert(id.clone(), stats.unwrap_or_default());
+            }
+        }
+        Value::Object(all)
     }
 
     /// The task, and the place in it of the container that asks under `id`.
@@ -159,6 +204,7 @@ impl Documents for InsideDocuments {
                 Some(Asked::Task { version, id, with_tags }) => {
                     self.task_metadata(version, id, with_tags).await
                 }
+                Some(Asked::Stats { version, id, whole_task }) => self.stats(version, id, whole_task).await,
                 None => Document { status: 404, body: json!("404 page not found").to_string() },
             }
         }

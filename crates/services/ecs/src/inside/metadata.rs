@@ -4,11 +4,15 @@
 //! Fargate"; Amazon ECS container agent, `ecs-agent/tmds/handlers`. Not here: what only AWS knows of its machines
 //! (`ClockDrift`, `EphemeralStorageMetrics`).
 
+use std::net::Ipv4Addr;
+
+use container::{Network, NetworkKind};
 use serde_json::{Map, Value, json};
 use types::Timestamp;
 
 use super::path::Version;
-use crate::task::{Container, ContainerState, LaunchType, LogStream, NetworkInterface, Status, Task};
+use crate::generated::types::NetworkBinding;
+use crate::task::{Container, ContainerState, LaunchType, LogStream, Status, Task};
 
 /// The least CPU shares that a container has.
 const CPU_SHARES_MIN: i64 = 2;
@@ -34,14 +38,16 @@ pub fn task(version: Version, task: &Task, with_tags: bool) -> Value {
     document.set_some("LaunchType", v4.then(|| task.launch_type.as_str()));
     let tags = json!(task.tags);
     document.set_some("TaskTags", Some(tags).filter(|_| with_tags && !task.tags.is_empty()));
-    let containers: Vec<Value> = task.containers.iter().map(|one| container(version, task, one)).collect();
+    let containers: Vec<Value> =
+        (0..task.containers.len()).filter_map(|at| container(version, task, at)).collect();
     document.set("Containers", containers);
     document.set_some("FaultInjectionEnabled", v4.then_some(false));
     Value::Object(document.0)
 }
 
-/// The document of one container.
-pub fn container(version: Version, task: &Task, container: &Container) -> Value {
+/// The document of the container at `place`.
+pub fn container(version: Version, task: &Task, place: usize) -> Option<Value> {
+    let container = task.containers.get(place)?;
     let v4 = version == Version::V4;
     let mut document = Document::default();
     document.set("DockerId", container.runtime_id.as_deref().unwrap_or_default());
@@ -49,6 +55,7 @@ pub fn container(version: Version, task: &Task, container: &Container) -> Value 
     document.set("DockerName", engine_name(task, container));
     document.set("Image", container.image.as_str());
     document.set("ImageID", container.image_digest.as_deref().unwrap_or_default());
+    document.set_some("Ports", ports(task, place));
     document.set("Labels", labels(task, container));
     let (desired, known) = statuses(task, container);
     document.set("DesiredStatus", desired);
@@ -60,16 +67,24 @@ pub fn container(version: Version, task: &Task, container: &Container) -> Value 
     limits.set("CPU", container.cpu.max(CPU_SHARES_MIN));
     limits.set_some("Memory", container.memory);
     document.set("Limits", limits.0);
+    // One step here: a container is made and started at once.
+    let started_at = container.started_at.map(Timestamp::to_iso_millis);
+    document.set_some("CreatedAt", started_at.clone());
+    document.set_some("StartedAt", started_at);
     document.set("Type", "NORMAL");
+    let health = container.health.as_ref().map(|health| json!({ "status": health.status.as_str() }));
+    document.set_some("Health", health);
     if let Some(stream) = container.log_stream.as_ref().filter(|_| v4) {
         document.set("LogDriver", "awslogs");
         document.set("LogOptions", log_options(stream));
     }
     document.set_some("ContainerARN", v4.then_some(container.arn.as_str()));
     document.set("Networks", vec![network(version, task)]);
+    let restarts = container.restart_policy.as_ref().filter(|_| v4).map(|_| container.restart_count);
+    document.set_some("RestartCount", restarts);
     let snapshotter = v4 && task.launch_type == LaunchType::Fargate;
     document.set_some("Snapshotter", snapshotter.then_some("overlayfs"));
-    Value::Object(document.0)
+    Some(Value::Object(document.0))
 }
 
 /// Members in the order in which the agent writes them.
@@ -138,7 +153,7 @@ fn statuses(task: &Task, container: &Container) -> (&'static str, &'static str) 
     let known = match &container.state {
         ContainerState::Pending if container.image_digest.is_none() => "NONE",
         ContainerState::Pending => "PULLED",
-        ContainerState::Running => "RUNNING",
+        ContainerState::Running | ContainerState::Restarting { .. } => "RUNNING",
         ContainerState::Stopped { .. } => return ("STOPPED", "STOPPED"),
     };
     (task.desired_status().as_str(), known)
@@ -153,20 +168,52 @@ fn log_options(stream: &LogStream) -> Value {
     Value::Object(options.0)
 }
 
+/// The ports of this machine that lead to the container's.
+fn ports(task: &Task, place: usize) -> Option<Vec<Value>> {
+    let bindings = task.network.as_ref()?.bindings(place);
+    let port = |one: NetworkBinding| json!({ "ContainerPort": one.container_port, "Protocol": one.protocol, "HostPort": one.host_port });
+    (!bindings.is_empty()).then(|| bindings.into_iter().map(port).collect())
+}
+
 fn network(version: Version, task: &Task) -> Value {
-    let Some(interface) = &task.network_interface else {
-        // The agent knows no address of its own for these.
-        return json!({ "NetworkMode": "host", "IPv4Addresses": [""] });
-    };
-    let NetworkInterface { private_ipv4_address: address, mac_address, .. } = interface;
-    let mut network = Document::default();
-    network.set("NetworkMode", "awsvpc");
-    network.set("IPv4Addresses", vec![address.as_str()]);
-    if version == Version::V4 {
-        network.set("AttachmentIndex", 0);
-        network.set("MACAddress", mac_address.as_str());
-        let name = format!("ip-{}.{}.compute.internal", address.replace('.', "-"), task.region);
-        network.set("PrivateDNSName", name);
+    let provided = task.network.as_ref().and_then(|network| network.provided.as_ref());
+    let address = provided.and_then(|network| network.address).map(|address| address.to_string());
+    let mut document = Document::default();
+    document.set("NetworkMode", network_mode(task));
+    document.set("IPv4Addresses", vec![address.clone().unwrap_or_default()]);
+    if let (Version::V4, Some(_), Some(network), Some(address)) =
+        (version, &task.network_interface, provided, address)
+    {
+        interface(&mut document, task, network, &address);
     }
-    Value::Object(network.0)
+    Value::Object(document.0)
+}
+
+fn network_mode(task: &Task) -> &'static str {
+    match &task.network {
+        _ if task.network_interface.is_some() => "awsvpc",
+        Some(network) if network.spec.kind == NetworkKind::Isolated => "none",
+        Some(_) => "bridge",
+        None => "host",
+    }
+}
+
+/// What is known of the network interface of a task.
+fn interface(document: &mut Document, task: &Task, network: &Network, address: &str) {
+    document.set("AttachmentIndex", 0);
+    document.set_some("MACAddress", network.mac_address.as_deref());
+    document.set_some("IPv4SubnetCIDRBlock", subnet(network));
+    let servers: Vec<String> = network.dns_servers.iter().map(ToString::to_string).collect();
+    document.set_some("DomainNameServers", (!servers.is_empty()).then_some(servers));
+    let name = format!("ip-{}.{}.compute.internal", address.replace('.', "-"), task.region);
+    document.set("PrivateDNSName", name);
+    let gateway = network.gateway.map(|gateway| format!("{gateway}/{}", network.prefix));
+    document.set_some("SubnetGatewayIpv4Address", gateway);
+}
+
+/// The addresses that share the network's leading bits.
+fn subnet(network: &Network) -> Option<String> {
+    let mask = u32::MAX.checked_shl(32_u32.checked_sub(network.prefix.into())?).unwrap_or_default();
+    let first = Ipv4Addr::from_bits(network.address?.to_bits() & mask);
+    Some(format!("{first}/{}", network.prefix))
 }

@@ -14,12 +14,16 @@ mod environment;
 mod listeners;
 mod metadata;
 mod path;
+mod stats;
 mod task_role;
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::Dispatcher;
 use clock::Clock;
+use container::{ContainerStats, Driver};
 use tokio::sync::watch;
 use wire::{Documents, Front};
 
@@ -34,12 +38,15 @@ pub use task_role::TaskRole;
 /// What all tasks' insides have in common.
 pub struct Inside {
     tables: Tables,
+    driver: Arc<dyn Driver>,
     /// The sessions of tasks' roles.
     pub roles: TaskRoles,
     /// Where containers in this machine's network find the server: `http://ADDRESS:PORT`.
     endpoint_url: Option<String>,
     /// The API, for containers with a network of their own.
     api: Option<Front>,
+    /// What was read last of the containers of a task, by the task's key and the containers' names.
+    read_before: Mutex<HashMap<String, BTreeMap<String, ContainerStats>>>,
     /// Counts the changes of tasks, so that one can be waited for.
     changes: watch::Sender<u64>,
 }
@@ -49,10 +56,19 @@ impl Inside {
     pub fn new(
         tables: Tables,
         dispatcher: Dispatcher,
+        driver: Arc<dyn Driver>,
         endpoint_url: Option<String>,
         api: Option<Front>,
     ) -> Self {
-        Self { tables, roles: TaskRoles::new(dispatcher), endpoint_url, api, changes: watch::Sender::new(0) }
+        Self {
+            tables,
+            driver,
+            roles: TaskRoles::new(dispatcher),
+            endpoint_url,
+            api,
+            read_before: Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
     }
 
     /// What containers in this machine's network may ask for.
@@ -63,6 +79,28 @@ impl Inside {
     /// The clock that sessions are timed by.
     fn clock(&self) -> &Clock {
         self.roles.clock()
+    }
+
+    /// Forgets what was kept in memory of a task that has ended.
+    pub fn forget(&self, key: &str) {
+        self.roles.forget(key);
+        self.read_before().remove(key);
+    }
+
+    /// What a container of the task uses; `None` where that cannot be read.
+    async fn stats(&self, task: &Task, container: &Container) -> Option<serde_json::Value> {
+        let name = &container.spec.name;
+        let read = self.driver.stats(name).await;
+        let read =
+            read.inspect_err(|error| tracing::debug!(%error, container = name, "no statistics")).ok()?;
+        let before = self.read_before().entry(task.key()).or_default().insert(name.clone(), read.clone());
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = u64::try_from(processors).unwrap_or(1);
+        Some(stats::document(task, container, &read, before.as_ref(), processors))
+    }
+
+    fn read_before(&self) -> MutexGuard<'_, HashMap<String, BTreeMap<String, ContainerStats>>> {
+        self.read_before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says that a task has changed.

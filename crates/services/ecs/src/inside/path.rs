@@ -24,6 +24,15 @@ pub enum Asked<'a> {
         /// Whether the task's tags are asked for too.
         with_tags: bool,
     },
+    /// `/v4/ID/stats`, `/v4/ID/task/stats`: what the container, or each of its task's, uses.
+    Stats {
+        /// The version of the answer.
+        version: Version,
+        /// Of which container.
+        id: &'a str,
+        /// Whether all containers of the task are asked for.
+        whole_task: bool,
+    },
 }
 
 /// The versions of the task metadata endpoint that are served.
@@ -59,6 +68,8 @@ pub fn parse(path: &str) -> Option<Asked<'_>> {
         None => Some(Asked::Container { version, id }),
         Some("task") => Some(Asked::Task { version, id, with_tags: false }),
         Some("taskWithTags") => Some(Asked::Task { version, id, with_tags: true }),
+        Some("stats") => Some(Asked::Stats { version, id, whole_task: false }),
+        Some("task/stats") => Some(Asked::Stats { version, id, whole_task: true }),
         Some(_) => None,
     }
 }
@@ -79,8 +90,9 @@ mod tests {
             Some(Asked::Task { version: Version::V3, id: "c", with_tags: false })
         );
         assert_eq!(parse("/v4/c/taskWithTags"), Some(Asked::Task { version: v4, id: "c", with_tags: true }));
+        assert_eq!(parse("/v4/c/task/stats"), Some(Asked::Stats { version: v4, id: "c", whole_task: true }));
         for other in
-            ["", "/", "/v4", "/v2/c", "/v4/c/", "/v4/c/task/stats", "/v1/credentials/a", "v4/c", "//v4/c"]
+            ["", "/", "/v4", "/v2/c", "/v4/c/", "/v4/c/task/stats/", "/v1/credentials/a", "v4/c", "//v4/c"]
         {
             assert_eq!(parse(other), None, "{other}");
         }

@@ -87,6 +87,14 @@ impl Api for Ecs {
         Ok(self.describe_tasks_of(cx, input).await?)
     }
 
+    async fn execute_command(
+        &self,
+        cx: &Context,
+        input: shapes::ExecuteCommandInput,
+    ) -> Result<shapes::ExecuteCommandOutput, AwsError> {
+        Ok(self.execute(cx, input).await?)
+    }
+
     async fn list_clusters(
         &self,
         cx: &Context,

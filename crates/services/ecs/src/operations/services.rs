@@ -16,6 +16,7 @@ use crate::names::{self, Scope};
 use crate::page::{Page, Results};
 use crate::service::{SERVICE_QUEUE, Service, ServiceStatus, announcement, request, shape::service as shape};
 use crate::state_change_events;
+use crate::tables::CLUSTERS;
 
 impl Ecs {
     /// CreateService: returns the service that the same request has made already.
@@ -25,9 +26,10 @@ impl Ecs {
         input: CreateServiceInput,
     ) -> Result<CreateServiceOutput, Error> {
         request::check_create(&input)?;
-        let cluster = self.active_cluster(cx, input.cluster.as_deref()).await?.value;
-        let key = Scope::of(cx).key(&format!("{}/{}", cluster.name, input.service_name));
         loop {
+            let known = self.active_cluster(cx, input.cluster.as_deref()).await?;
+            let (cluster_version, cluster) = (known.version, known.value);
+            let key = Scope::of(cx).key(&format!("{}/{}", cluster.name, input.service_name));
             let seen = self.tables.services.get(&key).await?;
             if let Some(seen) = &seen
                 && is_the_same(&seen.value, &input)?
@@ -41,6 +43,8 @@ impl Ecs {
             self.service_tasks_to_start(cx, &service, 1).await?;
             service.announced = seen.as_ref().map_or(0, |seen| seen.value.announced);
             let mut batch = Batch::new();
+            // A cluster that is deleted at the same time has either the service in it or not.
+            batch.require_version(CLUSTERS, known.key.as_str(), cluster_version);
             put_beginning(&mut batch, &mut service, cx);
             match &seen {
                 Some(seen) => self.tables.services.replace(&mut batch, seen, &service),

@@ -27,7 +27,7 @@ impl Ecs {
         let with_tags = input.tags.is_some();
         self.directory_for(input.volumes.as_deref())?;
         let family_name = input.family.clone();
-        let definition = task_definition::parse(input)?;
+        let definition = task_definition::parse(input, &self.host_folders)?;
         let scope = Scope::of(cx);
         let family_key = scope.key(&family_name);
         loop {

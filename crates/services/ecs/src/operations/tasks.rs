@@ -12,15 +12,14 @@ use crate::cluster::Cluster;
 use crate::describe;
 use crate::error::Error;
 use crate::generated::types::{
-    DescribeTasksInput, DescribeTasksOutput, ListTasksInput, ListTasksOutput, RunTaskInput, RunTaskOutput,
-    StopTaskInput, StopTaskOutput, Volume,
+    DescribeTasksInput, DescribeTasksOutput, ExecuteCommandInput, ExecuteCommandOutput, ListTasksInput,
+    ListTasksOutput, RunTaskInput, RunTaskOutput, StopTaskInput, StopTaskOutput, Volume,
 };
 use crate::lifecycle::{self, TaskEvent};
 use crate::limits;
 use crate::names::{self, Scope, TaskDefinitionName};
 use crate::page::{Page, Results};
 use crate::run_task::{self, Host};
-use crate::subnets;
 use crate::tables::{ClientToken, IndexEntry, TASK_QUEUE, TOKEN_QUEUE};
 use crate::task::{StopCode, Task, key};
 use crate::task_definition::Definition;
@@ -37,18 +36,12 @@ impl Ecs {
                 return Ok(answer);
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
-            let tasks = self.plan_tasks(cx, &input, &cluster, &definition).await?;
+            let tasks = self.plan_tasks(cx, &input, &cluster, &definition)?;
             self.inside.roles.assume_all(&tasks).await?;
-            let placed = self.agent.placement.place(tasks);
-            let tasks = &placed.tasks;
             let answer = RunTaskOutput {
                 tasks: Some(tasks.iter().map(describe::task_with_tags).collect()),
-                failures: Some(placed.failures.clone()),
+                failures: Some(Vec::new()),
             };
-            if tasks.is_empty() {
-                // Nothing began: the same request may find room later, with the same token.
-                return Ok(answer);
-            }
             let mut batch = Batch::new();
             if let Some(token) = given_token(&input) {
                 let key = token_key(cx, &cluster, token);
@@ -63,17 +56,15 @@ impl Ecs {
                 self.tables.tokens.create(&mut batch, &key, &token);
                 batch.set_timer(TOKEN_QUEUE, key, cx.now + limits::CLIENT_TOKEN_RETENTION, Vec::new());
             }
-            self.put_new_tasks(&mut batch, tasks, cx.now);
+            self.put_new_tasks(&mut batch, &tasks, cx.now);
             if self.commit(batch).await? {
-                placed.keep();
                 return Ok(answer);
             }
         }
     }
 
-    /// The tasks that a request starts: the one way to them, for RunTask and for services. They need room still, which
-    /// `placement` finds.
-    pub(crate) async fn plan_tasks(
+    /// The tasks that a request starts: the one way to them, for RunTask and for services.
+    pub(crate) fn plan_tasks(
         &self,
         cx: &Context,
         input: &RunTaskInput,
@@ -81,9 +72,7 @@ impl Ecs {
         definition: &Definition,
     ) -> Result<Vec<Task>, Error> {
         let host = Host { volumes_dir: self.directory_for(definition.shape.volumes.as_deref())? };
-        let mut tasks = run_task::plan(cx, input, cluster, definition, host)?;
-        subnets::settle(cx, input, &mut tasks, self.stand_ins).await?;
-        Ok(tasks)
+        run_task::plan(cx, input, cluster, definition, host)
     }
 
     /// Adds to `batch`: new tasks, and the wish to start them.
@@ -181,6 +170,22 @@ impl Ecs {
             }
         }
         Ok(DescribeTasksOutput { tasks: Some(tasks), failures: Some(failures) })
+    }
+
+    /// ExecuteCommand: a session of the Session Manager plugin, which is not to be had here. RunTask refuses
+    /// `enableExecuteCommand`, so no task has it enabled; `runwright ecs exec` is the way into a container.
+    pub(crate) async fn execute(
+        &self,
+        cx: &Context,
+        input: ExecuteCommandInput,
+    ) -> Result<ExecuteCommandOutput, Error> {
+        let cluster = self.active_cluster(cx, input.cluster.as_deref()).await?.value;
+        let id = names::task_id(cx, &input.task)?;
+        self.find_task(cx, &cluster.name, &id).await?.ok_or(Error::TaskNotFound)?;
+        if !input.interactive {
+            return Err(Error::invalid("Interactive is the only mode supported currently."));
+        }
+        Err(Error::ExecuteCommandNotEnabled)
     }
 
     /// ListTasks: those that are meant to run, unless the request asks for stopped ones.

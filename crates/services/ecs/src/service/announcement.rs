@@ -114,22 +114,22 @@ pub fn blocked(service: &Service) -> String {
     )
 }
 
-/// A task could not be placed.
+/// A task could not be placed, or not even be thought of.
 pub fn not_placed(service: &Service, reason: &str) -> String {
     let name = &service.name;
     let lacking = match reason {
-        "RESOURCE:CPU" => "insufficient CPU units available",
-        "RESOURCE:MEMORY" => "insufficient memory available",
-        "RESOURCE:PORTS" => "a port that is already in use",
-        _ => {
+        "RESOURCE:CPU" => "has insufficient CPU units available",
+        "RESOURCE:MEMORY" => "has insufficient memory available",
+        "RESOURCE:PORTS" => "is already using a port required by your task",
+        other if other.starts_with("RESOURCE:") => {
             return format!(
-                "(service {name}) was unable to place a task. Reason: {}. {TROUBLESHOOTING}",
-                reason.trim_end_matches('.')
+                "(service {name}) was unable to place a task. Reason: {other}. {TROUBLESHOOTING}"
             );
         }
+        error => return format!("(service {name}) failed to launch a task with (error {error})."),
     };
     format!(
-        "(service {name}) was unable to place a task because no container instance met all of its requirements. The closest matching container instance has {lacking}. {TROUBLESHOOTING}"
+        "(service {name}) was unable to place a task because no container instance met all of its requirements. The closest matching container instance {lacking}. {TROUBLESHOOTING}"
     )
 }
 

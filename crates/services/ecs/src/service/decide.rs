@@ -75,13 +75,21 @@ pub fn decide(service: &mut Service, tasks: &[ServiceTask], now: Timestamp) -> E
 pub fn started(service: &mut Service, ids: &[&str], effects: &mut Effects) {
     effects.messages.push(announcement::started(service, ids));
     service.trouble = None;
+    if let Some(primary) = service.deployments.first_mut() {
+        primary.lacks_room = false;
+    }
 }
 
 /// Notes that tasks could not be placed: the next attempt waits.
 pub fn not_placed(service: &mut Service, reason: &str, now: Timestamp, effects: &mut Effects) {
     if let Some(primary) = service.deployments.first_mut() {
         primary.note_failure(now);
-        effects.look_again(primary.back_off.map_or(now, |pause| pause.until));
+        primary.lacks_room = reason.starts_with("RESOURCE:");
+        if let Some(pause) = &mut primary.back_off {
+            // Room may come at any time, and nobody tells.
+            pause.until = pause.until.min(now + limits::SERVICE_PLACEMENT_RETRY_MAX);
+            effects.look_again(pause.until);
+        }
     }
     let message = announcement::not_placed(service, reason);
     if complain(service, message, now, effects) {
@@ -261,8 +269,12 @@ fn plan(service: &Service, census: &Census<'_>, now: Timestamp, effects: &mut Ef
     if startable.min(room) > effects.starts {
         effects.look_again(now);
     }
-    let crowding = startable.saturating_sub(room);
+    let crowding = if primary.lacks_room { startable } else { startable.saturating_sub(room) };
     stop_surplus(service, census, crowding, effects);
+    if primary.lacks_room && !effects.stops.is_empty() {
+        // Room is on its way: when these tasks have stopped.
+        effects.starts = 0;
+    }
     let is_still = effects.stops.is_empty()
         && census.occupants.len() == census.primary.len() + census.others.len()
         && census.all_settled();

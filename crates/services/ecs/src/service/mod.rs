@@ -131,6 +131,9 @@ pub struct Deployment {
     pub last_failure_at: Option<Timestamp>,
     /// Until when no task is started.
     pub back_off: Option<BackOff>,
+    /// Whether there was no room for the last task that it tried to start.
+    #[serde(default)]
+    pub lacks_room: bool,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// The last change of its rollout.
@@ -274,6 +277,7 @@ impl Deployment {
             failed_tasks: 0,
             last_failure_at: None,
             back_off: None,
+            lacks_room: false,
             created_at: now,
             updated_at: now,
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::Batch;
 use types::Timestamp;
 
+use crate::health::HealthStatus;
 use crate::limits;
 use crate::service::{self, SERVICE_QUEUE};
 use crate::tables::Tables;
@@ -80,9 +81,11 @@ impl ServiceTask {
         }
     }
 
-    /// When a task without health checks will have shown, or had shown, that it runs.
+    /// When a task without health checks will have shown, or had shown, that it runs: at a whole second, so that tasks that
+    /// began together settle together.
     pub fn settles_at(&self) -> Option<Timestamp> {
-        self.started_at.map(|started_at| started_at + limits::TASK_SETTLING)
+        let settled = self.started_at? + limits::TASK_SETTLING;
+        Some(Timestamp::from_seconds((settled.as_millis() + 999).div_euclid(1000)))
     }
 
     /// Whether it ended by itself before it had shown that it runs.
@@ -100,8 +103,13 @@ impl ServiceTask {
     }
 }
 
-fn health(_task: &Task) -> Health {
-    Health::Unchecked
+fn health(task: &Task) -> Health {
+    match task.health_status() {
+        None => Health::Unchecked,
+        Some(HealthStatus::Unknown) => Health::Unknown,
+        Some(HealthStatus::Healthy) => Health::Healthy,
+        Some(HealthStatus::Unhealthy) => Health::Unhealthy,
+    }
 }
 
 /// Adds to `batch`: what the task's service is to know of it, and that the service is to be looked after.

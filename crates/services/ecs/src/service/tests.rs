@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use types::Timestamp;
 
-use super::decide::{Effects, decide};
+use super::decide::{Effects, decide, not_placed, started};
 use super::deployment_configuration::{CircuitBreaker, Configuration, Threshold};
 use super::service_task::{Health, ServiceTask};
 use super::*;
@@ -19,6 +19,8 @@ struct World {
     started: usize,
     deployed: usize,
     next: Option<Timestamp>,
+    /// How many tasks the machine can hold.
+    room: usize,
 }
 
 /// Something that happens. Numbers choose a task among those to which it can happen.
@@ -32,6 +34,7 @@ enum Happening {
     TimePasses(u64),
     Scale(usize),
     Deploy,
+    RoomFor(usize),
     Restart,
 }
 
@@ -45,6 +48,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (1..20_u64).prop_map(Happening::TimePasses),
         1 => (0..8_usize).prop_map(Happening::Scale),
         1 => Just(Happening::Deploy),
+        1 => (0..12_usize).prop_map(Happening::RoomFor),
         1 => Just(Happening::Restart),
     ]
 }
@@ -98,7 +102,7 @@ impl World {
             created_by: String::new(),
         };
         service.deploy("ecs-svc/0".to_owned(), revision(0), now);
-        Self { service, tasks: Vec::new(), now, started: 0, deployed: 0, next: None }
+        Self { service, tasks: Vec::new(), now, started: 0, deployed: 0, next: None, room: usize::MAX }
     }
 
     fn happen(&mut self, what: &Happening) {
@@ -127,6 +131,7 @@ impl World {
             Happening::TimePasses(seconds) => self.now = self.now + Duration::from_secs(seconds),
             Happening::Scale(desired) => self.service.desired_count = desired,
             Happening::Deploy => self.deploy(),
+            Happening::RoomFor(count) => self.room = count,
             Happening::Restart => {
                 let kept = serde_json::to_string(&self.service).unwrap();
                 self.service = serde_json::from_str(&kept).unwrap();
@@ -157,12 +162,12 @@ impl World {
     fn settle(&mut self) {
         for _ in 0..200 {
             let before = self.service.clone();
-            let effects = decide(&mut self.service, &self.tasks, self.now);
+            let mut effects = decide(&mut self.service, &self.tasks, self.now);
             self.check(&effects);
-            self.next = effects.next;
             let is_quiet = effects.starts == 0 && effects.stops.is_empty() && effects.forgotten.is_empty();
             let is_same = self.service == before;
-            self.apply(&effects);
+            self.apply(&mut effects);
+            self.next = effects.next;
             if is_quiet && is_same {
                 return;
             }
@@ -192,29 +197,48 @@ impl World {
         }
     }
 
-    fn apply(&mut self, effects: &Effects) {
+    fn apply(&mut self, effects: &mut Effects) {
         for order in &effects.stops {
             let task = self.tasks.iter_mut().find(|task| task.id == order.id).unwrap();
             assert!(task.is_wanted(), "stopped twice");
             stop(task, StopCode::ServiceSchedulerInitiated, self.now);
         }
         self.tasks.retain(|task| !effects.forgotten.contains(&task.id));
-        for _ in 0..effects.starts {
-            self.started += 1;
-            self.tasks.push(ServiceTask {
-                id: format!("{:032x}", self.started),
-                deployment: self.service.primary().unwrap().id.clone(),
-                status: Status::Pending,
-                stop: None,
-                started_at: None,
-                stopping_at: None,
-                health: Health::Unchecked,
-            });
+        let occupied = self.tasks.iter().filter(|task| !task.has_stopped()).count();
+        let fitting = effects.starts.min(self.room.saturating_sub(occupied));
+        let lacking = effects.starts - fitting;
+        if fitting > 0 {
+            let first = self.started;
+            (0..fitting).for_each(|_| self.start());
+            let ids: Vec<&str> =
+                self.tasks.iter().rev().take(self.started - first).map(|task| task.id.as_str()).collect();
+            started(&mut self.service, &ids, effects);
         }
+        if lacking > 0 {
+            not_placed(&mut self.service, "RESOURCE:MEMORY", self.now, effects);
+        }
+    }
+
+    fn start(&mut self) {
+        self.started += 1;
+        self.tasks.push(ServiceTask {
+            id: format!("{:032x}", self.started),
+            deployment: self.service.primary().unwrap().id.clone(),
+            status: Status::Pending,
+            stop: None,
+            started_at: None,
+            stopping_at: None,
+            health: Health::Unchecked,
+        });
     }
 
     /// Everything that can go well does, for as long as it takes.
     fn recover(&mut self) {
+        self.room = usize::MAX;
+        self.go_on();
+    }
+
+    fn go_on(&mut self) {
         for _ in 0..200 {
             self.settle();
             let now = self.now;
@@ -304,4 +328,51 @@ fn percentages_are_rounded_towards_caution() {
     let configuration =
         Configuration { minimum_healthy_percent: 50, maximum_percent: 150, ..Configuration::default() };
     assert_eq!((configuration.least(3), configuration.most(3)), (2, 4));
+}
+
+#[test]
+fn a_lack_of_room_is_said_once_and_tried_again_within_half_a_minute() {
+    let mut world = World::new(Configuration::default(), 1);
+    let mut said = Vec::new();
+    for _ in 0..20 {
+        let mut effects = decide(&mut world.service, &[], world.now);
+        assert_eq!(effects.starts, 1);
+        not_placed(&mut world.service, "RESOURCE:MEMORY", world.now, &mut effects);
+        said.extend(effects.messages);
+        let next = effects.next.unwrap();
+        assert!(next > world.now && next.since(world.now) <= Duration::from_secs(30));
+        world.now = next;
+    }
+    assert_eq!(
+        said,
+        [
+            "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container instance has insufficient memory available. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
+        ]
+    );
+    assert_eq!(world.service.primary().unwrap().failed_tasks, 20);
+}
+
+#[test]
+fn where_there_is_no_room_the_old_make_some_as_far_as_they_may() {
+    let configuration = Configuration { minimum_healthy_percent: 50, ..Configuration::default() };
+    let mut world = World::new(configuration, 4);
+    world.recover();
+    world.room = 4;
+    world.deploy();
+    world.go_on();
+    let newest = world.service.primary().unwrap().id.clone();
+    assert_eq!(world.tasks.iter().filter(|task| task.is_running() && task.deployment == newest).count(), 4);
+    assert_eq!(world.service.primary().unwrap().rollout, Rollout::Completed);
+}
+
+#[test]
+fn what_keeps_a_task_from_being_launched_is_told_as_it_is() {
+    let mut world = World::new(Configuration::default(), 1);
+    let mut effects = decide(&mut world.service, &[], world.now);
+    not_placed(&mut world.service, "TaskDefinition not found.", world.now, &mut effects);
+    assert_eq!(
+        effects.messages,
+        ["(service web) failed to launch a task with (error TaskDefinition not found.)."]
+    );
+    assert_eq!(effects.announcements[0].detail["eventName"], "SERVICE_TASK_CONFIGURATION_FAILURE");
 }

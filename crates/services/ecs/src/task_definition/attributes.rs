@@ -37,6 +37,15 @@ pub fn required(input: &RegisterTaskDefinitionInput, containers: &[ContainerDefi
                 names.insert("ecs.capability.execution-role-ecr-pull");
             }
         }
+        for secret in container.secrets.iter().flatten() {
+            names.insert(match secret.value_from.contains(":secretsmanager:") {
+                true => "ecs.capability.secrets.asm.environment-variables",
+                false => "ecs.capability.secrets.ssm.environment-variables",
+            });
+        }
+        if container.environment_files.as_ref().is_some_and(|files| !files.is_empty()) {
+            names.insert("ecs.capability.env-files.s3");
+        }
         if container.memory_reservation.is_some() {
             names.insert("com.amazonaws.ecs.capability.docker-remote-api.1.21");
         }

@@ -1,11 +1,12 @@
 //! What holds for each container of a task definition, and the defaults that it is completed with.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use super::log_configuration;
+use super::{health_check, linux_parameters, log_configuration, restart_policy};
 use crate::error::Error;
 use crate::generated::types::{ContainerDefinition, PortMapping, RegisterTaskDefinitionInput};
-use crate::names;
+use crate::{environment_files, names, secrets};
 
 /// Checks a container and completes it with defaults.
 ///
@@ -21,7 +22,12 @@ pub fn parse(
     }
     check_memory(name, given)?;
     check_environment(given)?;
+    secrets::check(given, task)?;
+    environment_files::check(given.environment_files.as_deref(), task.execution_role_arn.as_deref())?;
     check_limits(name, given)?;
+    check_host_names(given, task.network_mode.as_deref())?;
+    linux_parameters::check(name, given)?;
+    restart_policy::check(name, given)?;
     log_configuration::check(given)?;
     let mut container = given.clone();
     container.cpu = Some(given.cpu.unwrap_or(0));
@@ -29,7 +35,8 @@ pub fn parse(
     container.port_mappings = Some(port_mappings(name, given, task.network_mode.as_deref())?);
     container.environment = Some(given.environment.clone().unwrap_or_default());
     container.mount_points = Some(given.mount_points.clone().unwrap_or_default());
-    container.volumes_from = Some(Vec::new());
+    container.volumes_from = Some(given.volumes_from.clone().unwrap_or_default());
+    container.health_check = health_check::parse(name, given)?;
     container.system_controls = Some(Vec::new());
     Ok(container)
 }
@@ -117,6 +124,36 @@ fn check_limits(name: &str, container: &ContainerDefinition) -> Result<(), Error
         )));
     }
     Ok(())
+}
+
+/// Checks the names that a container has and knows. In `awsvpc` the network interface's are its own.
+fn check_host_names(container: &ContainerDefinition, network_mode: Option<&str>) -> Result<(), Error> {
+    let hosts = container.extra_hosts.as_deref().unwrap_or_default();
+    match network_mode {
+        Some("awsvpc") if container.hostname.is_some() => {
+            return Err(Error::client("hostname is not supported on container when networkMode=awsvpc."));
+        }
+        Some("awsvpc") if !hosts.is_empty() => {
+            return Err(Error::client("Extra hosts are not supported when networkMode=awsvpc."));
+        }
+        Some("host") if container.hostname.is_some() => {
+            return Err(Error::client("hostname is not supported on container when networkMode=host."));
+        }
+        _ => {}
+    }
+    let is_host = |name: &str| {
+        (1..=253).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    };
+    if container.hostname.as_deref().is_some_and(|name| !is_host(name)) {
+        return Err(Error::client("Container.hostname contains invalid characters."));
+    }
+    match hosts.iter().find(|one| !is_host(&one.hostname) || one.ip_address.parse::<IpAddr>().is_err()) {
+        Some(host) => {
+            Err(Error::client(format!("Invalid extra host '{}:{}'.", host.hostname, host.ip_address)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Port mappings with their protocol, and with `awsvpc` and `host` the host port that equals the container's.

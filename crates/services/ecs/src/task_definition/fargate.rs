@@ -4,6 +4,7 @@ use super::{log_configuration, size};
 use crate::error::Error;
 use crate::generated::types::{ContainerDefinition, LinuxParameters, RegisterTaskDefinitionInput};
 use crate::limits;
+use crate::volumes;
 
 /// Checks that a task definition can run on Fargate.
 ///
@@ -23,7 +24,33 @@ pub fn check(
     let memory = memory
         .ok_or_else(|| Error::client("Fargate requires that 'memory' be defined at the task level."))?;
     check_pair(cpu, memory)?;
+    check_modes(input)?;
     containers.iter().try_for_each(|container| check_container(input, container))
+}
+
+/// Checks the modes in which Fargate runs tasks, and that nothing of the machine is asked for.
+///
+/// # Errors
+/// [`Error::Client`] with the first reason why not.
+pub fn check_modes(input: &RegisterTaskDefinitionInput) -> Result<(), Error> {
+    match input.pid_mode.as_deref() {
+        None | Some("task") => {}
+        Some(mode) => {
+            return Err(Error::client(format!(
+                "Tasks using the Fargate launch type do not support pidMode '{mode}'. The supported value for pidMode is 'task'."
+            )));
+        }
+    }
+    if input.ipc_mode.is_some() {
+        return Err(Error::client("Tasks using the Fargate launch type do not support ipcMode."));
+    }
+    if input.volumes.iter().flatten().any(|volume| volumes::source_path(volume).is_some()) {
+        return Err(Error::client("Fargate compatible task definitions do not support sourcePath"));
+    }
+    if input.container_definitions.iter().any(|container| container.privileged == Some(true)) {
+        return Err(Error::client("Fargate compatible task definitions do not support privileged"));
+    }
+    Ok(())
 }
 
 /// Checks that Fargate has tasks of this size.
@@ -66,14 +93,19 @@ fn check_container(
             "Invalid 'stopTimeout' setting for container '{name}'. The maximum for Fargate is 120 seconds."
         )));
     }
+    let start_timeout = limits::START_TIMEOUT_SECONDS_FARGATE;
+    if container.start_timeout.is_some_and(|seconds| !start_timeout.contains(&seconds)) {
+        return Err(Error::client(format!(
+            "Invalid 'startTimeout' setting for container '{name}'. The value for Fargate is between {} and {} seconds.",
+            start_timeout.start(),
+            start_timeout.end(),
+        )));
+    }
     if let Some(limit) = container.ulimits.iter().flatten().find(|limit| limit.name != "nofile") {
         return Err(Error::client(format!(
             "Tasks using the Fargate launch type do not support the ulimit '{}'. The supported ulimit is 'nofile'.",
             limit.name
         )));
-    }
-    if container.extra_hosts.as_ref().is_some_and(|hosts| !hosts.is_empty()) {
-        return Err(Error::client("Extra hosts are not supported when networkMode=awsvpc."));
     }
     container.linux_parameters.as_ref().map_or(Ok(()), check_linux_parameters)
 }

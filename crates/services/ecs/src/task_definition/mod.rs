@@ -1,13 +1,18 @@
 //! Task definitions: what a task is made of, checked and completed when it is registered.
 //!
 //! One rule stands in one place: `container` has what holds for each container, `fargate` what Fargate asks beyond
-//! that, `size` the units of processor and memory, `log_configuration` the options of log drivers, `unsupported` what
-//! Runwright refuses because it could not honour it.
+//! that, `dependencies` what holds between containers, `size` the units of processor and memory, `health_check`,
+//! `restart_policy`, `linux_parameters` and `log_configuration` the fields of these names, `unsupported` what Runwright
+//! refuses because it could not honour it.
 
 pub mod attributes;
 pub mod container;
+pub mod dependencies;
 pub mod fargate;
+pub mod health_check;
+pub mod linux_parameters;
 pub mod log_configuration;
+pub mod restart_policy;
 pub mod size;
 pub mod unsupported;
 
@@ -16,6 +21,7 @@ use types::Timestamp;
 
 use crate::error::Error;
 use crate::generated::types::{self as shapes, RegisterTaskDefinitionInput};
+use crate::host_folders::HostFolders;
 use crate::limits;
 use crate::names;
 use crate::tag::{self, Tags};
@@ -88,10 +94,13 @@ impl Definition {
 ///
 /// # Errors
 /// [`Error::Client`] naming what is wrong, [`Error::InvalidParameter`] for its tags.
-pub fn parse(input: RegisterTaskDefinitionInput) -> Result<Definition, Error> {
+pub fn parse(input: RegisterTaskDefinitionInput, folders: &HostFolders) -> Result<Definition, Error> {
     check_names(&input)?;
+    if requires_fargate(&input) {
+        fargate::check_modes(&input)?;
+    }
     unsupported::check(&input)?;
-    volumes::check(&input)?;
+    volumes::check(&input, folders)?;
     check_size_of_document(&input)?;
     let tags = tag::parse(input.tags.as_deref())?;
     let network_mode = input.network_mode.as_deref();
@@ -100,6 +109,7 @@ pub fn parse(input: RegisterTaskDefinitionInput) -> Result<Definition, Error> {
         containers.push(container::parse(definition, &input)?);
     }
     container::check_together(&containers)?;
+    dependencies::check(&containers)?;
     let (cpu, memory) = (size::task_cpu(&input)?, size::task_memory(&input)?);
     size::check_containers(&containers, cpu, memory)?;
     check_ephemeral_storage(&input)?;

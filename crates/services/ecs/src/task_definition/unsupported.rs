@@ -32,24 +32,15 @@ pub fn check(input: &RegisterTaskDefinitionInput) -> Result<(), Error> {
 }
 
 fn container(container: &ContainerDefinition) -> Result<(), Error> {
-    let restarts = container.restart_policy.as_ref().is_some_and(|policy| policy.enabled);
-    let checks = container.health_check.as_ref();
     let fields = [
         ("repositoryCredentials", container.repository_credentials.is_some()),
         ("links", is_filled(&container.links)),
-        ("restartPolicy", restarts),
-        ("environmentFiles", is_filled(&container.environment_files)),
-        ("volumesFrom", is_filled(&container.volumes_from)),
-        ("secrets", is_filled(&container.secrets)),
-        ("dependsOn", is_filled(&container.depends_on)),
-        ("hostname", container.hostname.is_some()),
         ("privileged", container.privileged == Some(true)),
         ("dnsServers", is_filled(&container.dns_servers)),
         ("dnsSearchDomains", is_filled(&container.dns_search_domains)),
         ("dockerSecurityOptions", is_filled(&container.docker_security_options)),
         ("interactive", container.interactive == Some(true)),
         ("pseudoTerminal", container.pseudo_terminal == Some(true)),
-        ("healthCheck", checks.is_some_and(|check| check.command.first().is_none_or(|one| one != "NONE"))),
         ("systemControls", is_filled(&container.system_controls)),
         ("resourceRequirements", is_filled(&container.resource_requirements)),
         ("firelensConfiguration", container.firelens_configuration.is_some()),
@@ -61,15 +52,10 @@ fn container(container: &ContainerDefinition) -> Result<(), Error> {
 }
 
 fn linux_parameters(container: &str, parameters: &LinuxParameters) -> Result<(), Error> {
-    let mounts = parameters.tmpfs.iter().flatten();
     let fields = [
         ("linuxParameters.devices", is_filled(&parameters.devices)),
         ("linuxParameters.maxSwap", parameters.max_swap.is_some()),
         ("linuxParameters.swappiness", parameters.swappiness.is_some()),
-        (
-            "linuxParameters.tmpfs.mountOptions",
-            mounts.into_iter().any(|mount| is_filled(&mount.mount_options)),
-        ),
     ];
     refuse_first(container, &fields)
 }

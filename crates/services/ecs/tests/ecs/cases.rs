@@ -2,11 +2,16 @@
 //!
 //! In an expected answer objects may leave out members, and `<any>` stands for any text. In an input, `${N.a.b}` is the
 //! member `a.b` of the answer to call N. `UPDATE=1` rewrites the expected errors and timelines.
+//!
+//! A step may wait first: `after` an event with this status, or one that looks like this; or until somebody is
+//! `sleeping` no longer than it will `advance` the clock by seconds. It may `open` the gate that scripted containers wait
+//! at. A call with `until` is repeated until it is answered like this.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::support::{Process, World};
+use crate::support::{Process, World, within};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -15,6 +20,7 @@ async fn cases() {
     let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"));
     assert!(!files.is_empty());
     for file in files {
+        println!("{}", file.display());
         let mut case: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let found = run(&mut case).await;
@@ -50,9 +56,14 @@ async fn run(case: &mut Value) -> Vec<String> {
     let mut failures = Vec::new();
     let mut answers: Vec<Value> = Vec::new();
     for (at, step) in case["calls"].as_array_mut().unwrap().iter_mut().enumerate() {
+        prepare(&world, step).await;
+        if step["call"].is_null() {
+            answers.push(Value::Null);
+            continue;
+        }
         let input = filled(&step["input"], &answers);
-        if let Some(status) = step["after"].as_str() {
-            world.event(|detail| detail["lastStatus"] == status).await;
+        if !step["until"].is_null() {
+            within(answered(&process, step, &input)).await;
         }
         let (answer, failure) = call(&process, step, input).await;
         failures.extend(failure.map(|failure| format!("call {at}: {failure}")));
@@ -63,6 +74,35 @@ async fn run(case: &mut Value) -> Vec<String> {
     }
     process.kill();
     failures
+}
+
+/// Does what a step says that comes before its call.
+async fn prepare(world: &World, step: &Value) {
+    match &step["after"] {
+        Value::String(status) => drop(world.event(|detail| detail["lastStatus"] == **status).await),
+        Value::Null => {}
+        wanted => drop(world.event(|detail| difference("", wanted, detail).is_none()).await),
+    }
+    let seconds = Duration::from_secs(step["advance"].as_u64().unwrap_or(0));
+    if step["sleeping"] == true {
+        within(world.sleeper(seconds)).await;
+    }
+    world.hand.advance(seconds);
+    if step["open"] == true {
+        world.driver.open_gate();
+    }
+}
+
+/// Waits until a call is answered as its step says.
+async fn answered(process: &Process, step: &Value, input: &Value) {
+    let operation = step["call"].as_str().unwrap();
+    loop {
+        let answer = process.call(operation, input.clone()).await.unwrap();
+        if difference("", &step["until"], &answer).is_none() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn call(process: &Process, step: &mut Value, input: Value) -> (Value, Option<String>) {
@@ -107,6 +147,12 @@ async fn check_timeline(world: &World, case: &mut Value) -> Vec<String> {
         let found = serde_json::to_value(world.driver.spec(name)).unwrap();
         failures.extend(difference(name, expected, &found));
     }
+    for (name, expected) in case["launches"].as_object().into_iter().flatten() {
+        let found = world.driver.launches().get(name).copied().unwrap_or_default();
+        failures.extend(difference(name, expected, &json!(found)));
+    }
+    failures.extend(difference("stops", &case["stops"], &json!(world.driver.stops())));
+    failures.extend((world.driver.left() > 0).then(|| "containers are left over".to_owned()));
     for (group, expected) in case["logs"].as_object().into_iter().flatten() {
         let (stream, lines) = world.logs.stream(group);
         let callers = world.logs.callers();

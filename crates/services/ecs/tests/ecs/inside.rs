@@ -1,12 +1,18 @@
 //! What containers see of AWS: credentials that are renewed, metadata, and nothing of their neighbours.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ecs::Config;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use wire::{Document, DocumentRequest, Documents, Front};
 
-use crate::support::{Process, World};
+use crate::support::{Process, World, within};
 
 const URL: &str = "http://127.0.0.1:4566";
 const ROLE: &str = "arn:aws:iam::000000000000:role/jobs/worker";
@@ -17,12 +23,17 @@ async fn start(world: &World) -> Process {
 
 /// Runs a task in this machine's network, and waits until it runs.
 async fn run(world: &World, process: &Process, more: Value) -> Value {
+    run_in(world, process, "host", more).await
+}
+
+/// Runs a task in a network of that mode, and waits until it runs.
+async fn run_in(world: &World, process: &Process, mode: &str, more: Value) -> Value {
     process.call("CreateCluster", json!({})).await.unwrap();
     world.logs.create_group("group");
     let options =
         json!({"awslogs-group": "group", "awslogs-region": "eu-central-1", "awslogs-stream-prefix": "p"});
     let definition = json!({
-        "family": "job", "networkMode": "host", "cpu": "512", "memory": "1024", "taskRoleArn": ROLE,
+        "family": "job", "networkMode": mode, "cpu": "512", "memory": "1024", "taskRoleArn": ROLE,
         "containerDefinitions": [{
             "name": "job", "image": "forever", "memory": 128,
             "logConfiguration": {"logDriver": "awslogs", "options": options},
@@ -186,6 +197,8 @@ async fn a_container_reads_metadata_of_itself_and_its_task() {
         "DesiredStatus": "RUNNING",
         "KnownStatus": "RUNNING",
         "Limits": {"CPU": 2, "Memory": 128},
+        "CreatedAt": "2023-11-14T22:13:20.000Z",
+        "StartedAt": "2023-11-14T22:13:20.000Z",
         "Type": "NORMAL",
         "LogDriver": "awslogs",
         "LogOptions": {
@@ -212,6 +225,14 @@ async fn a_container_reads_metadata_of_itself_and_its_task() {
     let (_, document) = process.document(&format!("{path}/taskWithTags"), None).await;
     assert_eq!(document["TaskTags"], json!({"team": "batch"}));
 
+    let (status, stats) = process.document(&format!("{path}/stats"), None).await;
+    assert_eq!((status, &stats["id"]), (200, &container["DockerId"]));
+    assert_eq!(stats["preread"], "0001-01-01T00:00:00Z");
+    let (_, all) = process.document(&format!("{path}/task/stats"), None).await;
+    let again = &all[container["DockerId"].as_str().unwrap()];
+    assert_eq!(again["preread"], stats["read"]);
+    assert_eq!(again["precpu_stats"], stats["cpu_stats"]);
+
     let (status, old) = process.document(path_of(&told["ECS_CONTAINER_METADATA_URI"]), None).await;
     assert_eq!((status, &old["Name"], &old["ContainerARN"]), (200, &json!("job"), &Value::Null));
 }
@@ -234,4 +255,90 @@ async fn unknown_ids_are_refused_in_the_agents_words() {
         );
         assert_eq!(process.document(&format!("/v4/{id}/task"), None).await, (404, json!(task)));
     }
+}
+
+/// Stands for the API.
+struct Api;
+
+impl Documents for Api {
+    fn own(&self, _: &str) -> bool {
+        true
+    }
+
+    fn document<'a>(&'a self, _: DocumentRequest<'a>) -> BoxFuture<'a, Document> {
+        Box::pin(async { Document { status: 200, body: "\"the API\"".to_owned() } })
+    }
+}
+
+/// What is answered at `inside` in the only network that there is.
+async fn get(world: &World, inside: &str, path: &str) -> (u16, Value) {
+    let address = world.driver.listener(inside.parse().unwrap()).unwrap();
+    within(get_from(address, path)).await.unwrap()
+}
+
+async fn get_from(address: SocketAddr, path: &str) -> std::io::Result<(u16, Value)> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Ok((status, serde_json::from_str(body).unwrap_or_default()))
+}
+
+#[tokio::test]
+async fn a_network_of_a_task_is_served_from_before_its_first_container_until_its_end() {
+    let config = || Config {
+        endpoint_url: Some(URL.to_owned()),
+        api: Some(Front::documents(Arc::new(Api))),
+        ..Config::default()
+    };
+    let world = World::new();
+    let process = world.start_with(config()).await;
+    let subnets = json!({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}});
+    let task = run_in(&world, &process, "awsvpc", subnets).await;
+    let told = told(&world);
+    assert_eq!(told["AWS_ENDPOINT_URL"], "http://169.254.170.2:4566");
+    assert!(!told.contains_key("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
+    let id = task["containers"][0]["containerArn"].as_str().unwrap().rsplit('/').next().unwrap();
+    assert_eq!(told["ECS_CONTAINER_METADATA_URI_V4"], format!("http://169.254.170.2/v4/{id}"));
+    let path = told["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"].as_str();
+
+    let (documents, api) = ("169.254.170.2:80", "169.254.170.2:4566");
+    let (status, credentials) = get(&world, documents, path).await;
+    assert_eq!((status, &credentials["AccessKeyId"]), (200, &json!("ASIA1")));
+    assert_eq!(get(&world, documents, "/v2/credentials/other").await.0, 400);
+    assert_eq!(get(&world, documents, "/v1/metadata").await.0, 404);
+    assert_eq!(get(&world, api, "/").await, (200, json!("the API")));
+    let (_, container) = get(&world, documents, &format!("/v4/{id}")).await;
+    let network = &container["Networks"][0];
+    assert_eq!(
+        (&network["NetworkMode"], &network["IPv4SubnetCIDRBlock"], &network["SubnetGatewayIpv4Address"]),
+        (&json!("awsvpc"), &json!("172.31.0.0/20"), &json!("172.31.0.1/20"))
+    );
+    assert_eq!(network["IPv4Addresses"][0], task["attachments"][0]["details"][4]["value"]);
+    // On loopback nobody asks for it.
+    let place = format!(
+        "000000000000.eu-central-1.default.{}",
+        task["taskArn"].as_str().unwrap().rsplit('/').next().unwrap()
+    );
+    assert_eq!(process.document(&format!("/v4/{place}.{id}"), None).await.0, 404);
+
+    let before = world.driver.listener(documents.parse().unwrap()).unwrap();
+    process.kill();
+    let process = world.start_with(config()).await;
+    within(async {
+        while get_from(world.driver.listener(documents.parse().unwrap()).unwrap(), path).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let after = world.driver.listener(documents.parse().unwrap()).unwrap();
+    assert_ne!(before, after);
+    assert_eq!(get_from(after, path).await.unwrap().1["AccessKeyId"], "ASIA2");
+
+    process.call("StopTask", json!({"task": task["taskArn"]})).await.unwrap();
+    world.stopped().await;
+    assert!(get_from(after, path).await.is_err());
 }

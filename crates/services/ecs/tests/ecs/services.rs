@@ -280,6 +280,98 @@ async fn without_rollback_a_failed_deployment_starts_no_more() {
     assert_eq!(world.driver.launches()["c0"], 3);
 }
 
+#[tokio::test]
+async fn a_configuration_that_leaves_no_way_on_is_told_once() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare(&world, &process, &["forever"]).await;
+    let limits = json!({"deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 150}});
+    create(&process, 1, limits).await;
+    until(&world, &process, is_completed).await;
+    update(&process, json!({"forceNewDeployment": true})).await;
+    let blocked = "(service web) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
+    let said = |service: &Value| messages(service).iter().filter(|one| *one == blocked).count();
+    let service = until(&world, &process, |service| said(service) == 1).await;
+    assert_eq!(service["deployments"].as_array().unwrap().len(), 2);
+    assert_eq!(service["runningCount"], 1);
+    update(&process, json!({"deploymentConfiguration": {"maximumPercent": 200}})).await;
+    assert_eq!(said(&until(&world, &process, is_completed).await), 1);
+}
+
+/// Registers a revision whose container is healthy as soon as the gate is open.
+async fn prepare_checked(world: &World, process: &Process) {
+    prepare(world, process, &["forever"]).await;
+    let definition = json!({
+        "family": "job", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+        "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [{
+            "name": "c0", "image": "forever",
+            "healthCheck": {"command": ["CMD", "gate"], "interval": 5, "retries": 2},
+        }],
+    });
+    process.call("RegisterTaskDefinition", definition).await.unwrap();
+}
+
+#[tokio::test]
+async fn unhealthy_tasks_are_replaced_until_one_is_healthy() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare_checked(&world, &process).await;
+    create(&process, 1, json!({"taskDefinition": "job:2"})).await;
+    let service = until(&world, &process, |service| service["deployments"][0]["failedTasks"] == 2).await;
+    let said = messages(&service);
+    let unhealthy = said.iter().filter(|one| one.ends_with("failed container health checks.")).count();
+    assert_eq!(unhealthy, 2, "{said:?}");
+    assert!(said.iter().all(|one| !one.contains("steady state")), "{said:?}");
+    let stopped = world.event(|detail| detail["desiredStatus"] == "STOPPED").await;
+    assert_eq!(stopped["stoppedReason"], "Task failed container health checks");
+    assert_eq!(stopped["stopCode"], "ServiceSchedulerInitiated");
+    world.driver.open_gate();
+    let service = until(&world, &process, is_completed).await;
+    assert_eq!(service["deployments"][0]["failedTasks"], 0);
+    let described = process.call("DescribeTasks", json!({"tasks": running(&process).await})).await.unwrap();
+    assert_eq!(described["tasks"][0]["healthStatus"], "HEALTHY");
+}
+
+#[tokio::test]
+async fn health_checks_have_a_time_of_grace_and_keep_a_deployment_back() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare_checked(&world, &process).await;
+    create(&process, 1, json!({"healthCheckGracePeriodSeconds": 100})).await;
+    until(&world, &process, is_completed).await;
+    let old = running(&process).await;
+    let clock = Clock::Virtual(world.hand.clone());
+    let began = clock.now();
+    update(&process, json!({"taskDefinition": "job:2"})).await;
+    until(&world, &process, |service| service["deployments"][0]["failedTasks"] == 1).await;
+    assert!(clock.now().since(began) >= Duration::from_secs(100));
+    assert!(running(&process).await.contains(&old[0]), "what works stays");
+    world.driver.open_gate();
+    until(&world, &process, is_completed).await;
+    assert!(!running(&process).await.contains(&old[0]));
+}
+
+#[tokio::test]
+async fn lists_have_pages_of_ten() {
+    let world = World::new();
+    let process = world.start().await;
+    prepare(&world, &process, &["forever"]).await;
+    for number in 0..12 {
+        create(&process, 0, json!({"serviceName": format!("web-{number}")})).await;
+    }
+    let first = process.call("ListServices", json!({})).await.unwrap();
+    assert_eq!(first["serviceArns"].as_array().unwrap().len(), 10);
+    let second = process.call("ListServices", json!({"nextToken": first["nextToken"]})).await.unwrap();
+    assert_eq!(second["serviceArns"].as_array().unwrap().len(), 2);
+    assert!(second["nextToken"].is_null());
+    let all = process.call("ListServices", json!({"maxResults": 100})).await.unwrap();
+    assert_eq!(all["serviceArns"].as_array().unwrap().len(), 12);
+    let cluster = process.call("DescribeClusters", json!({"include": ["STATISTICS"]})).await.unwrap();
+    let statistics = cluster["clusters"][0]["statistics"].as_array().unwrap();
+    assert!(statistics.contains(&json!({"name": "activeFargateServiceCount", "value": "12"})));
+}
+
 /// Creates a service and deploys to it, as somebody does who asks again until there is an answer.
 async fn create_and_deploy(world: &World, process: &Process) -> Result<(), api::AwsError> {
     process.call("CreateService", request(2)).await?;

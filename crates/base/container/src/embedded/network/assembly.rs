@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use super::bridge::Bridge;
 use super::links::{self, Links};
+use super::netlink::Connection;
 use super::records::Record;
 use super::{Inner, LOOPBACK, failed, namespace};
 use crate::image::digest::Digest;
@@ -22,7 +23,28 @@ impl Inner {
             NetworkKind::Isolated => None,
             NetworkKind::Bridged { .. } => Some(self.bridge(&mut ours)?),
         };
+        if let Some(bridge) = bridge {
+            self.translate(record, bridge)?;
+        }
         self.assemble_namespace(record, &mut ours, bridge).map_err(failed)
+    }
+
+    /// Without translation a network reaches this machine and its neighbours, and has no ports of this machine.
+    fn translate(&self, record: &Record, bridge: Bridge) -> Result<(), NetworkError> {
+        let translated = Connection::to_netfilter().and_then(|mut kernel| {
+            self.ensure_translation(&mut kernel, bridge)?;
+            self.publish(&mut kernel, record)
+        });
+        match translated {
+            Err(error) if !record.network.ports.is_empty() => Err(NetworkError::Unsupported(format!(
+                "ports of this machine cannot be led to tasks: nf_tables: {error}"
+            ))),
+            Err(error) => {
+                tracing::warn!(%error, "nf_tables is not to be had: tasks do not reach beyond this machine");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     fn assemble_namespace(
@@ -42,6 +64,12 @@ impl Inner {
         inside.set_up(LOOPBACK)?;
         if let (Some(bridge), Some(address)) = (bridge, record.network.address) {
             let interface = self.attach(&record.spec.name, address, ours, &mut inside, bridge)?;
+            if !record.network.ports.is_empty()
+                && let Some(port) = ours.index(&self.port_name(&record.spec.name))?
+            {
+                // So that it reaches itself by a port of this machine, where the bridge redirects on its own.
+                ours.set_hairpin(port)?;
+            }
             inside.add_address(interface, address, record.network.prefix)?;
             inside.set_up(interface)?;
             inside.set_default_route(bridge.range.gateway())?;
@@ -90,6 +118,16 @@ impl Inner {
             if !known.contains(&name) {
                 links.delete(index)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Removes the bridge and the translation. No network must be known.
+    pub fn remove_common(&self) -> io::Result<()> {
+        let mut links = Links::open()?;
+        if let Some(bridge) = links.index(&self.bridge_name())? {
+            self.remove_translation()?;
+            links.delete(bridge)?;
         }
         Ok(())
     }

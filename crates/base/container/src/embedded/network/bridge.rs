@@ -16,7 +16,8 @@ use crate::network::NetworkError;
 const MUTEX: &[u8] = b"runwright-networks";
 const MUTEX_PAUSE: Duration = Duration::from_millis(5);
 const MUTEX_ATTEMPTS: u32 = 2000;
-const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+/// Whether this machine passes on what is not for itself.
+pub const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// A bridge that is there.
 #[derive(Clone, Copy, Debug)]

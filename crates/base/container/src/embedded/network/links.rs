@@ -9,6 +9,10 @@ use super::range::Range;
 
 /// `VETH_INFO_PEER`, which `libc` does not know.
 const VETH_PEER: u16 = 1;
+/// `IFLA_INFO_SLAVE_KIND`, `IFLA_INFO_SLAVE_DATA` and `IFLA_BRPORT_MODE`, neither.
+const PORT_KIND: u16 = 4;
+const PORT_DATA: u16 = 5;
+const PORT_HAIRPIN: u16 = 4;
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
 const REPLACE: u16 = libc::NLM_F_REPLACE as u16;
@@ -85,6 +89,19 @@ impl Links {
                             .with(libc::IFLA_NET_NS_FD, &namespace.as_raw_fd().to_ne_bytes())
                     })
                 })
+            });
+        self.0.request(message)
+    }
+
+    /// Lets a port of a bridge be sent back what came from it.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn set_hairpin(&mut self, port: u32) -> io::Result<()> {
+        let message =
+            Message::new(libc::RTM_NEWLINK, 0, &link(port, 0)).with_nested(libc::IFLA_LINKINFO, |info| {
+                let info = info.with_text(PORT_KIND, "bridge");
+                info.with_nested(PORT_DATA, |data| data.with(PORT_HAIRPIN, &[1]))
             });
         self.0.request(message)
     }

@@ -8,18 +8,22 @@ mod assembly;
 mod bridge;
 mod links;
 pub mod namespace;
+pub(crate) mod needs;
 mod netlink;
+mod nf_tables;
 mod range;
 pub mod records;
 mod reservation;
 pub mod resolver;
+mod translation;
 
 use std::io;
 use std::net::{SocketAddrV4, TcpListener};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use self::links::Links;
+use self::range::Range;
 use self::records::Records;
 use crate::driver::is_container_name;
 use crate::name_locks::NameLocks;
@@ -38,6 +42,8 @@ struct Inner {
     /// Tells this data directory's interfaces from those of another.
     scope: String,
     names: NameLocks,
+    /// The range that this process made the translation table for; held while that or its ports change.
+    translating: Mutex<Option<Range>>,
 }
 
 impl Networks {
@@ -51,7 +57,12 @@ impl Networks {
         let lock = records.lock()?;
         records.release_orphans()?;
         drop(lock);
-        let inner = Inner { records, scope: scope.to_owned(), names: NameLocks::default() };
+        let inner = Inner {
+            records,
+            scope: scope.to_owned(),
+            names: NameLocks::default(),
+            translating: Mutex::default(),
+        };
         // Nothing that a start could not do without, and not everyone may do it.
         if let Err(error) = inner.remove_strays() {
             tracing::warn!(%error, "interfaces of networks that are gone cannot be removed");
@@ -66,7 +77,13 @@ impl Networks {
     pub async fn provide(&self, spec: NetworkSpec) -> Result<Network, NetworkError> {
         spec.validate()?;
         let _one = self.0.names.lock(&spec.name).await;
-        self.run(move |inner| inner.provide(&spec)).await
+        let name = spec.name.clone();
+        let provided = self.run(move |inner| inner.provide(&spec)).await;
+        // What will never be complete is not kept. Not on the same thread: it may be in another namespace.
+        if let Err(NetworkError::Unsupported(_) | NetworkError::Forbidden(_)) = &provided {
+            self.run(move |inner| inner.remove(&name).map_err(failed)).await?;
+        }
+        provided
     }
 
     /// See [`crate::Driver::remove_network`].
@@ -109,7 +126,7 @@ impl Networks {
         if !is_container_name(name) || !namespace::is_kept(&namespace) {
             return Err(NetworkError::Unknown(name.to_owned()));
         }
-        self.run(move |_| listen(&namespace, address).map_err(failed)).await
+        listen_in(namespace, address).await
     }
 
     async fn run<T: Send + 'static>(
@@ -137,6 +154,9 @@ impl Inner {
             return Ok(());
         }
         let record = self.records.read(name)?;
+        if let Some(record) = &record {
+            self.unpublish(record)?;
+        }
         self.disassemble(name)?;
         let _lock = self.records.lock()?;
         // Only then: whoever gets the address or a port next is not mistaken for this one after a crash.
@@ -148,7 +168,30 @@ impl Inner {
     }
 }
 
-/// Listens at `address` in a namespace, on a thread that is given away to it.
+/// The last of the networks takes what they had in common along, once nobody here asks for another.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let removed = self.records.lock().and_then(|_lock| match self.records.names()?.is_empty() {
+            true => self.remove_common(),
+            false => Ok(()),
+        });
+        if let Err(error) = removed {
+            tracing::warn!(%error, "the bridge of the networks cannot be removed");
+        }
+    }
+}
+
+/// Listens at `address` in a namespace.
+///
+/// # Errors
+/// [`NetworkError`].
+pub async fn listen_in(namespace: PathBuf, address: SocketAddrV4) -> Result<TcpListener, NetworkError> {
+    namespace::on_own_thread(move || listen(&namespace, address))
+        .await
+        .and_then(|listener| listener)
+        .map_err(failed)
+}
+
 fn listen(namespace: &Path, address: SocketAddrV4) -> io::Result<TcpListener> {
     namespace::enter(namespace)?;
     if address.ip().is_link_local() {

@@ -1,11 +1,11 @@
 //! Messages to the kernel's network subsystems, as netlink carries them, and its answers.
 //!
-//! Only the envelope: what is in the messages is known to `links` and `packet_filter`. Everything here blocks for as
+//! Only the envelope: what is in the messages is known to `links` and `nf_tables`. Everything here blocks for as
 //! long as the kernel takes, and belongs to the network namespace in which the [`Connection`] was opened.
 
 use std::io;
 
-use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 
 /// Bytes of a message's header: length, type, flags, sequence, sender.
@@ -134,6 +134,14 @@ impl Connection {
         Self::open(NETLINK_ROUTE)
     }
 
+    /// Opens one to nfnetlink: the packet filter.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn to_netfilter() -> io::Result<Self> {
+        Self::open(NETLINK_NETFILTER)
+    }
+
     fn open(protocol: isize) -> io::Result<Self> {
         let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
@@ -167,6 +175,36 @@ impl Connection {
     pub fn list(&mut self, message: Message) -> io::Result<Vec<Reply>> {
         let sequence = self.send([message], DUMP)?;
         self.replies(sequence, false)
+    }
+
+    /// Sends messages in one piece, and waits until the kernel says that the last but one is done.
+    ///
+    /// That is what a transaction of the packet filter needs: all or nothing of what is between its first message and
+    /// its last.
+    ///
+    /// # Errors
+    /// The first of those of the kernel.
+    pub fn transact(&mut self, begin: Message, middle: Vec<Message>, end: Message) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let last = middle.len();
+        let first = self.sequence + 1;
+        for (place, message) in std::iter::once(begin).chain(middle).chain([end]).enumerate() {
+            self.sequence += 1;
+            bytes.extend(message.finish(if place == last { ACKNOWLEDGE } else { 0 }, self.sequence));
+        }
+        self.socket.send(&bytes, 0)?;
+        let last = first + u32::try_from(last).unwrap_or(u32::MAX);
+        loop {
+            for (sequence, kind, body) in self.receive()? {
+                let code = if kind == ERROR { error_code(&body) } else { 0 };
+                if code != 0 {
+                    return Err(io::Error::from_raw_os_error(code));
+                }
+                if sequence == last {
+                    return Ok(());
+                }
+            }
+        }
     }
 
     fn send<const N: usize>(&mut self, messages: [Message; N], flags: u16) -> io::Result<u32> {

@@ -34,6 +34,11 @@ impl Range {
         self.first
     }
 
+    /// The address whose bits are set where the addresses have their bits in common.
+    pub fn mask(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0))
+    }
+
     /// The last address, which reaches all of them.
     pub fn last(self) -> Ipv4Addr {
         let rest = u32::MAX.checked_shr(u32::from(self.prefix)).unwrap_or(0);

@@ -80,8 +80,14 @@ impl Inner {
     }
 
     fn reserve_ports(&self, record: &mut Record) -> Result<(), NetworkError> {
+        if record.spec.port_mappings.is_empty() {
+            return Ok(());
+        }
+        // Without a packet filter nobody has any.
+        let mut taken = self.ports_of_others().unwrap_or_default();
         for mapping in record.spec.port_mappings.clone() {
-            let port = self.reserve_port(mapping, &record.spec.name, &record.network.ports)?;
+            let port = self.reserve_port(mapping, &record.spec.name, &taken)?;
+            taken.push((port.protocol, port.host_port));
             record.network.ports.push(port);
         }
         Ok(())
@@ -91,14 +97,15 @@ impl Inner {
         &self,
         mapping: PortMapping,
         name: &str,
-        others: &[PublishedPort],
+        taken: &[(Protocol, u16)],
     ) -> Result<PublishedPort, NetworkError> {
         let PortMapping { container_port, host_port, protocol } = mapping;
-        let candidates = host_port.map_or(DYNAMIC_PORTS..=u16::MAX, |port| port..=port);
-        for host_port in candidates {
-            let taken = others.iter().any(|one| (one.host_port, one.protocol) == (host_port, protocol));
+        for host_port in host_port.map_or_else(|| dynamic_ports(seed(&self.scope)), |port| vec![port]) {
             let claim = Claim::Port(protocol, host_port);
-            if !taken && is_free(protocol, host_port) && self.records.claim(&claim, name).map_err(failed)? {
+            if !taken.contains(&(protocol, host_port))
+                && is_free(protocol, host_port)
+                && self.records.claim(&claim, name).map_err(failed)?
+            {
                 return Ok(PublishedPort { container_port, host_port, protocol });
             }
         }
@@ -109,6 +116,15 @@ impl Inner {
             }
         })
     }
+}
+
+/// Each port that a mapping without one may get, beginning at one that `seed` decides: servers that choose at the same
+/// time begin at different ones.
+fn dynamic_ports(seed: u64) -> Vec<u16> {
+    let mut ports: Vec<u16> = (DYNAMIC_PORTS..=u16::MAX).collect();
+    let start = usize::try_from(seed % ports.len() as u64).unwrap_or(0);
+    ports.rotate_left(start);
+    ports
 }
 
 /// Whether no program listens at the port.

@@ -4,19 +4,20 @@ pub mod memory_store;
 pub mod neighbours;
 pub mod scripted_driver;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::{AwsError, Call, Dispatcher, Principal, Service, ids};
 use clock::{Clock, VirtualClock};
-use ecs::{Config, Ecs};
+use ecs::{Config, Ecs, HostFolders};
 use serde_json::Value;
 use tempfile::TempDir;
 use types::{AccountId, Region, Timestamp};
 use wire::DocumentRequest;
 
 use memory_store::MemoryStore;
-use neighbours::{Ec2, Events, Logs, Sts};
+use neighbours::{Events, Logs, Sts};
 use scripted_driver::ScriptedDriver;
 
 /// What outlives the service: the machine around it.
@@ -28,6 +29,7 @@ pub struct World {
     pub sts: Arc<Sts>,
     pub hand: VirtualClock,
     pub volumes: TempDir,
+    pub host_folder: TempDir,
 }
 
 /// A running service, as one process would hold it.
@@ -46,6 +48,7 @@ impl World {
             sts: Arc::default(),
             hand: VirtualClock::new(Timestamp::from_seconds(1_700_000_000)),
             volumes: tempfile::tempdir().unwrap(),
+            host_folder: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -57,6 +60,9 @@ impl World {
     /// Starts the service as a server with that configuration would.
     pub async fn start_with(&self, config: Config) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
+        let host_folders =
+            HostFolders::new(vec![PathBuf::from("/srv/data"), self.host_folder.path().to_owned()]);
+        let config = Config { host_folders, ..config };
         let (store, driver) = (Arc::clone(&self.store), Arc::clone(&self.driver));
         let ecs = Arc::new(
             Ecs::new(store, dispatcher.clone(), driver, config)
@@ -64,7 +70,7 @@ impl World {
         );
         let (events, logs) = (Arc::clone(&self.events), Arc::clone(&self.logs));
         let sts = Arc::clone(&self.sts);
-        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs, sts, Arc::new(Ec2)]);
+        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs, sts]);
         ecs.start().await.unwrap();
         Process { dispatcher, ecs }
     }
@@ -72,6 +78,19 @@ impl World {
     /// The detail of the first event that `wanted` accepts.
     pub async fn event(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         within(self.events.wait_for(wanted)).await
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        Clock::Virtual(self.hand.clone()).now()
+    }
+
+    /// Waits until somebody sleeps who will be woken within this time.
+    pub async fn sleeper(&self, within: Duration) {
+        let until = self.now() + within;
+        while self.hand.next_due().is_none_or(|due| due > until) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until the store is as `wanted` says.

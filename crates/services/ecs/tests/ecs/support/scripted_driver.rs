@@ -2,10 +2,11 @@
 //!
 //! `exit-N` writes two lines and ends with N; `oom` is killed for its memory; `forever` runs until it is stopped;
 //! `stubborn` runs until it is killed; `gated-N` runs until the test opens the gate; `cannot-start`, `lost`,
-//! `missing` and `unavailable` do what they say.
+//! `missing` and `unavailable` do what they say. Commands in them are `pass`, `fail`, `hang`, and `gate`, which passes
+//! once the gate is open.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use container::{
     DriverKind, Exec, ExecSpec, Exit, Image, ImageError, LaunchError, LogChunk, LogLine, LogPosition,
     LogStream, Network, NetworkError, NetworkKind, NetworkSpec, PortMapping, PublishedPort, Started,
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 use types::Timestamp;
 
@@ -23,10 +24,11 @@ pub struct ScriptedDriver {
     containers: Mutex<BTreeMap<String, Container>>,
     launches: Mutex<BTreeMap<String, u32>>,
     specs: Mutex<BTreeMap<String, ContainerSpec>>,
+    stops: Mutex<Vec<String>>,
     gate: watch::Sender<bool>,
     pulls_hang: Mutex<bool>,
-    most: Mutex<usize>,
     networks: Mutex<BTreeMap<String, Network>>,
+    listeners: Mutex<BTreeMap<SocketAddrV4, SocketAddr>>,
 }
 
 #[derive(Clone)]
@@ -46,14 +48,14 @@ impl ScriptedDriver {
         self.specs.lock().unwrap().get(name).cloned()
     }
 
+    /// The containers that were asked to stop while they ran, in this order.
+    pub fn stops(&self) -> Vec<String> {
+        self.stops.lock().unwrap().clone()
+    }
+
     /// How many containers have not been removed.
     pub fn left(&self) -> usize {
         self.containers().len()
-    }
-
-    /// The most containers that were there at one time.
-    pub fn most(&self) -> usize {
-        *self.most.lock().unwrap()
     }
 
     /// Lets `gated` containers end.
@@ -69,6 +71,11 @@ impl ScriptedDriver {
     /// Forgets all containers, as a machine that lost its disk does.
     pub fn lose_everything(&self) {
         self.containers().clear();
+    }
+
+    /// Where on this machine it was listened last for an address inside of a network.
+    pub fn listener(&self, inside: SocketAddrV4) -> Option<SocketAddr> {
+        self.listeners.lock().unwrap().get(&inside).copied()
     }
 
     fn containers(&self) -> MutexGuard<'_, BTreeMap<String, Container>> {
@@ -119,8 +126,6 @@ impl Driver for ScriptedDriver {
                 let container =
                     Container { spec: spec.clone(), exit: watch::Sender::new(immediate_exit(&spec.image)) };
                 containers.insert(spec.name.clone(), container);
-                let mut most = self.most.lock().unwrap();
-                *most = containers.len().max(*most);
             }
             Ok(Started {
                 runtime_id: format!("runtime-{}", spec.name),
@@ -160,6 +165,9 @@ impl Driver for ScriptedDriver {
             let code = if container.spec.image == "stubborn" { 137 } else { 143 };
             container.exit.send_if_modified(|exit| {
                 let runs = exit.is_none();
+                if runs {
+                    self.stops.lock().unwrap().push(label(&container.spec));
+                }
                 exit.get_or_insert_with(|| exited(code));
                 runs
             });
@@ -212,8 +220,29 @@ impl Driver for ScriptedDriver {
         async move { Ok(summaries) }.boxed()
     }
 
-    fn exec<'a>(&'a self, _: &'a str, _: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
-        async move { Err(DriverError::CannotExec("these containers have no programs".to_owned())) }.boxed()
+    fn exec<'a>(&'a self, name: &'a str, spec: ExecSpec) -> BoxFuture<'a, Result<Exec, DriverError>> {
+        async move {
+            self.container(name)?;
+            let code = match spec.command.first().map(String::as_str) {
+                Some("pass") => Some(0),
+                Some("gate") => Some(i32::from(!*self.gate.borrow())),
+                Some("hang") => None,
+                _ => Some(1),
+            };
+            let exit = async move {
+                match code {
+                    Some(code) => Ok(code),
+                    None => std::future::pending().await,
+                }
+            };
+            Ok(Exec {
+                input: Box::new(tokio::io::sink()),
+                output: futures_util::stream::empty().boxed(),
+                exit: exit.boxed(),
+                resize: Box::new(|_| async { Ok(()) }.boxed()),
+            })
+        }
+        .boxed()
     }
 
     fn stats<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ContainerStats, DriverError>> {
@@ -247,7 +276,7 @@ impl Driver for ScriptedDriver {
     fn listen_in_network<'a>(
         &'a self,
         name: &'a str,
-        _: SocketAddrV4,
+        address: SocketAddrV4,
     ) -> BoxFuture<'a, Result<TcpListener, NetworkError>> {
         let known = self.networks.lock().unwrap().contains_key(name);
         async move {
@@ -256,6 +285,7 @@ impl Driver for ScriptedDriver {
             }
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             listener.set_nonblocking(true).unwrap();
+            self.listeners.lock().unwrap().insert(address, listener.local_addr().unwrap());
             Ok(listener)
         }
         .boxed()

@@ -1,0 +1,144 @@
+//! Network address translation for one data directory's networks: outbound, and from ports of this machine.
+//!
+//! Everything is in one table of the packet filter that belongs to the data directory alone. The rules never change;
+//! ports are entries of two maps. The kernel does the work, so it goes on while no server runs.
+
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+
+use super::Inner;
+use super::bridge::Bridge;
+use super::netlink::Connection;
+use super::nf_tables::{Expression, Hook, Transaction, mapped_ports, table_exists, tables};
+use super::range::Range;
+use super::records::Record;
+use crate::network::{Protocol, PublishedPort};
+
+/// Priorities of chains: before connections are tracked, and where receivers and senders are replaced.
+const BEFORE_TRACKING: i32 = -300;
+const RECEIVERS: i32 = -100;
+const SENDERS: i32 = 100;
+/// What the name of each data directory's table begins with.
+const TABLE: &str = "runwright-";
+const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
+
+impl Inner {
+    /// Makes the table with the ports of all known networks, where it is missing or was made by another process.
+    pub fn ensure_translation(&self, kernel: &mut Connection, bridge: Bridge) -> io::Result<()> {
+        let mut made_for = self.translating.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *made_for == Some(bridge.range) && table_exists(kernel, &self.table())? {
+            return Ok(());
+        }
+        let (table, name) = (self.table(), self.bridge_name());
+        let mut all = rules(Transaction::on(&table), &name, bridge.range);
+        for network in self.records.names()? {
+            if let Some(record) = self.records.read(&network)? {
+                all = mapped(all, &record);
+            }
+        }
+        all.commit(kernel)?;
+        // What comes from programs of this machine at its loopback address may then leave it, with another sender.
+        fs::write(format!("/proc/sys/net/ipv4/conf/{name}/route_localnet"), "1")?;
+        *made_for = Some(bridge.range);
+        Ok(())
+    }
+
+    /// Has the network's ports of this machine lead into it.
+    pub fn publish(&self, kernel: &mut Connection, record: &Record) -> io::Result<()> {
+        if record.network.ports.is_empty() {
+            return Ok(());
+        }
+        let table = self.table();
+        let _one = self.translating.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        mapped(Transaction::on(&table), record).commit(kernel)
+    }
+
+    /// Has the network's ports of this machine lead nowhere. Those that do already are no error.
+    pub fn unpublish(&self, record: &Record) -> io::Result<()> {
+        let table = self.table();
+        for PublishedPort { host_port, protocol, .. } in &record.network.ports {
+            let one = Transaction::on(&table).unmap_port(map(*protocol), *host_port);
+            missing_is_fine(Connection::to_netfilter().and_then(|mut kernel| one.commit(&mut kernel)))?;
+        }
+        Ok(())
+    }
+
+    /// The ports of this machine that lead into networks of other data directories. No program listens at those.
+    pub fn ports_of_others(&self) -> io::Result<Vec<(Protocol, u16)>> {
+        let mut kernel = Connection::to_netfilter()?;
+        let (ours, mut ports) = (self.table(), Vec::new());
+        for table in tables(&mut kernel)?.iter().filter(|table| table.starts_with(TABLE) && **table != ours) {
+            for protocol in PROTOCOLS {
+                let mapped = mapped_ports(&mut kernel, table, map(protocol))?;
+                ports.extend(mapped.into_iter().map(|port| (protocol, port)));
+            }
+        }
+        Ok(ports)
+    }
+
+    /// Removes the table.
+    pub fn remove_translation(&self) -> io::Result<()> {
+        let table = self.table();
+        let remove = Transaction::on(&table).remove_table();
+        missing_is_fine(Connection::to_netfilter().and_then(|mut kernel| remove.commit(&mut kernel)))
+    }
+
+    fn table(&self) -> String {
+        format!("{TABLE}{}", self.scope)
+    }
+}
+
+/// The table, empty but for its rules. An older one is replaced.
+pub fn rules<'a>(transaction: Transaction<'a>, bridge: &str, range: Range) -> Transaction<'a> {
+    let loopback = Range::new(Ipv4Addr::LOCALHOST, 8);
+    let mut all = transaction.make_table().remove_table().make_table();
+    for (protocol, id) in PROTOCOLS.into_iter().zip(1..) {
+        all = all.make_port_map(map(protocol), id);
+    }
+    all = all
+        .make_chain("guard", "filter", Hook::Arrival, BEFORE_TRACKING)
+        // This machine's loopback addresses are routed on the bridge, but not for what networks send there.
+        .add_rule("guard", &[Expression::ArrivesBy(bridge), Expression::To(loopback), Expression::Drop])
+        .make_chain("outbound", "nat", Hook::Departure, SENDERS)
+        .add_rule(
+            "outbound",
+            &[Expression::From(range), Expression::LeavesByOther(bridge), Expression::Masquerade],
+        );
+    for from in [loopback, range] {
+        // The answer must come back through this machine: not to itself, nor straight to a neighbour.
+        let redirected = [Expression::LeavesBy(bridge), Expression::WasRedirected];
+        all = all.add_rule(
+            "outbound",
+            &[&redirected[..], &[Expression::From(from), Expression::Masquerade]].concat(),
+        );
+    }
+    for (chain, hook) in [("ports", Hook::Arrival), ("own-ports", Hook::Output)] {
+        all = all.make_chain(chain, "nat", hook, RECEIVERS);
+        for protocol in PROTOCOLS {
+            let number = if protocol == Protocol::Tcp { libc::IPPROTO_TCP } else { libc::IPPROTO_UDP };
+            let number = Expression::Protocol(u8::try_from(number).unwrap_or_default());
+            let redirect = [Expression::ToThisMachine, number, Expression::RedirectBy(map(protocol))];
+            all = all.add_rule(chain, &redirect);
+        }
+    }
+    all
+}
+
+fn mapped<'a>(transaction: Transaction<'a>, record: &Record) -> Transaction<'a> {
+    let Some(address) = record.network.address else { return transaction };
+    record.network.ports.iter().fold(transaction, |all, port| {
+        all.map_port(map(port.protocol), port.host_port, (address, port.container_port))
+    })
+}
+
+fn map(protocol: Protocol) -> &'static str {
+    protocol.as_str()
+}
+
+fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        result => result,
+    }
+}
