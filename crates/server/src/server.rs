@@ -86,7 +86,7 @@ impl Server {
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
-        let services: [Arc<dyn Service>; 11] = [
+        let services: [Arc<dyn Service>; 12] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -95,6 +95,7 @@ impl Server {
             Arc::clone(&states) as _,
             Arc::clone(&ecs) as _,
             Arc::new(s3.clone()),
+            Arc::new(ec2::Ec2::new(Arc::clone(&store))),
             Arc::new(ssm),
             Arc::new(secrets.clone()),
             Arc::clone(&cloudformation) as _,

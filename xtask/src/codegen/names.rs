@@ -24,7 +24,7 @@ pub fn field(name: &str) -> String {
     let name = snake(name);
     match name.as_str() {
         "type" | "match" | "ref" | "where" | "in" | "for" | "use" | "loop" | "static" | "move" | "final"
-        | "virtual" | "override" | "yield" | "enum" | "struct" | "fn" | "impl" | "if" | "else" => {
+        | "virtual" | "override" | "return" | "yield" | "enum" | "struct" | "fn" | "impl" | "if" | "else" => {
             format!("r#{name}")
         }
         _ => name,

@@ -37,6 +37,7 @@ fn service_table(model: &Model, service: &Service) -> Result<String> {
         ("json", Some("1.0")) => "AwsJson1_0",
         ("json", Some("1.1")) => "AwsJson1_1",
         ("query", _) => "AwsQuery",
+        ("ec2", _) => "Ec2Query",
         ("rest-json", _) => "RestJson1(ROUTES)",
         ("rest-xml", _) => "RestXml(ROUTES)",
         other => bail!("unknown protocol {other:?}"),
@@ -192,7 +193,7 @@ fn members(model: &Model, shape: &Shape, unwrapped: bool) -> Result<String> {
         }
         let constructor = if shape.required.contains(&name) { "required" } else { "optional" };
         write!(text, "Member::{constructor}({name:?}, {})", reference(model, &member.shape)?)?;
-        if let Some(wire_name) = member.query_name.as_ref().or(member.location_name.as_ref()) {
+        if let Some(wire_name) = wire_name(model, &name, &member)? {
             write!(text, ".named({wire_name:?})")?;
         }
         let is_payload = unwrapped || shape.payload.as_ref() == Some(&name);
@@ -209,6 +210,20 @@ fn members(model: &Model, shape: &Shape, unwrapped: bool) -> Result<String> {
         text.push_str(", ");
     }
     Ok(text)
+}
+
+/// A member's name in forms and XML, where the model gives one.
+///
+/// In EC2's forms the same name begins with a capital letter, so that one table serves forms and XML.
+fn wire_name<'a>(model: &Model, name: &str, member: &'a ShapeRef) -> Result<Option<&'a String>> {
+    if model.metadata.protocol != "ec2" {
+        return Ok(member.query_name.as_ref().or(member.location_name.as_ref()));
+    }
+    let in_xml = member.location_name.as_deref().unwrap_or(name);
+    if member.query_name.as_ref().is_some_and(|query_name| *query_name != names::upper_first(in_xml)) {
+        bail!("member {name}: a queryName of its own is not supported");
+    }
+    Ok(member.location_name.as_ref())
 }
 
 fn text(name: &str, shape: &Shape) -> String {

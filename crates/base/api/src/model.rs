@@ -47,6 +47,8 @@ pub enum Protocol {
     AwsJson1_1,
     /// Form-encoded requests, XML answers.
     AwsQuery,
+    /// EC2's own variant of it: lists of forms have no element around them, answers no result and errors another shape.
+    Ec2Query,
     /// Methods and paths choose the operation; JSON bodies. Sorted by operation.
     RestJson1(&'static [Route]),
     /// Methods, paths, query strings and headers choose the operation; XML bodies. Sorted by operation. Operations that

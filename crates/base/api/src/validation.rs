@@ -1,9 +1,10 @@
 //! Checks a request against its service's model and answers in AWS's words.
 //!
 //! First every value must be of its shape's kind, as if the request were being deserialised; only then are constraints
-//! checked, and all violations are reported together. Rules that no model states are the services' own; S3 has words of
-//! its own for all of it.
+//! checked, and all violations are reported together. Rules that no model states are the services' own; S3 and EC2 have
+//! words of their own for all of it.
 
+mod ec2;
 mod print;
 mod rest_xml;
 
@@ -25,6 +26,9 @@ use print::print;
 pub fn validate(model: &ServiceModel, operation: &Operation, input: &Value) -> Result<(), AwsError> {
     if matches!(model.protocol, Protocol::RestXml(_)) {
         return rest_xml::validate(operation, input);
+    }
+    if model.protocol == Protocol::Ec2Query {
+        return ec2::validate(operation, input);
     }
     check_kind(operation.input, input).map_err(|text| AwsError::new("SerializationException", text))?;
     let mut violations = Violations { prints_values: model.prints_values, texts: Vec::new() };

@@ -2,6 +2,7 @@
 //!
 //! One file per protocol; a new one adds a file and a variant here. Which protocol a service speaks says its model.
 
+pub mod ec2;
 mod json;
 pub mod query;
 mod refusal;
@@ -18,7 +19,7 @@ use hyper::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::sigv4::Refusal;
-use query::Form;
+use query::{Dialect, Form};
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,11 @@ pub enum Syntax {
     Json1_1,
     /// `awsQuery`, with the service's XML namespace; empty where the service is not known.
     Query {
+        /// The namespace.
+        namespace: &'static str,
+    },
+    /// `ec2Query`, with the service's XML namespace.
+    Ec2 {
         /// The namespace.
         namespace: &'static str,
     },
@@ -46,7 +52,7 @@ pub enum Input<'a> {
     /// A JSON body.
     Json(&'a [u8]),
     /// A form's parameters.
-    Form(Form<'a>),
+    Form(Form<'a>, Dialect),
     /// Members all over the request.
     Rest(rest_json::Request<'a>),
 }
@@ -68,6 +74,7 @@ impl Syntax {
             Protocol::AwsJson1_0 => Self::Json1_0,
             Protocol::AwsJson1_1 => Self::Json1_1,
             Protocol::AwsQuery | Protocol::RestXml(_) => Self::Query { namespace: model.xml_namespace },
+            Protocol::Ec2Query => Self::Ec2 { namespace: model.xml_namespace },
             Protocol::RestJson1(_) => Self::RestJson1 { success: 200 },
         }
     }
@@ -95,6 +102,9 @@ impl Syntax {
             Self::Query { namespace } => {
                 self.payload(200, query::output(operation, output, namespace, request_id))
             }
+            Self::Ec2 { namespace } => {
+                self.payload(200, ec2::output(operation, output, namespace, request_id))
+            }
         }
     }
 
@@ -105,6 +115,10 @@ impl Syntax {
             Self::Query { namespace } => {
                 let error = query::translate(error, operation);
                 self.payload(error.status, query::error(&error, namespace, request_id))
+            }
+            Self::Ec2 { .. } => {
+                let error = ec2::translate(error);
+                self.payload(error.status, ec2::error(&error, request_id))
             }
             Self::RestJson1 { .. } => {
                 let error = rest_json::translate(error, operation);
@@ -120,6 +134,7 @@ impl Syntax {
         match self {
             Self::Json1_0 | Self::Json1_1 => refusal::json(refusal),
             Self::RestJson1 { .. } => refusal::json(refusal).with_status(403),
+            Self::Ec2 { .. } => refusal::ec2(refusal),
             Self::Query { .. } | Self::None => refusal::query(refusal),
         }
     }
@@ -129,6 +144,7 @@ impl Syntax {
             Self::Json1_0 => "application/x-amz-json-1.0",
             Self::Json1_1 => "application/x-amz-json-1.1",
             Self::RestJson1 { .. } => "application/json",
+            Self::Ec2 { .. } => "text/xml;charset=UTF-8",
             Self::Query { .. } | Self::None => "text/xml",
         };
         Payload { status, content_type, error_type: None, body }
@@ -143,7 +159,7 @@ impl Input<'_> {
     pub fn read(&self, shape: &Shape) -> Result<Value, AwsError> {
         match self {
             Self::Json(body) => json::input(body),
-            Self::Form(form) => Ok(query::input(form, shape)),
+            Self::Form(form, dialect) => Ok(query::input(form, *dialect, shape)),
             Self::Rest(request) => request.input(shape),
         }
     }

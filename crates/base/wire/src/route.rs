@@ -6,7 +6,7 @@ use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 
-use crate::protocol::query::Form;
+use crate::protocol::query::{Dialect, Form};
 use crate::protocol::{Input, Syntax, rest_json};
 use crate::sigv4::{Refusal, SignedRequest, scope_service};
 
@@ -86,7 +86,11 @@ fn rest_service(
 ) -> Option<(&'static ServiceModel, &'static [api::model::Route])> {
     models.iter().filter(|model| model.signing_name == service).find_map(|model| match model.protocol {
         Protocol::RestJson1(routes) => Some((*model, routes)),
-        Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::AwsQuery | Protocol::RestXml(_) => None,
+        Protocol::AwsJson1_0
+        | Protocol::AwsJson1_1
+        | Protocol::AwsQuery
+        | Protocol::Ec2Query
+        | Protocol::RestXml(_) => None,
     })
 }
 
@@ -119,9 +123,13 @@ fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static Servi
         return Routed { syntax: Syntax::Query { namespace: "" }, target: Err(error.with_status(403)) };
     };
     let action = form.get("Action").unwrap_or_default();
-    let is_query =
-        |model: &ServiceModel| model.protocol == Protocol::AwsQuery && model.signing_name == service;
-    let Some(model) = models.iter().find(|model| is_query(model)) else {
+    let dialect = |model: &'static ServiceModel| match model.protocol {
+        Protocol::AwsQuery => Some((model, Dialect::Aws)),
+        Protocol::Ec2Query => Some((model, Dialect::Ec2)),
+        Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::RestJson1(_) | Protocol::RestXml(_) => None,
+    };
+    let mut named = models.iter().copied().filter(|model| model.signing_name == service);
+    let Some((model, dialect)) = named.find_map(dialect) else {
         let version = form.get("Version").unwrap_or_default();
         return Routed {
             syntax: Syntax::Query { namespace: "" },
@@ -130,7 +138,11 @@ fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static Servi
     };
     let version = form.get("Version").unwrap_or(model.api_version);
     let target = match model.operation(action).filter(|_| version == model.api_version) {
-        Some(operation) => Ok(Target { model, operation, input: Input::Form(form) }),
+        Some(operation) => Ok(Target { model, operation, input: Input::Form(form, dialect) }),
+        None if dialect == Dialect::Ec2 => Err(AwsError::new(
+            "InvalidAction",
+            format!("The action {action} is not valid for this web service."),
+        )),
         None => Err(invalid_action(action, version)),
     };
     Routed { syntax: Syntax::of(model), target }

@@ -1,22 +1,31 @@
-//! `awsQuery`: forms in, XML out.
+//! `awsQuery`: forms in, XML out. How it reads forms serves `ec2Query` too.
 //!
-//! Source: Smithy 2.0, "AWS query protocol".
+//! Source: Smithy 2.0, "AWS query protocol" and "AWS EC2 query protocol".
 
 mod form;
 
 use std::borrow::Cow;
 
 use api::AwsError;
-use api::model::{Kind, List, Map, Operation, Shape};
+use api::model::{Kind, List, Map, Member, Operation, Shape};
 use serde_json::Value;
 
 use super::scalar;
 use super::xml::Writer;
 pub use form::Form;
 
+/// How a form names what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `awsQuery`.
+    Aws,
+    /// `ec2Query`: names begin with a capital letter, and the elements of a list follow its name directly.
+    Ec2,
+}
+
 /// Reads an input. Text that is not of its member's kind stays text, for validation to refuse.
-pub fn input(form: &Form<'_>, shape: &Shape) -> Value {
-    structure(form, shape, "")
+pub fn input(form: &Form<'_>, dialect: Dialect, shape: &Shape) -> Value {
+    Reader { form, dialect }.structure(shape, "")
 }
 
 /// Writes the answer of an operation.
@@ -80,53 +89,74 @@ pub fn translate<'a>(error: &'a AwsError, operation: Option<&Operation>) -> Cow<
     Cow::Owned(error.with_status(status))
 }
 
-fn structure(form: &Form<'_>, shape: &Shape, path: &str) -> Value {
-    let mut object = serde_json::Map::new();
-    for member in shape.members() {
-        let path = join(path, member.wire_name());
-        if let Some(value) = value(form, member.shape, &path) {
-            object.insert(member.name.to_owned(), value);
+struct Reader<'a> {
+    form: &'a Form<'a>,
+    dialect: Dialect,
+}
+
+impl Reader<'_> {
+    fn structure(&self, shape: &Shape, path: &str) -> Value {
+        let mut object = serde_json::Map::new();
+        for member in shape.members() {
+            let path = join(path, &self.dialect.name(member));
+            if let Some(value) = self.value(member.shape, &path) {
+                object.insert(member.name.to_owned(), value);
+            }
+        }
+        Value::Object(object)
+    }
+
+    /// The value at `path`; `None` where no parameter is there or below.
+    fn value(&self, shape: &Shape, path: &str) -> Option<Value> {
+        match &shape.kind {
+            Kind::Structure(_) => self.form.has(path).then(|| self.structure(shape, path)),
+            Kind::List(items) => self.list(items, path),
+            Kind::Map(entries) => self.map(entries, path),
+            _ => self.form.get(path).map(|text| scalar::read(shape, text)),
         }
     }
-    Value::Object(object)
+
+    /// A list's parameters are numbered, in any order and with gaps. `Tags=` alone is an empty list.
+    fn list(&self, list: &List, path: &str) -> Option<Value> {
+        if self.form.get(path) == Some("") {
+            return Some(Value::Array(Vec::new()));
+        }
+        let is_flat = list.flattened || self.dialect == Dialect::Ec2;
+        let path = if is_flat { path.to_owned() } else { join(path, list.element_name) };
+        let indices = self.form.indices(&path);
+        if indices.is_empty() {
+            return None;
+        }
+        let elements = indices.into_iter().filter_map(|index| self.value(list.element, &join(&path, index)));
+        Some(Value::Array(elements.collect()))
+    }
+
+    fn map(&self, map: &Map, path: &str) -> Option<Value> {
+        let path = if map.flattened { path.to_owned() } else { join(path, "entry") };
+        let indices = self.form.indices(&path);
+        if indices.is_empty() {
+            return None;
+        }
+        let entries = indices.into_iter().filter_map(|index| {
+            let entry = join(&path, index);
+            let key = self.form.get(&join(&entry, map.key_name))?.to_owned();
+            Some((key, self.value(map.value, &join(&entry, map.value_name))?))
+        });
+        Some(Value::Object(entries.collect()))
+    }
 }
 
-/// The value at `path`; `None` where no parameter is there or below.
-fn value(form: &Form<'_>, shape: &Shape, path: &str) -> Option<Value> {
-    match &shape.kind {
-        Kind::Structure(_) => form.has(path).then(|| structure(form, shape, path)),
-        Kind::List(items) => list(form, items, path),
-        Kind::Map(entries) => map(form, entries, path),
-        _ => form.get(path).map(|text| scalar::read(shape, text)),
+impl Dialect {
+    fn name(self, member: &Member) -> Cow<'static, str> {
+        let name = member.wire_name();
+        match (self, name.chars().next()) {
+            (Self::Ec2, Some(first)) if first.is_ascii_lowercase() => {
+                let rest = name.get(1..).unwrap_or_default();
+                Cow::Owned(format!("{}{rest}", first.to_ascii_uppercase()))
+            }
+            _ => Cow::Borrowed(name),
+        }
     }
-}
-
-/// A list's parameters are numbered, in any order and with gaps. `Tags=` alone is an empty list.
-fn list(form: &Form<'_>, list: &List, path: &str) -> Option<Value> {
-    if form.get(path) == Some("") {
-        return Some(Value::Array(Vec::new()));
-    }
-    let path = if list.flattened { path.to_owned() } else { join(path, list.element_name) };
-    let indices = form.indices(&path);
-    if indices.is_empty() {
-        return None;
-    }
-    let elements = indices.into_iter().filter_map(|index| value(form, list.element, &join(&path, index)));
-    Some(Value::Array(elements.collect()))
-}
-
-fn map(form: &Form<'_>, map: &Map, path: &str) -> Option<Value> {
-    let path = if map.flattened { path.to_owned() } else { join(path, "entry") };
-    let indices = form.indices(&path);
-    if indices.is_empty() {
-        return None;
-    }
-    let entries = indices.into_iter().filter_map(|index| {
-        let entry = join(&path, index);
-        let key = form.get(&join(&entry, map.key_name))?.to_owned();
-        Some((key, value(form, map.value, &join(&entry, map.value_name))?))
-    });
-    Some(Value::Object(entries.collect()))
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -33,3 +33,15 @@ pub fn query(refusal: &Refusal) -> AwsError {
         Refusal::ExpiredToken => AwsError::new("ExpiredToken", EXPIRED_TOKEN).with_status(403),
     }
 }
+
+/// For EC2.
+pub fn ec2(refusal: &Refusal) -> AwsError {
+    match refusal {
+        Refusal::UnknownKey | Refusal::Invalid(_) => {
+            AwsError::new("AuthFailure", "AWS was not able to validate the provided access credentials")
+                .with_status(401)
+        }
+        Refusal::ExpiredToken => AwsError::new("RequestExpired", "Request has expired."),
+        Refusal::Missing | Refusal::Incomplete { .. } => query(refusal),
+    }
+}

@@ -235,7 +235,7 @@ pub fn output(request: &Request<'_>, namespace: &str, output: &Value) -> Answer 
 fn document(operation: &Operation, namespace: &str, output: &Value) -> Option<Vec<u8>> {
     let members = operation.output.members();
     if let Some(member) = members.iter().find(|member| member.location == Location::Payload) {
-        let mut xml = Writer::of_s3();
+        let mut xml = Writer::with_declaration();
         let value = output.get(member.name).unwrap_or(&Value::Null);
         xml.open_with_namespace(member.wire_name(), namespace);
         xml.content(member.shape, value);
@@ -243,7 +243,7 @@ fn document(operation: &Operation, namespace: &str, output: &Value) -> Option<Ve
         return Some(xml.finish());
     }
     let root = operation.result_wrapper?;
-    let mut xml = Writer::of_s3();
+    let mut xml = Writer::with_declaration();
     xml.open_with_namespace(root, namespace);
     for member in members.iter().filter(|member| member.location == Location::Body) {
         if let Some(value) = output.get(member.name) {
@@ -313,7 +313,7 @@ pub fn error(error: &AwsError, operation: Option<&Operation>, request_id: &str, 
     let mut body = Vec::new();
     if error.status != 304 {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-        let mut xml = Writer::of_s3();
+        let mut xml = Writer::with_declaration();
         xml.open("Error");
         xml.text("Code", &error.code);
         xml.text("Message", &error.message);

@@ -13,8 +13,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A document as S3 writes it: with a declaration, and all times with milliseconds.
-    pub fn of_s3() -> Self {
+    /// A document as S3 and EC2 write it: with a declaration, and all times with milliseconds.
+    pub fn with_declaration() -> Self {
         Self { text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(), always_millis: true }
     }
 

@@ -50,6 +50,23 @@ pub static IAM: ServiceModel = ServiceModel {
     ],
 };
 
+/// `ec2Query`.
+pub static EC2: ServiceModel = ServiceModel {
+    service_id: "EC2",
+    endpoint_prefix: "ec2",
+    signing_name: "ec2",
+    iam_prefix: "ec2",
+    api_version: "2016-11-15",
+    protocol: Protocol::Ec2Query,
+    target_prefix: "",
+    xml_namespace: "http://ec2.amazonaws.com/doc/2016-11-15",
+    prints_values: true,
+    operations: &[
+        operation("DeleteThing", &EMPTY, &EMPTY, None),
+        operation("DescribeThings", &DESCRIBE_THINGS_INPUT, &DESCRIBE_THINGS_OUTPUT, None),
+    ],
+};
+
 /// `restJson1`.
 pub static SCHEDULER: ServiceModel = ServiceModel {
     service_id: "Scheduler",
@@ -136,6 +153,36 @@ static SHAPES: Shape = Shape::structure(
         Member::optional("Variables", &VARIABLES),
         Member::optional("FlatVariables", &FLAT_VARIABLES),
         Member::optional("Nested", &SHAPES),
+    ],
+);
+static DESCRIBE_THINGS_INPUT: Shape = Shape::structure(
+    "DescribeThingsInput",
+    &[
+        Member::optional("ThingIds", &THING_IDS).named("ThingId"),
+        Member::optional("DryRun", &BOOLEAN).named("dryRun"),
+        Member::optional("Filters", &FILTERS).named("Filter"),
+    ],
+);
+static THING_IDS: Shape = Shape::list("ThingIds", &STRING, "item", false, Size::NONE);
+static FILTERS: Shape = Shape::list("Filters", &FILTER, "Filter", false, Size::NONE);
+static FILTER: Shape = Shape::structure(
+    "Filter",
+    &[Member::optional("Name", &STRING), Member::optional("Values", &THING_IDS).named("Value")],
+);
+static DESCRIBE_THINGS_OUTPUT: Shape = Shape::structure(
+    "DescribeThingsOutput",
+    &[
+        Member::optional("NextToken", &STRING).named("nextToken"),
+        Member::optional("Things", &THINGS).named("thingSet"),
+    ],
+);
+static THINGS: Shape = Shape::list("Things", &THING, "item", false, Size::NONE);
+static THING: Shape = Shape::structure(
+    "Thing",
+    &[
+        Member::optional("Name", &STRING).named("name"),
+        Member::optional("IsDefault", &BOOLEAN).named("isDefault"),
+        Member::optional("CreateTime", &TIMESTAMP).named("createTime"),
     ],
 );
 static TAGS: Shape = Shape::list("Tags", &TAG, "member", false, Size::NONE);
