@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api::{Dispatcher, Service};
 use clock::Clock;
-use container::DriverKind;
+use container::{Driver, DriverKind};
 use secretsmanager::SecretsManager;
 use store::Store;
 use tokio::net::TcpListener;
@@ -25,7 +25,8 @@ use crate::upkeep::data_dir;
 pub struct Server {
     operator: Operator,
     endpoint: String,
-    driver: Option<DriverKind>,
+    driver: Arc<dyn Driver>,
+    runs_containers: bool,
     shutdown: oneshot::Sender<()>,
     http: JoinHandle<std::io::Result<()>>,
     loopback: Option<JoinHandle<std::io::Result<()>>>,
@@ -130,8 +131,18 @@ impl Server {
             let _ = stopped.await;
         }));
         let operator = Operator::new(dispatcher, config.account, config.region);
-        let driver = refusal.is_none().then(|| driver.kind());
-        Ok(Self { operator, endpoint, driver, shutdown, http, loopback, store, _control: control })
+        let runs_containers = refusal.is_none();
+        Ok(Self {
+            operator,
+            endpoint,
+            driver,
+            runs_containers,
+            shutdown,
+            http,
+            loopback,
+            store,
+            _control: control,
+        })
     }
 
     /// Calls made as the account's root principal.
@@ -146,7 +157,7 @@ impl Server {
 
     /// What runs containers; `None` where nothing can.
     pub fn driver_kind(&self) -> Option<DriverKind> {
-        self.driver
+        self.runs_containers.then(|| self.driver.kind())
     }
 
     /// Listens no more and lets open requests finish. Containers go on; the next start takes them over.
@@ -159,9 +170,14 @@ impl Server {
             tracing::warn!(%error, "the HTTP server did not end well");
         }
         // Services hold each other and the store: nobody else would close it.
-        let store = self.store;
-        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
-            tracing::warn!(%error, "the store was not closed");
+        let (store, driver) = (self.store, self.driver);
+        let closed = tokio::task::spawn_blocking(move || {
+            store.close();
+            // Now nobody asks for another network.
+            driver.release_common();
+        });
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "the server did not end well");
         }
     }
 }

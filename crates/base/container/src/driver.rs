@@ -139,6 +139,10 @@ pub trait Driver: Send + Sync {
     /// [`DriverError::Unavailable`].
     fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>>;
 
+    /// Gives back what networks have in common on this machine, such as a bridge, where no network is left. A server does
+    /// this last; whatever is needed again is made again. May block for some milliseconds.
+    fn release_common(&self) {}
+
     /// Listens inside of a network: what connects to `address` there is accepted here.
     ///
     /// A link-local address (169.254.0.0/16) is given to the network's loopback interface first. The listener does not

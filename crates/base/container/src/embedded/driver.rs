@@ -516,6 +516,10 @@ impl Driver for EmbeddedDriver {
         Box::pin(async { removed.await.map_err(|error| DriverError::Unavailable(error.to_string())) })
     }
 
+    fn release_common(&self) {
+        self.networks.release_common();
+    }
+
     fn list_networks(&self) -> BoxFuture<'_, Result<Vec<String>, DriverError>> {
         Box::pin(async { self.networks.names().map_err(broken) })
     }

@@ -129,6 +129,11 @@ impl Networks {
         listen_in(namespace, address).await
     }
 
+    /// See [`crate::Driver::release_common`].
+    pub fn release_common(&self) {
+        self.0.release_common();
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, NetworkError> + Send + 'static,
@@ -168,9 +173,8 @@ impl Inner {
     }
 }
 
-/// The last of the networks takes what they had in common along, once nobody here asks for another.
-impl Drop for Inner {
-    fn drop(&mut self) {
+impl Inner {
+    fn release_common(&self) {
         let removed = self.records.lock().and_then(|_lock| match self.records.names()?.is_empty() {
             true => self.remove_common(),
             false => Ok(()),
@@ -178,6 +182,13 @@ impl Drop for Inner {
         if let Err(error) = removed {
             tracing::warn!(%error, "the bridge of the networks cannot be removed");
         }
+    }
+}
+
+/// The last of the networks takes what they had in common along, once nobody here asks for another.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.release_common();
     }
 }
 
