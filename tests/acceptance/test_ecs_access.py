@@ -34,7 +34,7 @@ def register(server, family, *containers):
     """A task definition of this machine's shell; `awslogs` where a container says so."""
     logs = {"logDriver": "awslogs", "options": {"awslogs-group": "/access", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p"}}
     server.ecs.register_task_definition(family=family, networkMode="host", containerDefinitions=[
-        {"name": name, "image": "host", "memory": 64, "essential": place == 0, "command": ["sh", "-c", script]}
+        {"name": name, "image": "host", "memory": 64, "stopTimeout": 2, "essential": place == 0, "command": ["sh", "-c", script]}
         | ({"logConfiguration": logs} if awslogs else {}) for place, (name, script, awslogs) in enumerate(containers)])
 
 
