@@ -45,7 +45,8 @@ impl Place<'_> {
         let given = || Some(value.to_owned()).filter(|value| !value.is_empty());
         match name {
             "RawMessageDelivery" => settings.raw_message_delivery = self.raw_message_delivery(value)?,
-            "FilterPolicy" => settings.filter_policy = given(),
+            // `{}` wants everything, in whatever scope.
+            "FilterPolicy" => settings.filter_policy = given().filter(|policy| is_a_policy(policy)),
             "FilterPolicyScope" => {
                 settings.filter_policy_scope = Scope::of(value).ok_or_else(|| {
                     self.giver.refuse(format!(
@@ -125,6 +126,10 @@ impl Place<'_> {
         }
         DeliveryPolicy::of_subscription(policy).map(drop)
     }
+}
+
+fn is_a_policy(text: &str) -> bool {
+    !matches!(FilterPolicy::parse(text, Scope::MessageBody), Ok(None))
 }
 
 /// The queue that a redrive policy names.

@@ -108,10 +108,9 @@ fn statements(policy: &mut Value) -> &mut Vec<Value> {
         *policy = json!({});
     }
     let statement = &mut policy["Statement"];
-    match statement {
-        Value::Array(_) => {}
-        Value::Null => *statement = json!([]),
-        single => *single = Value::Array(vec![single.take()]),
+    if !statement.is_array() {
+        let single = statement.take();
+        *statement = if single.is_null() { json!([]) } else { json!([single]) };
     }
     match statement {
         Value::Array(statements) => statements,
