@@ -52,9 +52,17 @@ impl Bus {
         }
     }
 
+    /// Notes that it is changed.
+    pub fn touch(&mut self, now: Timestamp) {
+        self.modified = now;
+        if self.created == Timestamp::default() {
+            self.created = now;
+        }
+    }
+
     fn describe(self, name: &BusName) -> model::EventBus {
-        // AWS shows no times for the default bus.
-        let time = |time: Timestamp| (!name.is_default()).then_some(time);
+        // AWS shows no times for a default bus that nobody has changed.
+        let time = |time: Timestamp| (self.created != Timestamp::default()).then_some(time);
         model::EventBus {
             arn: Some(name.arn().to_string()),
             creation_time: time(self.created),
@@ -195,7 +203,7 @@ impl Inner {
         bus.description = input.description;
         bus.dead_letter_config = input.dead_letter_config;
         bus.log_config = input.log_config;
-        bus.modified = cx.now;
+        bus.touch(cx.now);
         self.save_bus(&name, &bus).await?;
         Ok(model::UpdateEventBusOutput {
             arn: Some(name.arn().to_string()),

@@ -111,7 +111,7 @@ fn is_of(statement: &Value, bus: &str, sender: &Sender<'_>) -> bool {
         Some(value) => is_meant(value),
         None => statement.get(format!("Not{name}")).is_some_and(|value| !is_meant(value)),
     };
-    let action = |value: &Value| any(value, |pattern| is_like_action(pattern));
+    let action = |value: &Value| any(value, is_like_action);
     let resource = |value: &Value| any(value, |pattern| is_like(pattern, bus));
     says("Action", &action)
         && says("Resource", &resource)
@@ -142,9 +142,9 @@ fn is_aws_principal(name: &str, sender: &Sender<'_>) -> bool {
         Principal::Role { role_arn, .. } => role_arn == name,
         Principal::Root { .. } | Principal::Service { .. } => false,
     };
-    let is_account = name.parse::<Arn>().is_ok_and(|arn| {
-        arn.service == "iam" && arn.resource == "root" && arn.account == account
-    });
+    let is_account = name
+        .parse::<Arn>()
+        .is_ok_and(|arn| arn.service == "iam" && arn.resource == "root" && arn.account == account);
     name == "*" || name == account || is_account || is_role || name == sender.principal.arn()
 }
 
@@ -260,11 +260,15 @@ mod tests {
             statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             statement
         };
-        for principal in [json!("*"), json!({"AWS": "111111111111"}), json!({"AWS": ["arn:aws:iam::111111111111:root"]})] {
+        for principal in
+            [json!("*"), json!({"AWS": "111111111111"}), json!({"AWS": ["arn:aws:iam::111111111111:root"]})]
+        {
             assert!(admits(json!([allow(principal.clone(), json!({}))]), "111111111111"), "{principal}");
         }
         assert!(!admits(json!([allow(json!({"AWS": "222222222222"}), json!({}))]), "111111111111"));
-        let of = |condition: Value| admits(json!([allow(json!("*"), json!({"Condition": condition}))]), "111111111111");
+        let of = |condition: Value| {
+            admits(json!([allow(json!("*"), json!({"Condition": condition}))]), "111111111111")
+        };
         assert!(of(json!({"StringEquals": {"events:source": ["shop", "bar"]}})));
         assert!(!of(json!({"StringLike": {"events:detail-type": "Pay*"}})));
         assert!(!of(json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}})));
@@ -284,8 +288,15 @@ mod tests {
 
     #[test]
     fn stars_and_question_marks() {
-        for (pattern, text, is) in [("*", "", true), ("a*c", "abbc", true), ("a*c", "ab", false), ("a?c", "ac", false),
-            ("*a*b", "xaxbxab", true), ("", "a", false), ("**", "a", true)] {
+        for (pattern, text, is) in [
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "ab", false),
+            ("a?c", "ac", false),
+            ("*a*b", "xaxbxab", true),
+            ("", "a", false),
+            ("**", "a", true),
+        ] {
             assert_eq!(is_like(pattern, text), is, "{pattern} {text}");
         }
     }
@@ -294,6 +305,11 @@ mod tests {
     fn policies_have_statements() {
         assert!(BusPolicy::check("{").is_err());
         assert!(BusPolicy::check(r#"{"Statement": []}"#).is_err());
-        assert!(BusPolicy::check(r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "events:PutEvents"}}"#).is_err());
+        assert!(
+            BusPolicy::check(
+                r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "events:PutEvents"}}"#
+            )
+            .is_err()
+        );
     }
 }

@@ -103,13 +103,7 @@ impl Inner {
 }
 
 /// The event that an entry of `PutEvents` makes, whose `Detail` may be an object here; the rule must want it.
-fn event_for(
-    cx: &Context,
-    id: &str,
-    rule: &str,
-    pattern: &str,
-    mut entry: Value,
-) -> Result<String, Error> {
+fn event_for(cx: &Context, id: &str, rule: &str, pattern: &str, mut entry: Value) -> Result<String, Error> {
     if let Some(detail) = entry.get_mut("Detail").filter(|detail| detail.is_object()) {
         *detail = Value::String(detail.to_string());
     }

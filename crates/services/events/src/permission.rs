@@ -24,11 +24,11 @@ impl Inner {
             Some(policy) => whole(&input, policy)?,
             None => with(bus.policy.take(), statement(&name, input)?),
         };
-        let text = policy.to_string();
-        if text.chars().count() > POLICY_CHARACTERS_MAX {
+        if policy.to_string().chars().count() > POLICY_CHARACTERS_MAX {
             return Err(Error::PolicyTooLong);
         }
-        (bus.policy, bus.modified) = (Some(policy), cx.now);
+        bus.policy = Some(policy);
+        bus.touch(cx.now);
         self.save_bus(&name, &bus).await
     }
 
@@ -45,7 +45,7 @@ impl Inner {
             (_, Some(id)) => without(bus.policy.take(), &id)?,
             (_, None) => return Err(Error::Invalid("Parameter StatementId must be specified.".to_owned())),
         };
-        bus.modified = cx.now;
+        bus.touch(cx.now);
         self.save_bus(&name, &bus).await
     }
 }

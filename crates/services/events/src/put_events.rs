@@ -143,11 +143,7 @@ fn malformed_detail() -> EntryError {
 ///
 /// # Errors
 /// An entry that lacks something, whose detail is no object, or whose source is not the caller's.
-pub fn envelope(
-    cx: &Context,
-    id: &str,
-    entry: &model::PutEventsRequestEntry,
-) -> Result<String, EntryError> {
+pub fn envelope(cx: &Context, id: &str, entry: &model::PutEventsRequestEntry) -> Result<String, EntryError> {
     let source = required("Source", entry.source.as_deref())?;
     let detail_type = required("DetailType", entry.detail_type.as_deref())?;
     let detail = required("Detail", entry.detail.as_deref())?;

@@ -158,9 +158,11 @@ impl Inner {
         let invalid = |parameter: &str, reason: &str| {
             Error::Invalid(format!("Parameter {parameter} is not valid. Reason: {reason}"))
         };
-        let archive = self.archives.get(&key(cx, name)).await?.ok_or_else(|| {
-            invalid("EventSourceArn", &format!("Archive {name} does not exist."))
-        })?;
+        let archive = self
+            .archives
+            .get(&key(cx, name))
+            .await?
+            .ok_or_else(|| invalid("EventSourceArn", &format!("Archive {name} does not exist.")))?;
         if archive.value.bus != bus.name {
             return Err(invalid("Destination.Arn", "Cross event bus replay is not permitted."));
         }
@@ -252,7 +254,8 @@ impl Inner {
             input.state.as_deref().is_none_or(|state| state == replay.state.text())
                 && source.is_none_or(|source| source == archive_arn(cx, &replay.archive).to_string())
         };
-        let (replays, next_token) = page.cut(replays.filter(is_wanted).collect(), |replay: &Replay| &replay.name);
+        let (replays, next_token) =
+            page.cut(replays.filter(is_wanted).collect(), |replay: &Replay| &replay.name);
         let replays = replays.into_iter().map(|replay| replay.describe(cx)).collect();
         Ok(model::ListReplaysOutput { replays: Some(replays), next_token })
     }

@@ -107,7 +107,11 @@ impl Inner {
         for kept in &events {
             self.replay_event(batch, &bus, replay, kept, now);
         }
-        let moved = if is_last { ended(State::Completed) } else { Replay { state: State::Running, ..replay.clone() } };
+        let moved = if is_last {
+            ended(State::Completed)
+        } else {
+            Replay { state: State::Running, ..replay.clone() }
+        };
         Ok(Replay { last: events.last().map(|kept| kept.at).or(replay.last), ..moved })
     }
 
