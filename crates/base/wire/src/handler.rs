@@ -166,7 +166,8 @@ struct Caller {
 impl Caller {
     /// Somebody who follows a link: it leads to where the ARN is that it names.
     fn of_link(input: &Value) -> Self {
-        let texts = input.as_object().into_iter().flat_map(|members| members.values()).filter_map(Value::as_str);
+        let texts =
+            input.as_object().into_iter().flat_map(|members| members.values()).filter_map(Value::as_str);
         let arn = texts.filter_map(|text| text.parse::<Arn>().ok()).next();
         let (account, region) = arn.map(|arn| (arn.account, arn.region)).unwrap_or_default();
         Self {

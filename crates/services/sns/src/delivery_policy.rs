@@ -98,7 +98,9 @@ impl DeliveryPolicy {
                     let most = value.get("maxReceivesPerSecond");
                     let number = most.and_then(Value::as_u64).and_then(|most| u32::try_from(most).ok());
                     let number = number.filter(|number| *number > 0).ok_or_else(|| {
-                        format!("DeliveryPolicy: {name}.maxReceivesPerSecond must be greater than or equal to 1")
+                        format!(
+                            "DeliveryPolicy: {name}.maxReceivesPerSecond must be greater than or equal to 1"
+                        )
                     })?;
                     read.receives_per_second_max = Some(number);
                 }
@@ -179,7 +181,9 @@ fn is_header(text: &str) -> bool {
 }
 
 fn retries(part: &str, value: &Value) -> Result<RetryPolicy, String> {
-    let Value::Object(members) = value else { return Err(format!("DeliveryPolicy: {part} must be an object")) };
+    let Value::Object(members) = value else {
+        return Err(format!("DeliveryPolicy: {part} must be an object"));
+    };
     let mut whole = serde_json::to_value(RetryPolicy::HTTP).unwrap_or_default();
     for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
         match whole.get_mut(name) {
@@ -200,7 +204,8 @@ fn retries(part: &str, value: &Value) -> Result<RetryPolicy, String> {
     bound("maxDelayTarget", "greater than or equal to minDelayTarget", most >= least)?;
     let phases = [policy.num_no_delay_retries, policy.num_min_delay_retries, policy.num_max_delay_retries];
     let together = phases.into_iter().fold(0, u32::saturating_add);
-    let words = "greater than or equal to the sum of numNoDelayRetries, numMinDelayRetries and numMaxDelayRetries";
+    let words =
+        "greater than or equal to the sum of numNoDelayRetries, numMinDelayRetries and numMaxDelayRetries";
     bound("numRetries", words, together <= all)?;
     Ok(policy)
 }

@@ -56,7 +56,9 @@ impl FilterPolicy {
             return Ok(None);
         }
         if text.len() > FILTER_POLICY_BYTES_MAX {
-            return Err(of_policy(format!("Filter policy can not have more than {FILTER_POLICY_BYTES_MAX} bytes")));
+            return Err(of_policy(format!(
+                "Filter policy can not have more than {FILTER_POLICY_BYTES_MAX} bytes"
+            )));
         }
         if let Some(problem) = json_text::problem(text) {
             return Err(of_policy(problem));
@@ -69,7 +71,9 @@ impl FilterPolicy {
         let policy: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
         check_operators(&policy).map_err(of_policy)?;
         if policy.len() > FILTER_POLICY_KEYS_MAX {
-            return Err(of_policy(format!("Filter policy can not have more than {FILTER_POLICY_KEYS_MAX} keys")));
+            return Err(of_policy(format!(
+                "Filter policy can not have more than {FILTER_POLICY_KEYS_MAX} keys"
+            )));
         }
         if combinations(&policy, 1, 1) > FILTER_POLICY_COMBINATIONS_MAX {
             return Err(of_policy("Filter policy is too complex".to_owned()));

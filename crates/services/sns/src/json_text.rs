@@ -44,7 +44,10 @@ fn unexpected(text: &str, rest: &str, first: char, column: usize) -> (String, us
         Some('{') => "double-quote to start field name",
         Some(_) => "comma to separate Object entries",
     };
-    (format!("Unexpected character ('{first}' (code {})): was expecting {expected}", u32::from(first)), column)
+    (
+        format!("Unexpected character ('{first}' (code {})): was expecting {expected}", u32::from(first)),
+        column,
+    )
 }
 
 #[cfg(test)]

@@ -35,11 +35,7 @@ impl TopicName {
         if arn.service != "sns" || arn.region != cx.region.as_str() || !is_name(&arn.resource) {
             return Err(Error::Parameter("TopicArn".to_owned()));
         }
-        Ok(Self {
-            account: AccountId::new(arn.account),
-            region: Region::new(arn.region),
-            name: arn.resource,
-        })
+        Ok(Self { account: AccountId::new(arn.account), region: Region::new(arn.region), name: arn.resource })
     }
 
     /// The topic's ARN.

@@ -53,7 +53,8 @@ impl Envelope<'_> {
         let message = self.message;
         add("Type", self.kind.as_str());
         add("MessageId", &message.id);
-        if let Kind::SubscriptionConfirmation { token } | Kind::UnsubscribeConfirmation { token } = self.kind {
+        if let Kind::SubscriptionConfirmation { token } | Kind::UnsubscribeConfirmation { token } = self.kind
+        {
             add("Token", token);
         }
         if let Some(number) = message.sequence_number {
@@ -64,7 +65,8 @@ impl Envelope<'_> {
             add("Subject", subject);
         }
         add("Message", &message.body);
-        if let Kind::SubscriptionConfirmation { token } | Kind::UnsubscribeConfirmation { token } = self.kind {
+        if let Kind::SubscriptionConfirmation { token } | Kind::UnsubscribeConfirmation { token } = self.kind
+        {
             add("SubscribeURL", &self.subscribe_url(token));
         }
         add("Timestamp", &message.published.to_iso_millis());

@@ -97,11 +97,7 @@ impl Api for Inner {
         self.topics_page(cx, input.next_token.as_deref()).await
     }
 
-    async fn publish(
-        &self,
-        cx: &Context,
-        input: model::PublishInput,
-    ) -> Result<model::PublishOutput, Error> {
+    async fn publish(&self, cx: &Context, input: model::PublishInput) -> Result<model::PublishOutput, Error> {
         let published = self.publish_one(cx, input).await?;
         Ok(model::PublishOutput {
             message_id: Some(published.message_id),

@@ -259,7 +259,8 @@ impl Inner {
         let topic = found.ok_or(Error::TopicNotFound)?.value;
         let subscriptions = self.subscriptions_of(&name).await?;
         let place = Place { name, topic, subscriptions };
-        let mut writing = Writing { batch: Batch::new(), place: &place, sequence: None, known: BTreeMap::new() };
+        let mut writing =
+            Writing { batch: Batch::new(), place: &place, sequence: None, known: BTreeMap::new() };
         let mut published = Vec::with_capacity(drafts.len());
         for ((id, draft), bodies) in drafts.into_iter().zip(bodies) {
             published.push(self.write(cx, &mut writing, &id, draft, &bodies).await?);
@@ -289,8 +290,7 @@ impl Inner {
             .then(|| draft.deduplication_id.clone().unwrap_or_else(|| fifo::content_id(&draft.text)));
         let group = draft.group.as_deref().unwrap_or_default();
         let by_id = deduplication_id.as_ref().map(|id| fifo::repetition_key(name, topic, group, id));
-        let by_call =
-            cx.idempotency_key.as_ref().map(|key| fifo::retry_key(name, &format!("{key}/{entry}")));
+        let by_call = cx.idempotency_key.as_ref().map(|key| fifo::retry_key(name, &format!("{key}/{entry}")));
         for key in by_id.iter().chain(&by_call) {
             if let Some(before) = writing.known.get(key) {
                 return Ok(before.clone());

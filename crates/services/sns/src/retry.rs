@@ -79,7 +79,9 @@ impl RetryPolicy {
         }
         let (least, most) = (f64::from(self.min_delay_target), f64::from(self.max_delay_target));
         let seconds = self.backoff_function.between(least, most, step, steps);
-        Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(self.max_delay_target.into())))
+        Some(
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(self.max_delay_target.into())),
+        )
     }
 
     /// Retries of the third phase.
@@ -148,7 +150,11 @@ mod tests {
             };
             let all = pauses(&policy, 14);
             assert_eq!(all[..2], [Some(0), Some(1)], "{function:?}");
-            assert_eq!((all[2], all[11], all[12], all[13]), (Some(1), Some(60), Some(60), None), "{function:?}");
+            assert_eq!(
+                (all[2], all[11], all[12], all[13]),
+                (Some(1), Some(60), Some(60), None),
+                "{function:?}"
+            );
             assert!(all.windows(2).take(12).all(|two| two[0] <= two[1]), "{function:?}: {all:?}");
         }
     }

@@ -157,7 +157,8 @@ impl Inner {
         let upkeep = Upkeep::Subscription { key: seen.key.clone() };
         background::plan(batch, &upkeep, cx.now + CONFIRMATION_TIME);
         let message = message(cx, notification::farewell(&seen.value.arn));
-        Delivery::of_kind(&over, topic, &message, Kind::UnsubscribeConfirmation { token }).plan(batch, cx.now);
+        Delivery::of_kind(&over, topic, &message, Kind::UnsubscribeConfirmation { token })
+            .plan(batch, cx.now);
     }
 }
 
@@ -241,7 +242,8 @@ fn protocol(name: &str) -> Result<Protocol, Error> {
 
 fn check_endpoint(topic: &TopicName, protocol: Protocol, endpoint: &str) -> Result<(), Error> {
     let refuse = |text: &str| Err(Error::Parameter(text.to_owned()));
-    let of_fifo = |reason: &str| Err(Error::Parameter(format!("Invalid parameter: Endpoint Reason: {reason}")));
+    let of_fifo =
+        |reason: &str| Err(Error::Parameter(format!("Invalid parameter: Endpoint Reason: {reason}")));
     match protocol {
         _ if endpoint.is_empty() => refuse("Endpoint"),
         Protocol::Sqs => {

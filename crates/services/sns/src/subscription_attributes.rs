@@ -89,9 +89,9 @@ impl Place<'_> {
             "true" => true,
             "false" => false,
             _ => {
-                return Err(self.giver.refuse(format!(
-                    "RawMessageDelivery: Invalid value [{value}]. Must be true or false."
-                )));
+                return Err(self
+                    .giver
+                    .refuse(format!("RawMessageDelivery: Invalid value [{value}]. Must be true or false.")));
             }
         };
         if raw && matches!(self.protocol, Protocol::Email | Protocol::EmailJson) {
@@ -113,7 +113,8 @@ impl Place<'_> {
         let is_fifo = self.topic.is_fifo() && self.endpoint.ends_with(FIFO);
         if is_fifo && !queue.resource.ends_with(FIFO) {
             return Err(
-                "RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.".to_owned()
+                "RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+                    .to_owned(),
             );
         }
         Ok(())

@@ -69,7 +69,9 @@ pub fn set(
             attributes.remove(name);
             return Ok(());
         }
-        POLICY => topic_policy::check(value).map(|()| value.to_owned()).map_err(|problem| giver.refuse(problem))?,
+        POLICY => {
+            topic_policy::check(value).map(|()| value.to_owned()).map_err(|problem| giver.refuse(problem))?
+        }
         DELIVERY_POLICY => {
             DeliveryPolicy::of_topic(value).map_err(|problem| giver.refuse(problem))?;
             value.to_owned()

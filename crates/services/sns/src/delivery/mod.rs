@@ -193,9 +193,8 @@ struct Deliveries {
 /// Delivers from now on, what was left from before included.
 pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
     let mut timers = inner.store.timers(QUEUE).await?;
-    let http = HttpClient::new()
-        .inspect_err(|error| tracing::error!(error, "no HTTP endpoint can be reached"))
-        .ok();
+    let http =
+        HttpClient::new().inspect_err(|error| tracing::error!(error, "no HTTP endpoint can be reached")).ok();
     let deliveries = Arc::new(Deliveries { inner: Arc::clone(inner), http, lanes: Lanes::default() });
     let clock = inner.dispatcher.clock().clone();
     // What was left from before has the order of its numbers: all of it is there before the first is attempted.
@@ -298,9 +297,10 @@ impl Deliveries {
                 sqs::send(&self.inner.dispatcher, delivery, queue, text).await
             }
             (_, Protocol::Sqs) => {
-                let queue: Arn = delivery.endpoint.parse().map_err(|error: types::ArnError| {
-                    AwsError::new("InvalidEndpoint", error.to_string())
-                })?;
+                let queue: Arn = delivery
+                    .endpoint
+                    .parse()
+                    .map_err(|error: types::ArnError| AwsError::new("InvalidEndpoint", error.to_string()))?;
                 sqs::send(&self.inner.dispatcher, delivery, &queue, text).await
             }
             (_, Protocol::Http | Protocol::Https) => {

@@ -96,7 +96,10 @@ async fn messages_of_a_group_keep_their_order_whatever_fails_and_whoever_dies() 
     let mut by_group: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for sent in next.queues.sent("q.fifo") {
         assert_eq!(sent.input["MessageDeduplicationId"].as_str().unwrap().len(), 64);
-        by_group.entry(sent.input["MessageGroupId"].as_str().unwrap().to_owned()).or_default().push(sent.body());
+        by_group
+            .entry(sent.input["MessageGroupId"].as_str().unwrap().to_owned())
+            .or_default()
+            .push(sent.body());
     }
     for (group, bodies) in by_group {
         assert_eq!(bodies, (0..6).map(|n| format!("{group}{n}")).collect::<Vec<_>>());
@@ -133,9 +136,8 @@ async fn tries_of_one_call_publish_once() {
     let topic = world.topic("t").await;
     world.subscribe(&topic, "q", json!({})).await;
     let input = json!({"TopicArn": topic, "Message": "m"});
-    let tries = futures_util::future::join_all(
-        (0..8).map(|_| world.call_again("key", "Publish", input.clone())),
-    );
+    let tries =
+        futures_util::future::join_all((0..8).map(|_| world.call_again("key", "Publish", input.clone())));
     let answers: Vec<Value> = tries.await.into_iter().map(Result::unwrap).collect();
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     let other = world.call_again("other", "Publish", input).await.unwrap();
@@ -158,8 +160,7 @@ async fn an_http_endpoint_confirms_is_notified_and_takes_its_leave() {
     assert_eq!(asked.header("content-type"), "text/plain; charset=UTF-8");
     assert_eq!(asked.header("user-agent"), "Amazon Simple Notification Service Agent");
     let token = asked.json()["Token"].as_str().unwrap().to_owned();
-    let url =
-        format!("http://127.0.0.1:4566/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}");
+    let url = format!("http://127.0.0.1:4566/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}");
     assert_eq!(asked.json()["SubscribeURL"], url);
     // Nothing is sent to who has not confirmed.
     world.publish(&topic, "too early").await;
@@ -167,7 +168,10 @@ async fn an_http_endpoint_confirms_is_notified_and_takes_its_leave() {
     let arn = world.call_as(Principal::Anonymous, "ConfirmSubscription", confirm.clone()).await.unwrap();
     let arn = arn["SubscriptionArn"].as_str().unwrap().to_owned();
     let wrong = json!({"TopicArn": topic, "Token": "f".repeat(288)});
-    assert_eq!(world.call("ConfirmSubscription", wrong).await.unwrap_err().message, "Invalid parameter: Token");
+    assert_eq!(
+        world.call("ConfirmSubscription", wrong).await.unwrap_err().message,
+        "Invalid parameter: Token"
+    );
 
     let id = world.publish(&topic, "hello").await;
     let notified = endpoint.wait(2).await;
@@ -176,7 +180,8 @@ async fn an_http_endpoint_confirms_is_notified_and_takes_its_leave() {
     assert_eq!(notified.header("x-amz-sns-subscription-arn"), arn);
     assert_eq!(notified.json()["Message"], "hello");
 
-    let raw = json!({"SubscriptionArn": arn, "AttributeName": "RawMessageDelivery", "AttributeValue": "true"});
+    let raw =
+        json!({"SubscriptionArn": arn, "AttributeName": "RawMessageDelivery", "AttributeValue": "true"});
     world.ok("SetSubscriptionAttributes", raw).await;
     world.publish(&topic, "raw").await;
     let notified = endpoint.wait(3).await;

@@ -58,7 +58,8 @@ async fn run(world: &World, topic: &str, queue: &str, case: &Value) -> Result<()
             }
         }
     }
-    let unset = json!({"SubscriptionArn": subscription, "AttributeName": "FilterPolicy", "AttributeValue": "{}"});
+    let unset =
+        json!({"SubscriptionArn": subscription, "AttributeName": "FilterPolicy", "AttributeValue": "{}"});
     world.ok("SetSubscriptionAttributes", unset).await;
     wanted.push(world.publish(topic, "the last").await);
     let mut found: Vec<String> = Vec::new();
@@ -76,12 +77,8 @@ async fn publish(world: &World, topic: &str, scope: &str, message: &Value) -> St
         let text = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
         return world.publish(topic, &text).await;
     }
-    let attributes: Map<String, Value> = message
-        .as_object()
-        .unwrap()
-        .iter()
-        .map(|(name, value)| (name.clone(), attribute(value)))
-        .collect();
+    let attributes: Map<String, Value> =
+        message.as_object().unwrap().iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
     let input = json!({"TopicArn": topic, "Message": "m", "MessageAttributes": attributes});
     world.ok("Publish", input).await["MessageId"].as_str().unwrap().to_owned()
 }

@@ -178,8 +178,7 @@ impl Queues {
     /// Waits until the queue was sent so many messages, and gives them.
     pub async fn wait(&self, queue: &str, count: usize) -> Vec<Sent> {
         let mut watched = self.sent.subscribe();
-        let enough =
-            watched.wait_for(|all| all.iter().filter(|sent| sent.queue == queue).count() >= count);
+        let enough = watched.wait_for(|all| all.iter().filter(|sent| sent.queue == queue).count() >= count);
         drop(in_time(enough).await.unwrap());
         self.sent(queue)
     }
