@@ -18,6 +18,7 @@ const SHELLS: &[&str] = &[
     "http_client",
     "listeners",
     "log_shipping",
+    "placement",
     "runner",
     "state_change_events",
     "synchronous",
