@@ -416,9 +416,16 @@ pub async fn executions(door: &Door, machine: &str) -> Result<Vec<String>, AwsEr
     loop {
         let mut input = json!({"stateMachineArn": machine_arn(machine), "maxResults": 50});
         if !token.is_null() {
-            input["nextToken"] = token;
+            input["nextToken"] = token.clone();
         }
-        let page = door.call("states", "ListExecutions", input).await?;
+        let page = match door.call("states", "ListExecutions", input).await {
+            // The disk fails now and then to the end.
+            Err(error) if error.fault() == Fault::Receiver => {
+                door.sleep(RETRY).await;
+                continue;
+            }
+            page => page?,
+        };
         let arns = page["executions"].as_array().into_iter().flatten();
         found.extend(arns.filter_map(|one| Some(one["executionArn"].as_str()?.to_owned())));
         token = page.get("nextToken").cloned().unwrap_or_default();

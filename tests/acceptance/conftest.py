@@ -136,7 +136,7 @@ def batch(server):
     definition = ecs.register_task_definition(
         family="acceptance", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
         executionRoleArn=arn, taskRoleArn=arn, tags=[{"key": "team", "value": "batch"}],
-        containerDefinitions=[{"name": "job", "image": "host", "command": ["true"], "logConfiguration": {
+        containerDefinitions=[{"name": "job", "image": "host", "command": ["true"], "stopTimeout": 2, "logConfiguration": {
             "logDriver": "awslogs", "options": {"awslogs-group": "/acceptance/jobs", "awslogs-region": "us-east-1",
                                                 "awslogs-stream-prefix": "job"}}}],
     )["taskDefinition"]["taskDefinitionArn"]

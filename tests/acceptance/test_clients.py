@@ -49,8 +49,8 @@ def test_a_role_session_signs_with_its_token(server, batch):
 
 
 def test_what_is_not_served_is_refused(server):
-    code, message = code_of(lambda: server.client("ecs").list_services())
-    assert code == "UnknownOperationException" and "ListServices" in message
+    code, message = code_of(lambda: server.client("ecs").list_container_instances())
+    assert code == "UnknownOperationException" and "ListContainerInstances" in message
     code, _ = code_of(lambda: server.client("iam").list_users())
     assert code == "InvalidAction"
 

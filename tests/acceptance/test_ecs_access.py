@@ -34,7 +34,7 @@ def register(server, family, *containers):
     """A task definition of this machine's shell; `awslogs` where a container says so."""
     logs = {"logDriver": "awslogs", "options": {"awslogs-group": "/access", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p"}}
     server.ecs.register_task_definition(family=family, networkMode="host", containerDefinitions=[
-        {"name": name, "image": "host", "memory": 64, "essential": place == 0, "command": ["sh", "-c", script]}
+        {"name": name, "image": "host", "memory": 64, "stopTimeout": 2, "essential": place == 0, "command": ["sh", "-c", script]}
         | ({"logConfiguration": logs} if awslogs else {}) for place, (name, script, awslogs) in enumerate(containers)])
 
 
@@ -105,6 +105,16 @@ def test_exec_ends_with_its_person(server):
     eventually(lambda: subprocess.run(["pgrep", "-f", f"^sleep {mark}"], stdout=subprocess.DEVNULL).returncode == 1)
 
 
+def is_in_front(pattern):
+    """Whether a process with such a command line has its terminal's foreground."""
+    for pid in subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True).stdout.split():
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        if fields[2] == fields[5]:
+            return True
+    return False
+
+
 def test_exec_on_a_terminal(server):
     register(server, "one", ("app", FOREVER, False))
     id = run(server, "one").rsplit("/")[-1]
@@ -123,8 +133,11 @@ def test_exec_on_a_terminal(server):
         seen = b""
 
     shows(rb"[#$] $")
-    os.write(terminal, b"tty; sleep 100\n")
+    mark = f"{time.time_ns() % 10**9}.7"
+    os.write(terminal, f"tty; sleep {mark}\n".encode())
     shows(rb"/dev/pts/\d+\r\n")
+    # Before the shell has given it the terminal, the key would be the shell's.
+    eventually(lambda: is_in_front(f"^sleep {mark}"))
     os.write(terminal, b"\x03")
     shows(rb"[#$] $")
     os.write(terminal, b"exit 9\n")

@@ -17,7 +17,7 @@ def network(batch):
 
 def logged(batch, **container):
     """A container on the image `host` whose output goes to the group of `batch`."""
-    return {"image": "host", "logConfiguration": {"logDriver": "awslogs", "options": {
+    return {"image": "host", "stopTimeout": 2, "logConfiguration": {"logDriver": "awslogs", "options": {
         "awslogs-group": batch["group"], "awslogs-region": "us-east-1", "awslogs-stream-prefix": "job"}}, **container}
 
 

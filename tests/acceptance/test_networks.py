@@ -24,7 +24,7 @@ def networks(tmp_path):
     for mode, host_port in (("awsvpc", 8080), ("bridge", 0), ("none", None)):
         ports = [{"containerPort": 8080, "hostPort": host_port}] if host_port is not None else []
         ecs.register_task_definition(family=mode, networkMode=mode, memory="512", containerDefinitions=[
-            {"name": "job", "image": "host", "command": HELLO, "memory": 64, "portMappings": ports}])
+            {"name": "job", "image": "host", "command": HELLO, "stopTimeout": 2, "memory": 64, "portMappings": ports}])
     yield server
     server.stop()
 

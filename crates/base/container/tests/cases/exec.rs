@@ -298,10 +298,14 @@ async fn only_in_running_containers(target: &Target) {
     driver.remove("ended").await.unwrap();
     // A command ends with its container.
     driver.launch(idle("ending")).await.unwrap();
-    let exec = driver.exec("ending", command(&["sleep", "100"])).await.unwrap();
-    let (ended, stopped) = tokio::join!(exec.finish(0), driver.stop("ending", Duration::from_secs(30)));
+    let Exec { mut output, exit, input: _input, .. } =
+        driver.exec("ending", script("echo here; exec sleep 100")).await.unwrap();
+    // Docker answers before the command has begun; one that the end overtakes would be 126, not killed.
+    assert_eq!(output.next().await, Some((LogStream::Stdout, b"here\n".to_vec())));
+    let (code, _, stopped) =
+        tokio::join!(exit, output.count(), driver.stop("ending", Duration::from_secs(30)));
     stopped.unwrap();
-    assert_eq!(ended.unwrap().code, 137);
+    assert_eq!(code, Ok(137));
     driver.remove("ending").await.unwrap();
 }
 

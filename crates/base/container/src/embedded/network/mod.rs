@@ -171,9 +171,8 @@ impl Inner {
             None => self.records.release_orphans(),
         }
     }
-}
 
-impl Inner {
+    /// Removes the bridge and the translation where no network is left.
     fn release_common(&self) {
         let removed = self.records.lock().and_then(|_lock| match self.records.names()?.is_empty() {
             true => self.remove_common(),
