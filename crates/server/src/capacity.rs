@@ -49,6 +49,9 @@ enum Written {
 }
 
 impl Processors {
+    /// As many as are asked for.
+    pub const UNLIMITED: Self = Self(None);
+
     /// CPU units; `None`: unlimited.
     pub fn units(self) -> Option<u64> {
         self.0
@@ -56,6 +59,9 @@ impl Processors {
 }
 
 impl Memory {
+    /// As much as is asked for.
+    pub const UNLIMITED: Self = Self(None);
+
     /// MiB; `None`: unlimited.
     pub fn mib(self) -> Option<u64> {
         self.0

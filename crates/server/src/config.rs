@@ -57,15 +57,17 @@ pub struct Settings {
     #[arg(long, env = "RUNWRIGHT_RETENTION_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=DAYS_MAX))]
     pub retention_days: Option<u32>,
 
-    /// Run ECS tasks with at most so many processors [default: those that this machine gives to this process].
+    /// Run ECS tasks with at most so many processors [default: those that this machine gives to this process;
+    /// with --dev and for `run`: unlimited].
     #[arg(long, env = "RUNWRIGHT_CAPACITY_CPUS", value_name = "NUMBER|unlimited")]
     pub capacity_cpus: Option<Processors>,
 
-    /// Run ECS tasks with at most so much memory [default: what this machine gives to this process].
+    /// Run ECS tasks with at most so much memory [default: what this machine gives to this process; with --dev
+    /// and for `run`: unlimited].
     #[arg(long, env = "RUNWRIGHT_CAPACITY_MEMORY", value_name = "MIB|SIZE|unlimited")]
     pub capacity_memory: Option<Memory>,
 
-    /// What becomes of ECS tasks that do not fit now [default: refuse; with --dev and for `run`: queue].
+    /// What becomes of ECS tasks that do not fit now [default: refuse].
     #[arg(long, env = "RUNWRIGHT_PLACEMENT", value_name = "PLACEMENT")]
     pub placement: Option<PlacementChoice>,
 
@@ -169,7 +171,8 @@ impl Settings {
     pub fn for_run(self) -> anyhow::Result<(Config, Option<Temporary>)> {
         let mut settings = self.with_file()?;
         settings.host_image.get_or_insert(true);
-        settings.placement.get_or_insert(PlacementChoice::Queue);
+        settings.capacity_cpus.get_or_insert(Processors::UNLIMITED);
+        settings.capacity_memory.get_or_insert(Memory::UNLIMITED);
         let listen = settings.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
         let temporary = settings.data_dir.is_none();
         let config = settings.with_defaults(listen, temporary_data_dir)?;
@@ -237,15 +240,20 @@ impl Settings {
 
 impl Settings {
     fn capacity(&self, dev: bool) -> ecs::Capacity {
-        let default = if dev { PlacementChoice::Queue } else { PlacementChoice::Refuse };
-        let overflow = match self.placement.unwrap_or(default) {
+        let overflow = match self.placement.unwrap_or(PlacementChoice::Refuse) {
             PlacementChoice::Refuse => ecs::Overflow::Refuse,
             PlacementChoice::Queue => ecs::Overflow::Queue,
         };
+        // Who tries a stack out has a small machine, and on AWS there is always room: tasks share it as they can.
+        let machine = |size: fn() -> Option<u64>| if dev { None } else { size() };
         let limits = |kind| capacity::limits(&self.task_limit, kind);
         ecs::Capacity {
-            cpu_units: self.capacity_cpus.map_or_else(capacity::machine_cpu_units, |given| given.units()),
-            memory_mib: self.capacity_memory.map_or_else(capacity::machine_memory_mib, |given| given.mib()),
+            cpu_units: self
+                .capacity_cpus
+                .map_or_else(|| machine(capacity::machine_cpu_units), Processors::units),
+            memory_mib: self
+                .capacity_memory
+                .map_or_else(|| machine(capacity::machine_memory_mib), Memory::mib),
             overflow,
             cluster_limits: limits(LimitKind::Cluster),
             family_limits: limits(LimitKind::Family),
