@@ -40,7 +40,21 @@ impl Door {
     /// # Errors
     /// Whatever the operation answers.
     pub async fn call(&self, service: &str, operation: &str, input: Value) -> Result<Value, CallError> {
-        let request_id = api::ids::uuid();
+        self.call_as_request(&api::ids::uuid(), service, operation, input).await
+    }
+
+    /// The same under a request id. EC2, which names its resources itself, makes one for a request however often it comes.
+    ///
+    /// # Errors
+    /// Whatever the operation answers.
+    pub async fn call_as_request(
+        &self,
+        request_id: &str,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, CallError> {
+        let request_id = request_id.to_owned();
         let call = Call {
             principal: self.principal.clone(),
             account: self.account.clone(),

@@ -82,6 +82,28 @@ impl Ec2 {
         Err(Error::Concurrent)
     }
 
+    /// Makes a resource of the caller's network, once: a request that comes again, under its client token or its own id,
+    /// is answered with what it made the first time.
+    async fn make<I: Clone, T>(
+        &self,
+        cx: &Context,
+        input: I,
+        client_token: Option<String>,
+        make: impl Fn(&mut Network, Place<'_>, I) -> Result<String, Error> + Send + Sync,
+        shown: impl Fn(&Network, Place<'_>, &str) -> T + Send + Sync,
+    ) -> Result<T, Error> {
+        let request = client_token.unwrap_or_else(|| cx.request_id.clone());
+        self.change(cx, input, |network, place, input| {
+            let id = match network.requests.get(&request) {
+                Some(made) => made.clone(),
+                None => make(network, place, input)?,
+            };
+            network.requests.insert(request.clone(), id.clone());
+            Ok(shown(network, place, &id))
+        })
+        .await
+    }
+
     /// What is in the caller's account and region, made where nobody has looked yet.
     async fn network(&self, cx: &Context) -> Result<Versioned<Network>, Error> {
         let key = format!("{}/{}", cx.account, cx.region);

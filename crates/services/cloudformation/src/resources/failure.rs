@@ -43,7 +43,9 @@ impl HandlerErrorCode {
             Self::NotFound
         } else if has(&["AccessDenied", "Unauthorized"]) {
             Self::AccessDenied
-        } else if has(&["AlreadyExists"]) {
+        } else if has(&["AlreadyExists", "Duplicate", "Conflict", "AlreadyAssociated"])
+            && code != "DeleteConflict"
+        {
             Self::AlreadyExists
         } else if has(&["Throttl"]) {
             Self::Throttling
@@ -51,7 +53,14 @@ impl HandlerErrorCode {
             Self::ServiceLimitExceeded
         } else if error.error.status >= 500 {
             Self::ServiceInternalError
-        } else if has(&["Invalid", "Validation", "Malformed", "ClientException"]) {
+        } else if has(&[
+            "Invalid",
+            "Validation",
+            "Malformed",
+            "Missing",
+            "DependencyViolation",
+            "ClientException",
+        ]) {
             Self::InvalidRequest
         } else {
             Self::GeneralServiceException

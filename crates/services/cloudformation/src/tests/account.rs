@@ -55,6 +55,52 @@ pub struct Fake {
     model: &'static ServiceModel,
 }
 
+/// A real service, whose calls are noted, fail and kill as the account says.
+struct Guarded {
+    account: Account,
+    inner: Arc<dyn Service>,
+}
+
+impl Service for Guarded {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        self.inner.model()
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        Box::pin(async move {
+            let (dies, failure) = self.account.change(|world| {
+                let dies = world.next_call();
+                if !operation.starts_with("Describe") {
+                    world.calls.push(format!("{}:{operation}", self.name()));
+                }
+                (dies, world.failing.get(&format!("{}:{operation}", self.name())).cloned())
+            });
+            if dies != Some(false) && failure.is_none() {
+                let answer = self.inner.serve(cx, operation, input).await;
+                if dies.is_none() {
+                    return answer;
+                }
+            }
+            match failure {
+                Some(failure) if dies.is_none() => Err(failure),
+                _ => {
+                    self.account.died.notify_one();
+                    std::future::pending().await
+                }
+            }
+        })
+    }
+}
+
 static ANY: Shape = Shape::structure("Any", &[]);
 
 const fn operation(name: &'static str) -> Operation {
@@ -180,6 +226,11 @@ impl Account {
         [&IAM, &LOGS, &STATES, &EVENTS, &ECS, &S3].map(fake).to_vec()
     }
 
+    /// A real service, as whose calls this account befalls them.
+    pub fn guarded(&self, inner: Arc<dyn Service>) -> Arc<dyn Service> {
+        Arc::new(Guarded { account: self.clone(), inner })
+    }
+
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut self.world.lock().unwrap())
     }
@@ -232,9 +283,7 @@ impl Service for Fake {
                 && cx.principal == Principal::service("cloudformation.amazonaws.com");
             let (dies, answer) = {
                 let mut world = self.account.world.lock().unwrap();
-                let number = world.count;
-                world.count += 1;
-                let dies = world.dies_at.filter(|(at, _)| *at == number).map(|(_, after)| after);
+                let dies = world.next_call();
                 if dies == Some(false) {
                     (dies, Ok(Value::Null))
                 } else if marks {
@@ -257,6 +306,13 @@ fn text<'v>(input: &'v Value, name: &str) -> &'v str {
 }
 
 impl World {
+    /// Counts a call, and says whether the machine dies at it: after it takes effect, or before.
+    fn next_call(&mut self) -> Option<bool> {
+        let number = self.count;
+        self.count += 1;
+        self.dies_at.filter(|(at, _)| *at == number).map(|(_, after)| after)
+    }
+
     fn mark(&mut self, service: &str, input: &Value) -> Value {
         let (arn, tags) = match service {
             "events" => (text(input, "ResourceARN"), &input["Tags"]),

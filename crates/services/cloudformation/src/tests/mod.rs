@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod ecs_services;
 mod machine_parts;
+mod network;
 mod update;
 
 use std::sync::Arc;
@@ -49,6 +50,7 @@ impl Machine {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
         let service = CloudFormation::new(Arc::clone(&self.store), dispatcher.clone());
         let mut services = self.account.services();
+        services.push(self.account.guarded(Arc::new(ec2::Ec2::new(Arc::clone(&self.store)))));
         services.push(Arc::new(service.clone()));
         dispatcher.install(services);
         Process { service, dispatcher, machine: Arc::clone(self) }
@@ -61,12 +63,16 @@ impl Process {
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
+        self.call_of("cloudformation", operation, input).await
+    }
+
+    async fn call_of(&self, service: &str, operation: &str, input: Value) -> Result<Value, AwsError> {
         let account = AccountId::new("111111111111");
         let call = Call {
             principal: Principal::Root { account: account.clone() },
             account,
             region: Region::new("us-east-1"),
-            service: "cloudformation".to_owned(),
+            service: service.to_owned(),
             operation: operation.to_owned(),
             input,
             request_id: "r".to_owned(),
