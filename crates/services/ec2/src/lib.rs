@@ -82,8 +82,8 @@ impl Ec2 {
         Err(Error::Concurrent)
     }
 
-    /// Makes a resource of the caller's network, once: a request that comes again, under its client token or its own id,
-    /// is answered with what it made the first time.
+    /// Makes a resource of the caller's network: once, however often a request with a client token or another idempotency
+    /// key comes.
     async fn make<I: Clone, T>(
         &self,
         cx: &Context,
@@ -92,13 +92,14 @@ impl Ec2 {
         make: impl Fn(&mut Network, Place<'_>, I) -> Result<String, Error> + Send + Sync,
         shown: impl Fn(&Network, Place<'_>, &str) -> T + Send + Sync,
     ) -> Result<T, Error> {
-        let request = client_token.unwrap_or_else(|| cx.request_id.clone());
+        let key = client_token.or_else(|| cx.idempotency_key.clone());
         self.change(cx, input, |network, place, input| {
-            let id = match network.requests.get(&request) {
-                Some(made) => made.clone(),
+            let made = key.as_ref().and_then(|key| network.requests.get(key)).cloned();
+            let id = match made {
+                Some(made) => made,
                 None => make(network, place, input)?,
             };
-            network.requests.insert(request.clone(), id.clone());
+            network.requests.extend(key.clone().map(|key| (key, id.clone())));
             Ok(shown(network, place, &id))
         })
         .await

@@ -36,7 +36,7 @@ pub struct Network {
     pub nat_gateways: BTreeMap<String, NatGateway>,
     /// The tags of everything that has some.
     pub tags: BTreeMap<String, Tags>,
-    /// What requests have made, by the request's token or id, for as long as it is there.
+    /// What requests with an idempotency key have made, by that key, for as long as it is there.
     #[serde(default)]
     pub requests: BTreeMap<String, String>,
 }

@@ -13,6 +13,8 @@ pub(super) struct Client {
     service: &'static str,
     /// Such as `Ec2`.
     sdk: &'static str,
+    /// Whether its handlers use the older SDK, whose texts are others.
+    is_old: bool,
 }
 
 /// How a service changes tags of a resource.
@@ -34,12 +36,20 @@ pub(super) const SMALL_TAG_RESOURCE: TagOperations =
 
 impl Client {
     pub const fn new(service: &'static str, sdk: &'static str) -> Self {
-        Self { service, sdk }
+        Self { service, sdk, is_old: false }
+    }
+
+    /// A service whose handlers use the older SDK.
+    pub const fn old(service: &'static str, sdk: &'static str) -> Self {
+        Self { service, sdk, is_old: true }
     }
 
     /// What a call's error is to a stack.
     pub fn failure(&self, error: &CallError) -> Failure {
-        Failure::of_call(self.sdk, error)
+        match self.is_old {
+            true => Failure::of_old_call(self.sdk, error),
+            false => Failure::of_call(self.sdk, error),
+        }
     }
 
     /// Calls `operation`.
@@ -58,7 +68,7 @@ impl Client {
         door.call(self.service, operation, input).await
     }
 
-    /// The same under a request id: the service answers a second call with what the first one made.
+    /// The same, one of several tries: the service answers a second one with what the first has made.
     ///
     /// # Errors
     /// Whatever it answers.
@@ -69,7 +79,7 @@ impl Client {
         operation: &str,
         input: Value,
     ) -> Result<Value, Failure> {
-        let answer = door.call_as_request(token, self.service, operation, input).await;
+        let answer = door.call_once(token, self.service, operation, input).await;
         answer.map_err(|error| self.failure(&error))
     }
 

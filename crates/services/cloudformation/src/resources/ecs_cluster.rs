@@ -124,9 +124,7 @@ impl ResourceType for Cluster {
         door: &'a Door,
         resource: &'a Resource,
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
-        Box::pin(async {
-            ECS.delete(door, "DeleteCluster", json!({"cluster": resource.physical_id})).await
-        })
+        Box::pin(async { ECS.delete(door, "DeleteCluster", json!({"cluster": resource.physical_id})).await })
     }
 }
 

@@ -113,9 +113,7 @@ impl ResourceType for Parameter {
         door: &'a Door,
         resource: &'a Resource,
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
-        Box::pin(async {
-            SSM.delete(door, "DeleteParameter", json!({"Name": resource.physical_id})).await
-        })
+        Box::pin(async { SSM.delete(door, "DeleteParameter", json!({"Name": resource.physical_id})).await })
     }
 }
 

@@ -37,6 +37,8 @@ pub struct World {
     pub failing: BTreeMap<String, AwsError>,
     /// The machine dies at the call of this number, counted from 0, before or after it takes effect.
     pub dies_at: Option<(usize, bool)>,
+    /// The numbers of changing calls of real services.
+    pub changing: Vec<usize>,
     /// How many calls there were, reading ones too.
     pub count: usize,
     /// How often a deleted state machine is still found.
@@ -80,6 +82,7 @@ impl Service for Guarded {
             let (dies, failure) = self.account.change(|world| {
                 let dies = world.next_call();
                 if !operation.starts_with("Describe") {
+                    world.changing.push(world.count - 1);
                     world.calls.push(format!("{}:{operation}", self.name()));
                 }
                 (dies, world.failing.get(&format!("{}:{operation}", self.name())).cloned())

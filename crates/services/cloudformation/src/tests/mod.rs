@@ -9,6 +9,7 @@ mod delete;
 mod ecs_services;
 mod machine_parts;
 mod network;
+mod references;
 mod update;
 
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 use account::Account;
 use api::{AwsError, Call, Dispatcher, Principal};
 use clock::{Clock, VirtualClock};
+use sealed::SecretKey;
+use secretsmanager::SecretsManager;
 use serde_json::{Value, json};
 use store::{SqliteStore, Store};
 use types::{AccountId, Region, Timestamp};
@@ -28,7 +31,7 @@ struct Machine {
     account: Account,
     store: Arc<dyn Store>,
     hand: VirtualClock,
-    _disk: tempfile::TempDir,
+    disk: tempfile::TempDir,
 }
 
 /// The service as one process has it.
@@ -43,14 +46,18 @@ impl Machine {
         let disk = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(disk.path()).unwrap());
         let hand = VirtualClock::new(Timestamp::from_seconds(1_800_000_000));
-        Arc::new(Self { account: Account::default(), store, hand, _disk: disk })
+        Arc::new(Self { account: Account::default(), store, hand, disk })
     }
 
     fn start(self: &Arc<Self>) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
         let service = CloudFormation::new(Arc::clone(&self.store), dispatcher.clone());
         let mut services = self.account.services();
-        services.push(self.account.guarded(Arc::new(ec2::Ec2::new(Arc::clone(&self.store)))));
+        let store = || Arc::clone(&self.store);
+        let key = SecretKey::load_or_create(&self.disk.path().join("key")).unwrap();
+        services.push(self.account.guarded(Arc::new(ec2::Ec2::new(store()))));
+        services.push(self.account.guarded(Arc::new(ssm::Ssm::new(store(), key.clone()))));
+        services.push(self.account.guarded(Arc::new(SecretsManager::new(store(), dispatcher.clone(), key))));
         services.push(Arc::new(service.clone()));
         dispatcher.install(services);
         Process { service, dispatcher, machine: Arc::clone(self) }

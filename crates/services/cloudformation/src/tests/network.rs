@@ -257,8 +257,7 @@ async fn what_something_else_needs_is_not_deleted() {
 async fn nothing_is_made_twice() {
     let (reference, _) = made().await;
     let expected = holds(&reference).await;
-    let count = reference.machine.account.change(|world| world.count);
-    for at in 0..count {
+    for at in reference.machine.account.change(|world| world.changing.clone()) {
         let machine: Arc<Machine> = Machine::new();
         machine.account.change(|world| world.dies_at = Some((at, true)));
         let stack = machine.start().create(NETWORK).await;

@@ -1,6 +1,6 @@
 //! `AWS::EC2::..`: VPCs and what lies in them.
 //!
-//! EC2 names these resources itself. A creation is called under the request's token, so that a second one after a crash
+//! EC2 names these resources itself. A creation is called under the request's token, so that a second try after a crash
 //! finds what the first one made.
 
 mod address;
