@@ -81,6 +81,8 @@ impl Server {
             endpoint_url: Some(loopback.endpoint),
             api: Some(front.clone()),
             host_folders: ecs::HostFolders::new(config.allow_bind.clone()),
+            capacity: config.capacity.clone(),
+            stand_ins: config.stand_ins,
         };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
