@@ -70,6 +70,7 @@ impl Server {
         let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
         let key = sealed::unlock(&*store, &config.data_dir.join(data_dir::KEY)).await?;
         let ssm = ssm::Ssm::new(Arc::clone(&store), key.clone());
+        let sqs = sqs::Sqs::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
@@ -89,7 +90,7 @@ impl Server {
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
-        let services: [Arc<dyn Service>; 12] = [
+        let services: [Arc<dyn Service>; 13] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -100,6 +101,7 @@ impl Server {
             Arc::new(s3.clone()),
             Arc::new(ec2::Ec2::new(Arc::clone(&store))),
             Arc::new(ssm),
+            Arc::new(sqs.clone()),
             Arc::new(secrets.clone()),
             Arc::clone(&cloudformation) as _,
         ];
@@ -110,6 +112,7 @@ impl Server {
         logs.start();
         s3.start().await?;
         secrets.start().await?;
+        sqs.start().await?;
         events.load().await?;
         states.start().await?;
         ecs.start().await?;
