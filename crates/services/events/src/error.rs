@@ -69,6 +69,17 @@ pub enum Error {
     /// The connection is there already.
     #[error("Connection {0} already exists.")]
     ConnectionExists(String),
+    /// No such API destination.
+    #[error("Failed to {purpose} the api-destination(s). An api-destination '{name}' does not exist.")]
+    DestinationNotFound {
+        /// The API destination's name.
+        name: String,
+        /// What was to be done with it.
+        purpose: &'static str,
+    },
+    /// The API destination is there already.
+    #[error("An api-destination '{0}' already exists.")]
+    DestinationExists(String),
     /// Secrets can be neither sealed nor opened: there is no key, or another one than they were sealed with.
     #[error("the secrets of connections cannot be read")]
     NoSecretKey,
@@ -102,10 +113,13 @@ impl From<store::Error> for Error {
 impl From<Error> for AwsError {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::BusNotFound(_) | Error::RuleNotFound { .. } | Error::ConnectionNotFound { .. } => {
-                "ResourceNotFoundException"
+            Error::BusNotFound(_)
+            | Error::RuleNotFound { .. }
+            | Error::ConnectionNotFound { .. }
+            | Error::DestinationNotFound { .. } => "ResourceNotFoundException",
+            Error::BusExists(_) | Error::ConnectionExists(_) | Error::DestinationExists(_) => {
+                "ResourceAlreadyExistsException"
             }
-            Error::BusExists(_) | Error::ConnectionExists(_) => "ResourceAlreadyExistsException",
             Error::ManagedRule(_) | Error::ManagedRuleUnforced(_) => "ManagedRuleException",
             Error::InvalidPattern(_) => "InvalidEventPatternException",
             Error::LimitExceeded => "LimitExceededException",

@@ -89,7 +89,7 @@ impl Inner {
         };
         let mut batch = Batch::new();
         let arrival = Arrival { id: &id, event: &event, forwarded: false };
-        delivery::plan(&mut batch, &bus, &CompiledRule::of(&bus, rule), &arrival, cx.now);
+        delivery::plan_watched(&mut batch, &bus, &CompiledRule::of(&bus, rule), &arrival, cx.now);
         self.store.submit(batch).durable().await?;
         Ok(json!({"EventId": id}))
     }

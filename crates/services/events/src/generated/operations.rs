@@ -15,6 +15,13 @@ pub trait Api: Send + Sync {
     /// What the service answers when it cannot serve a request.
     type Error: Into<AwsError> + Send;
 
+    /// Creates an API destination, which is an HTTP invocation endpoint configured as a target for events.
+    fn create_api_destination(
+        &self,
+        cx: &Context,
+        input: types::CreateApiDestinationInput,
+    ) -> impl Future<Output = Result<types::CreateApiDestinationOutput, Self::Error>> + Send;
+
     /// Creates a connection.
     fn create_connection(
         &self,
@@ -28,6 +35,20 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::CreateEventBusInput,
     ) -> impl Future<Output = Result<types::CreateEventBusOutput, Self::Error>> + Send;
+
+    /// Removes all authorization parameters from the connection.
+    fn deauthorize_connection(
+        &self,
+        cx: &Context,
+        input: types::DeauthorizeConnectionInput,
+    ) -> impl Future<Output = Result<types::DeauthorizeConnectionOutput, Self::Error>> + Send;
+
+    /// Deletes the specified API destination.
+    fn delete_api_destination(
+        &self,
+        cx: &Context,
+        input: types::DeleteApiDestinationInput,
+    ) -> impl Future<Output = Result<types::DeleteApiDestinationOutput, Self::Error>> + Send;
 
     /// Deletes a connection.
     fn delete_connection(
@@ -49,6 +70,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::DeleteRuleInput,
     ) -> impl Future<Output = Result<types::DeleteRuleOutput, Self::Error>> + Send;
+
+    /// Retrieves details about an API destination.
+    fn describe_api_destination(
+        &self,
+        cx: &Context,
+        input: types::DescribeApiDestinationInput,
+    ) -> impl Future<Output = Result<types::DescribeApiDestinationOutput, Self::Error>> + Send;
 
     /// Retrieves details about a connection.
     fn describe_connection(
@@ -84,6 +112,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::EnableRuleInput,
     ) -> impl Future<Output = Result<types::EnableRuleOutput, Self::Error>> + Send;
+
+    /// Retrieves a list of API destination in the account in the current Region.
+    fn list_api_destinations(
+        &self,
+        cx: &Context,
+        input: types::ListApiDestinationsInput,
+    ) -> impl Future<Output = Result<types::ListApiDestinationsOutput, Self::Error>> + Send;
 
     /// Retrieves a list of connections from the account.
     fn list_connections(
@@ -178,6 +213,13 @@ pub trait Api: Send + Sync {
         input: types::UntagResourceInput,
     ) -> impl Future<Output = Result<types::UntagResourceOutput, Self::Error>> + Send;
 
+    /// Updates an API destination.
+    fn update_api_destination(
+        &self,
+        cx: &Context,
+        input: types::UpdateApiDestinationInput,
+    ) -> impl Future<Output = Result<types::UpdateApiDestinationOutput, Self::Error>> + Send;
+
     /// Updates settings for a connection.
     fn update_connection(
         &self,
@@ -205,16 +247,21 @@ pub async fn dispatch<A: Api>(
     input: Value,
 ) -> Result<Value, AwsError> {
     match operation {
+        "CreateApiDestination" => encode(api.create_api_destination(cx, decode(input)?).await),
         "CreateConnection" => encode(api.create_connection(cx, decode(input)?).await),
         "CreateEventBus" => encode(api.create_event_bus(cx, decode(input)?).await),
+        "DeauthorizeConnection" => encode(api.deauthorize_connection(cx, decode(input)?).await),
+        "DeleteApiDestination" => encode(api.delete_api_destination(cx, decode(input)?).await),
         "DeleteConnection" => encode(api.delete_connection(cx, decode(input)?).await),
         "DeleteEventBus" => encode(api.delete_event_bus(cx, decode(input)?).await),
         "DeleteRule" => encode(api.delete_rule(cx, decode(input)?).await),
+        "DescribeApiDestination" => encode(api.describe_api_destination(cx, decode(input)?).await),
         "DescribeConnection" => encode(api.describe_connection(cx, decode(input)?).await),
         "DescribeEventBus" => encode(api.describe_event_bus(cx, decode(input)?).await),
         "DescribeRule" => encode(api.describe_rule(cx, decode(input)?).await),
         "DisableRule" => encode(api.disable_rule(cx, decode(input)?).await),
         "EnableRule" => encode(api.enable_rule(cx, decode(input)?).await),
+        "ListApiDestinations" => encode(api.list_api_destinations(cx, decode(input)?).await),
         "ListConnections" => encode(api.list_connections(cx, decode(input)?).await),
         "ListEventBuses" => encode(api.list_event_buses(cx, decode(input)?).await),
         "ListRuleNamesByTarget" => encode(api.list_rule_names_by_target(cx, decode(input)?).await),
@@ -228,6 +275,7 @@ pub async fn dispatch<A: Api>(
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
         "TestEventPattern" => encode(api.test_event_pattern(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
+        "UpdateApiDestination" => encode(api.update_api_destination(cx, decode(input)?).await),
         "UpdateConnection" => encode(api.update_connection(cx, decode(input)?).await),
         "UpdateEventBus" => encode(api.update_event_bus(cx, decode(input)?).await),
         _ => Err(unknown_operation(operation)),
