@@ -79,7 +79,7 @@ impl Inner {
     ) -> Result<model::DescribeApiDestinationOutput, Error> {
         let destination = self.destination(cx, name, "describe").await?.value;
         Ok(model::DescribeApiDestinationOutput {
-            api_destination_state: Some(self.state(cx, &destination).await?),
+            api_destination_state: Some(self.destination_state(cx, &destination).await?),
             api_destination_arn: Some(destination.arn),
             name: Some(destination.name),
             description: destination.description,
@@ -110,7 +110,7 @@ impl Inner {
         let mut listed = Vec::with_capacity(found.len());
         for destination in found {
             listed.push(model::ApiDestination {
-                api_destination_state: Some(self.state(cx, &destination).await?),
+                api_destination_state: Some(self.destination_state(cx, &destination).await?),
                 api_destination_arn: Some(destination.arn),
                 name: Some(destination.name),
                 connection_arn: Some(destination.connection_arn),
@@ -148,7 +148,7 @@ impl Inner {
         self.destinations.replace(&mut batch, &seen, &destination);
         self.store.submit(batch).durable().await?;
         Ok(model::UpdateApiDestinationOutput {
-            api_destination_state: Some(self.state(cx, &destination).await?),
+            api_destination_state: Some(self.destination_state(cx, &destination).await?),
             api_destination_arn: Some(destination.arn),
             creation_time: Some(destination.created),
             last_modified_time: Some(destination.modified),
@@ -185,7 +185,7 @@ impl Inner {
     }
 
     /// `ACTIVE` while its connection is there and authorized.
-    async fn state(&self, cx: &Context, destination: &ApiDestination) -> Result<String, Error> {
+    async fn destination_state(&self, cx: &Context, destination: &ApiDestination) -> Result<String, Error> {
         match self.state_by(cx, &destination.connection_arn).await {
             Err(Error::ConnectionNotFound { .. }) => Ok("INACTIVE".to_owned()),
             state => state,

@@ -12,8 +12,8 @@ mod retry;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use api::AwsError;
-use event_pattern::{Event, RuleVariables};
+use api::{AwsError, Principal};
+use event_pattern::RuleVariables;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +23,7 @@ use types::{AccountId, Region, Timestamp};
 use self::dead_letter::{GivenUp, LastError};
 use self::lanes::Due;
 use self::retry::{Condition, Next};
+use crate::bus_policy::{Labels, Sender};
 use crate::generated::types as model;
 use crate::limits::{EVENT_AGE_MAX, STORE_PAUSE};
 use crate::names::{BusName, Resource};
@@ -90,6 +91,8 @@ pub(crate) struct Arrival<'a> {
     pub event: &'a str,
     /// Whether it came from another bus.
     pub forwarded: bool,
+    /// Whether somebody will ask what becomes of it.
+    pub watched: bool,
 }
 
 /// Adds the deliveries of an event to a rule's targets to a batch.
@@ -102,20 +105,6 @@ pub(crate) fn plan(
 ) {
     for target in &rule.targets {
         Delivery::of(bus, rule, target, arrival, now).begin(batch, rule, target, arrival, now);
-    }
-}
-
-/// The same; somebody will ask what becomes of them.
-pub(crate) fn plan_watched(
-    batch: &mut Batch,
-    bus: &BusName,
-    rule: &CompiledRule,
-    arrival: &Arrival<'_>,
-    now: Timestamp,
-) {
-    for target in &rule.targets {
-        let delivery = Delivery { watched: true, ..Delivery::of(bus, rule, target, arrival, now) };
-        delivery.begin(batch, rule, target, arrival, now);
     }
 }
 
@@ -142,7 +131,7 @@ impl Delivery {
             failed_attempts: 0,
             last_error: None,
             forwarded: arrival.forwarded,
-            watched: rule.watched,
+            watched: rule.watched || arrival.watched,
             slot: None,
             given_up: None,
         }
@@ -350,14 +339,30 @@ impl Inner {
             return Err(AwsError::new("ForwardedBefore", text));
         }
         self.bus(bus).await?;
-        let event = Event::parse(&delivery.input)
-            .map_err(|_| AwsError::new("InvalidInput", "What is sent to an event bus is no event."))?;
-        let arrival = Arrival { id: &delivery.event_id, event: &delivery.input, forwarded: true };
-        for matched in self.registry.matches(bus, &event) {
-            let planned = if delivery.watched { plan_watched } else { plan };
-            planned(batch, bus, &matched, &arrival, now);
+        if !self.may_forward(bus, delivery) {
+            let text = format!("The policy of {} does not allow events:PutEvents.", bus.arn());
+            return Err(AwsError::new("AccessDeniedException", text));
         }
-        Ok(())
+        let watched = delivery.watched;
+        let arrival = Arrival { id: &delivery.event_id, event: &delivery.input, forwarded: true, watched };
+        self.arrive(batch, bus, &arrival, now)
+            .map_err(|_| AwsError::new("InvalidInput", "What is sent to an event bus is no event."))
+    }
+
+    /// Whether the bus takes the event from whoever the target is called as.
+    fn may_forward(&self, bus: &BusName, delivery: &Delivery) -> bool {
+        let Ok(labels) = serde_json::from_str::<Labels<'_>>(&delivery.input) else { return false };
+        let principal = match &delivery.target.role_arn {
+            Some(role) => Principal::role(role, delivery.event_id.replace('-', "")),
+            None => Principal::service("events.amazonaws.com"),
+        };
+        let sender = Sender {
+            principal: &principal,
+            account: &delivery.account,
+            source: &labels.source,
+            detail_type: &labels.detail_type,
+        };
+        self.registry.admits(bus, &sender)
     }
 
     /// Tries to bring a dead letter to its queue; what cannot be brought within a day is lost, and said so.

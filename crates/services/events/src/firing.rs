@@ -141,7 +141,13 @@ fn occurrence(
     if now.since(timer.due) <= FIRING_LATE_MAX {
         let id = api::ids::uuid();
         let event = scheduled(bus, &rule.arn, &id, timer.due);
-        delivery::plan(&mut batch, bus, rule, &Arrival { id: &id, event: &event, forwarded: false }, now);
+        delivery::plan(
+            &mut batch,
+            bus,
+            rule,
+            &Arrival { id: &id, event: &event, forwarded: false, watched: false },
+            now,
+        );
     } else {
         tracing::warn!(rule = timer.key, due = %timer.due, "the schedule was due while nobody was there: skipped");
     }

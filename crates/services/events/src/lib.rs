@@ -5,7 +5,9 @@
 //! schedule means is decided in `event_pattern` and `schedule`, not here.
 
 mod api_destination;
+mod archive;
 mod bus;
+mod bus_policy;
 mod connection;
 mod connection_token;
 mod delivery;
@@ -18,8 +20,11 @@ pub mod limits;
 mod names;
 mod operations;
 mod page;
+mod partner;
+mod permission;
 mod put_events;
 mod registry;
+mod replay;
 mod rule;
 mod rule_target;
 mod tag;
@@ -62,6 +67,10 @@ pub(crate) struct Inner {
     http: OnceLock<Result<HttpClient, String>>,
     outcomes: Collection<delivery::Outcome>,
     lanes: delivery::Lanes,
+    archives: Collection<archive::Archive>,
+    counts: Collection<archive::kept::Counted>,
+    places: archive::kept::Places,
+    replays: Collection<replay::Replay>,
     registry: Registry,
     writers: Writers,
 }
@@ -80,6 +89,10 @@ impl Events {
             http: OnceLock::new(),
             outcomes: Collection::new(Arc::clone(&store), "events/outcome"),
             lanes: delivery::Lanes::default(),
+            archives: Collection::new(Arc::clone(&store), "events/archive"),
+            counts: Collection::new(Arc::clone(&store), archive::kept::COUNTS),
+            places: archive::kept::Places::default(),
+            replays: Collection::new(Arc::clone(&store), "events/replay"),
             registry: Registry::default(),
             writers: Writers::default(),
             store,
@@ -108,6 +121,7 @@ impl Events {
     /// # Errors
     /// Where the store cannot be read.
     pub async fn load(&self) -> Result<(), Error> {
+        self.inner.load_places().await?;
         self.inner.load_registry().await
     }
 
@@ -117,7 +131,9 @@ impl Events {
     /// Where the store cannot be read.
     pub async fn start(&self) -> Result<(), Error> {
         firing::start(&self.inner).await?;
-        delivery::start(&self.inner).await
+        delivery::start(&self.inner).await?;
+        archive::upkeep::start(&self.inner).await?;
+        replay::run::start(&self.inner).await
     }
 }
 

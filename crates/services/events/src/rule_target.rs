@@ -137,19 +137,20 @@ pub fn check_target(bus: &BusName, target: &model::Target) -> Result<(), Error> 
     TargetInput::compile(target).map(drop)
 }
 
-/// Events go on to another bus of the same account, and as they are; to another region as a role.
+/// Events go on to another bus, and as they are; beyond the account or the region as a role.
 fn check_bus(bus: &BusName, target: &model::Target) -> Result<(), Error> {
+    let is_near = |other: &BusName| other.account == bus.account && other.region == bus.region;
     let reason = match Resource::parse(&target.arn) {
         Some(Resource::Bus(other)) if other == *bus => {
             "Runwright does not send events to the bus they are on"
         }
-        Some(Resource::Bus(other)) if other.account == bus.account => {
-            if other.region != bus.region && target.role_arn.is_none() {
-                return Err(role_required(target));
-            }
+        Some(Resource::Bus(other)) if is_near(&other) || target.role_arn.is_some() => {
             return refuse_inputs(target);
         }
-        _ => "Runwright does not serve event buses of other accounts yet",
+        Some(Resource::Bus(_)) => {
+            return Err(role_required(target));
+        }
+        _ => "Provided Arn is not in correct format",
     };
     Err(Error::Invalid(format!("Parameter {} is not valid. Reason: {reason}.", target.arn)))
 }
@@ -221,7 +222,7 @@ fn check_dead_letters(config: &model::DeadLetterConfig, id: &str) -> Result<(), 
     let reason = match TargetKind::of(&arn) {
         Some(TargetKind::Queue) if arn.resource.ends_with(".fifo") => "FIFO queues are not supported",
         Some(TargetKind::Queue) => return Ok(()),
-        _ => "Arn must be that of an Amazon SQS queue",
+        _ => "Arn must be an SQS queue",
     };
     Err(Error::Invalid(format!("Parameter DeadLetterConfig for target {id} is not valid. Reason: {reason}.")))
 }
