@@ -122,7 +122,7 @@ impl Inner {
                     "ConnectionFailure",
                     format!("Unable to authorize the connection: {reason}"),
                 );
-                Err(Failure { error, retry: Retry::BackOff })
+                Err(Failure::new(error, Retry::BackOff))
             }
         }
     }

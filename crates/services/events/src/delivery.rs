@@ -197,7 +197,7 @@ impl Delivery {
 
     /// Adds what follows a failed attempt: another one, or the end.
     fn fail(mut self, batch: &mut Batch, failure: &Failure, now: Timestamp, chance: u64) {
-        let error = &failure.error;
+        let error: &AwsError = &failure.error;
         self.failed_attempts = self.failed_attempts.saturating_add(1);
         self.slot = None;
         match self.next(failure.retry, now, chance) {

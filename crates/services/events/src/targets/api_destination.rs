@@ -51,8 +51,7 @@ fn judge(answered: &Answered) -> Result<Attempt, Failure> {
     let status = answered.status;
     let retry = match status {
         200..300 => return Ok(Attempt::Taken(json!({"StatusCode": status}))),
-        429 | 503 => retry_after(answered).map_or(Retry::BackOff, Retry::After),
-        401 | 407 | 409 | 500.. => retry_after(answered).map_or(Retry::BackOff, Retry::After),
+        401 | 407 | 409 | 429 | 500.. => retry_after(answered).map_or(Retry::BackOff, Retry::After),
         _ => Retry::Never,
     };
     let text = String::from_utf8_lossy(&answered.body);
@@ -62,7 +61,7 @@ fn judge(answered: &Answered) -> Result<Attempt, Failure> {
         answered.status_text
     );
     let message = if body.is_empty() { message } else { format!("{message}: {body}") };
-    Err(Failure { error: AwsError::new("HttpStatus", message).with_status(status), retry })
+    Err(Failure::new(AwsError::new("HttpStatus", message).with_status(status), retry))
 }
 
 /// `Retry-After` in seconds, up to a bound. A date is none.
@@ -80,11 +79,11 @@ fn unanswered(failure: &Unanswered) -> Failure {
         Unanswered::Request(cause) => ("InvalidRequest", cause.as_str(), Retry::Never),
     };
     let text = format!("Unable to invoke ApiDestination endpoint: {cause}");
-    Failure { error: AwsError::new(code, text), retry }
+    Failure::new(AwsError::new(code, text), retry)
 }
 
 fn unusable(cause: String) -> Failure {
-    Failure { error: AwsError::internal("InternalException", &cause), retry: Retry::BackOff }
+    Failure::new(AwsError::internal("InternalException", &cause), Retry::BackOff)
 }
 
 /// The request: the target's parameters, and the connection's in their place where both have some.

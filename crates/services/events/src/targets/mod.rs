@@ -81,7 +81,7 @@ pub enum Attempt {
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The target's error.
-    pub error: AwsError,
+    pub error: Box<AwsError>,
     /// Whether and when another attempt may succeed.
     pub retry: Retry,
 }
@@ -97,10 +97,17 @@ pub enum Retry {
     After(Duration),
 }
 
+impl Failure {
+    /// A failure after which another attempt is made as `retry` says.
+    pub fn new(error: AwsError, retry: Retry) -> Self {
+        Self { error: Box::new(error), retry }
+    }
+}
+
 impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
         let retry = if error.may_pass() { Retry::BackOff } else { Retry::Never };
-        Self { error, retry }
+        Self::new(error, retry)
     }
 }
 

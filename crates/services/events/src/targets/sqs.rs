@@ -42,6 +42,14 @@ pub async fn send_batch(dispatcher: &Dispatcher, deliveries: &[Delivery]) -> Vec
     let call = call(&arn, Principal::service(EVENTS), "SendMessageBatch", input).with_idempotency_key(BATCH);
     match dispatcher.call(call).await {
         Ok(answer) => deliveries.iter().map(|delivery| entry_answer(&answer, &delivery.id)).collect(),
+        // One of them may be why all were refused.
+        Err(error) if !error.may_pass() => {
+            let mut answers = Vec::with_capacity(deliveries.len());
+            for delivery in deliveries {
+                answers.push(send(dispatcher, delivery, &arn).await);
+            }
+            answers
+        }
         Err(error) => deliveries.iter().map(|_| Err(error.clone())).collect(),
     }
 }
