@@ -8,6 +8,7 @@ mod cases;
 mod concurrency;
 mod crash;
 mod deliveries;
+mod replays;
 mod schedules;
 mod traces;
 mod world;
