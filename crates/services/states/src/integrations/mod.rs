@@ -7,7 +7,6 @@ pub(crate) mod aws_sdk;
 pub(crate) mod ecs_run_task;
 mod envelope;
 mod events_put_events;
-mod http_client;
 mod http_invoke;
 mod http_request;
 pub(crate) mod sdk_names;
@@ -137,6 +136,7 @@ impl Attempt<'_> {
             operation: operation.to_owned(),
             input,
             request_id: request_id.clone(),
+            idempotency_key: None,
         };
         (request_id, self.dispatcher.call_streaming(call, body).await)
     }
