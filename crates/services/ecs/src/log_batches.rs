@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn requests_keep_within_their_limits() {
-        let event = |seconds, message: String| LogEvent { timestamp: at(seconds), message, after: Place::default() };
+        let event =
+            |seconds, message: String| LogEvent { timestamp: at(seconds), message, after: Place::default() };
         let line = |seconds| event(seconds, "x".to_owned());
         assert_eq!(
             batches(vec![line(0); 25_000]).iter().map(Vec::len).collect::<Vec<_>>(),

@@ -246,7 +246,12 @@ mod tests {
     }
 
     /// The events of all `pieces`, of which so many are read at once. A position is the number of pieces before it.
-    fn events(multiline: Option<Multiline>, from: &Place, pieces: &[LogLine], at_once: usize) -> Vec<LogEvent> {
+    fn events(
+        multiline: Option<Multiline>,
+        from: &Place,
+        pieces: &[LogLine],
+        at_once: usize,
+    ) -> Vec<LogEvent> {
         let mut lines = Lines::new(multiline, from);
         let mut events = Vec::new();
         let mut position = from.position.as_str().parse().unwrap_or(0);
@@ -307,15 +312,20 @@ mod tests {
     #[test]
     fn an_event_has_room_for_so_much() {
         let line = "x".repeat(100_000);
-        let lengths: Vec<_> =
-            messages(dated(), &[out("1"), out(&line), out(&line), out(&line)]).iter().map(String::len).collect();
+        let lengths: Vec<_> = messages(dated(), &[out("1"), out(&line), out(&line), out(&line)])
+            .iter()
+            .map(String::len)
+            .collect();
         assert_eq!(lengths, [200_004, 100_001]);
     }
 
     #[test]
     fn lines_are_waited_for_so_long() {
         let at = |seconds, line: &str| piece(LogStream::Stdout, seconds, line, false);
-        assert_eq!(messages(dated(), &[at(1, "1"), at(5, "a"), at(6, "b"), at(7, "c")]), ["1\na\n", "b\nc\n"]);
+        assert_eq!(
+            messages(dated(), &[at(1, "1"), at(5, "a"), at(6, "b"), at(7, "c")]),
+            ["1\na\n", "b\nc\n"]
+        );
         let mut lines = Lines::new(dated(), &Place::default());
         lines.read(&LogPosition::default(), vec![at(1, "1"), at(1, "a")]);
         assert!(lines.take().is_empty() && lines.is_waiting());

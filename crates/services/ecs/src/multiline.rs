@@ -59,9 +59,7 @@ fn directive_pattern(directive: char) -> &'static str {
         'w' => "[0-6]",
         'd' => "(?:0[1-9]|[12][0-9]|3[01])",
         'b' => "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
-        'B' => {
-            "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-        }
+        'B' => "(?:January|February|March|April|May|June|July|August|September|October|November|December)",
         'm' => "(?:0[1-9]|1[0-2])",
         'Y' => "[0-9]{4}",
         'y' => "[0-9]{2}",
@@ -97,7 +95,8 @@ mod tests {
             ("%Q%d%", &["07%"], &["00%"]),
         ];
         for (format, begin, do_not) in cases {
-            let multiline = Multiline::new(&datetime_pattern(format)).unwrap_or_else(|error| panic!("{error}"));
+            let multiline =
+                Multiline::new(&datetime_pattern(format)).unwrap_or_else(|error| panic!("{error}"));
             assert!(begin.iter().all(|line| multiline.begins(line)), "{format}");
             assert!(!do_not.iter().any(|line| multiline.begins(line)), "{format}");
         }

@@ -145,7 +145,6 @@ async fn what_a_deleted_directory_left_is_swept() {
         ours.map(|link| link.file_name().unwrap().to_str().unwrap().to_owned()).collect()
     };
     let [bridge] = &bridges()[..] else { panic!("one bridge") };
-    let others = fs::read_dir("/sys/class/net").unwrap().count();
     drop(open_embedded(here.path()));
     assert_eq!(bridges().len(), 1, "as long as there is the directory");
     // As a server that is killed after its last task.
@@ -155,7 +154,7 @@ async fn what_a_deleted_directory_left_is_swept() {
     std::mem::forget(driver);
     gone.close().unwrap();
     drop(open_embedded(here.path()));
-    assert_eq!((bridges(), fs::read_dir("/sys/class/net").unwrap().count() < others), (Vec::new(), true));
+    assert_eq!(bridges(), Vec::<String>::new());
     let tables = Command::new("nft").args(["list", "tables"]).output();
     let tables = tables.map(|output| String::from_utf8(output.stdout).unwrap()).unwrap_or_default();
     assert!(!tables.contains(&format!("runwright-{}", &bridge[3..])), "{tables}");
