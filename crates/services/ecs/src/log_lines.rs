@@ -338,7 +338,7 @@ mod tests {
 
     fn any_piece() -> impl Strategy<Value = LogLine> {
         let text = prop_oneof![
-            4 => "[0-9ab]{0,3}",
+            8 => "[0-9ab]{0,3}",
             1 => (limits::LOG_EVENT_BYTES - 3..3 * limits::LOG_EVENT_BYTES).prop_map(|length| "ä".repeat(length / 2)),
         ];
         (any::<bool>(), 0..3_i64, text, any::<bool>()).prop_map(|(error, seconds, text, partial)| {
@@ -347,7 +347,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn whoever_reads_on_after_an_event_makes_the_others(
             pieces in prop::collection::vec(any_piece(), 0..12), first in 1..5_usize, then in 1..5_usize
