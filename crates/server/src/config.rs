@@ -9,6 +9,8 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use types::{AccountId, Region};
 
+use crate::capacity::{self, LimitKind, Memory, Processors, TaskLimit};
+
 /// Where the configuration file is looked for when nobody says where it is.
 const FILE_NAME: &str = "runwright.toml";
 /// Most days that closed executions can be kept: a hundred years.
@@ -55,6 +57,29 @@ pub struct Settings {
     #[arg(long, env = "RUNWRIGHT_RETENTION_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=DAYS_MAX))]
     pub retention_days: Option<u32>,
 
+    /// Run ECS tasks with at most so many processors [default: those that this machine gives to this process;
+    /// with --dev and for `run`: unlimited].
+    #[arg(long, env = "RUNWRIGHT_CAPACITY_CPUS", value_name = "NUMBER|unlimited")]
+    pub capacity_cpus: Option<Processors>,
+
+    /// Run ECS tasks with at most so much memory [default: what this machine gives to this process; with --dev
+    /// and for `run`: unlimited].
+    #[arg(long, env = "RUNWRIGHT_CAPACITY_MEMORY", value_name = "MIB|SIZE|unlimited")]
+    pub capacity_memory: Option<Memory>,
+
+    /// What becomes of ECS tasks that do not fit now [default: refuse].
+    #[arg(long, env = "RUNWRIGHT_PLACEMENT", value_name = "PLACEMENT")]
+    pub placement: Option<PlacementChoice>,
+
+    /// Run at most N ECS tasks at a time of this cluster or task definition family. May be given several times.
+    #[arg(
+        long,
+        env = "RUNWRIGHT_TASK_LIMIT",
+        value_delimiter = ',',
+        value_name = "cluster/NAME=N|family/NAME=N"
+    )]
+    pub task_limit: Vec<TaskLimit>,
+
     /// The account [default: 000000000000].
     #[arg(long, env = "RUNWRIGHT_ACCOUNT", value_name = "12 DIGITS", value_parser = account)]
     pub account: Option<String>,
@@ -77,6 +102,16 @@ pub enum DriverChoice {
     Docker,
 }
 
+/// What becomes of tasks that do not fit now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlacementChoice {
+    /// RunTask answers `RESOURCE:CPU`, `RESOURCE:MEMORY` or `RESOURCE:PORTS`.
+    Refuse,
+    /// They wait in `PROVISIONING`, and start in the order of their arrival.
+    Queue,
+}
+
 /// Everything decided.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -96,6 +131,10 @@ pub struct Config {
     pub allow_bind: Vec<PathBuf>,
     /// How long closed executions are kept.
     pub retention: Duration,
+    /// Which subnets and security groups tasks may name that are not there.
+    pub stand_ins: ecs::StandIns,
+    /// How many tasks may run.
+    pub capacity: ecs::Capacity,
     /// The account.
     pub account: AccountId,
     /// The region of what the program does by itself.
@@ -132,9 +171,13 @@ impl Settings {
     pub fn for_run(self) -> anyhow::Result<(Config, Option<Temporary>)> {
         let mut settings = self.with_file()?;
         settings.host_image.get_or_insert(true);
+        settings.capacity_cpus.get_or_insert(Processors::UNLIMITED);
+        settings.capacity_memory.get_or_insert(Memory::UNLIMITED);
         let listen = settings.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
         let temporary = settings.data_dir.is_none();
         let config = settings.with_defaults(listen, temporary_data_dir)?;
+        // Nobody can make subnets before a template is run.
+        let config = Config { stand_ins: ecs::StandIns::All, ..config };
         let temporary = temporary.then(|| Temporary(config.data_dir.clone()));
         Ok((config, temporary))
     }
@@ -155,6 +198,10 @@ impl Settings {
             host_image: self.host_image.or(file.host_image),
             allow_bind: if self.allow_bind.is_empty() { file.allow_bind } else { self.allow_bind },
             retention_days: self.retention_days.or(file.retention_days),
+            capacity_cpus: self.capacity_cpus.or(file.capacity_cpus),
+            capacity_memory: self.capacity_memory.or(file.capacity_memory),
+            placement: self.placement.or(file.placement),
+            task_limit: if self.task_limit.is_empty() { file.task_limit } else { self.task_limit },
             account: self.account.or(file.account),
             region: self.region.or(file.region),
         })
@@ -172,6 +219,7 @@ impl Settings {
                  on 127.0.0.1, or leave --dev out and use the keys that `runwright env` prints."
             );
         }
+        let capacity = self.capacity(dev);
         let account = self.account.unwrap_or_else(|| "000000000000".to_owned());
         Ok(Config {
             listen,
@@ -182,9 +230,34 @@ impl Settings {
             host_image: self.host_image.unwrap_or(dev),
             allow_bind: absolute(self.allow_bind)?,
             retention: retention(self.retention_days)?,
+            stand_ins: if dev { ecs::StandIns::Placeholders } else { ecs::StandIns::None },
+            capacity,
             account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
             region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),
         })
+    }
+}
+
+impl Settings {
+    fn capacity(&self, dev: bool) -> ecs::Capacity {
+        let overflow = match self.placement.unwrap_or(PlacementChoice::Refuse) {
+            PlacementChoice::Refuse => ecs::Overflow::Refuse,
+            PlacementChoice::Queue => ecs::Overflow::Queue,
+        };
+        // Who tries a stack out has a small machine, and on AWS there is always room: tasks share it as they can.
+        let machine = |size: fn() -> Option<u64>| if dev { None } else { size() };
+        let limits = |kind| capacity::limits(&self.task_limit, kind);
+        ecs::Capacity {
+            cpu_units: self
+                .capacity_cpus
+                .map_or_else(|| machine(capacity::machine_cpu_units), Processors::units),
+            memory_mib: self
+                .capacity_memory
+                .map_or_else(|| machine(capacity::machine_memory_mib), Memory::mib),
+            overflow,
+            cluster_limits: limits(LimitKind::Cluster),
+            family_limits: limits(LimitKind::Family),
+        }
     }
 }
 

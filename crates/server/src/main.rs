@@ -1,5 +1,6 @@
 //! `runwright`: AWS's event-driven batch stack on your own machines.
 
+mod capacity;
 mod client;
 mod commands;
 mod config;

@@ -70,6 +70,7 @@ impl Server {
         let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
         let key = sealed::unlock(&*store, &config.data_dir.join(data_dir::KEY)).await?;
         let ssm = ssm::Ssm::new(Arc::clone(&store), key.clone());
+        let sqs = sqs::Sqs::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
@@ -77,17 +78,21 @@ impl Server {
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
         let wire = Wire::new(dispatcher.clone(), Arc::new(iam.clone()), Clock::Wall);
         let front = Front::api(Arc::new(wire));
+        let endpoint_of_links = loopback.endpoint.clone();
         let tasks = ecs::Config {
             endpoint_url: Some(loopback.endpoint),
             api: Some(front.clone()),
             host_folders: ecs::HostFolders::new(config.allow_bind.clone()),
+            capacity: config.capacity.clone(),
+            stand_ins: config.stand_ins,
         };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
+        let sns = sns::Sns::new(Arc::clone(&store), dispatcher.clone(), endpoint_of_links);
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
-        let services: [Arc<dyn Service>; 12] = [
+        let services: [Arc<dyn Service>; 14] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -98,6 +103,8 @@ impl Server {
             Arc::new(s3.clone()),
             Arc::new(ec2::Ec2::new(Arc::clone(&store))),
             Arc::new(ssm),
+            Arc::new(sns.clone()),
+            Arc::new(sqs.clone()),
             Arc::new(secrets.clone()),
             Arc::clone(&cloudformation) as _,
         ];
@@ -108,9 +115,11 @@ impl Server {
         logs.start();
         s3.start().await?;
         secrets.start().await?;
+        sqs.start().await?;
         events.load().await?;
         states.start().await?;
         ecs.start().await?;
+        sns.start().await?;
         events.start().await?;
         scheduler.start().await?;
         cloudformation.start().await?;

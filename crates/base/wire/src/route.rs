@@ -62,7 +62,9 @@ fn by_target<'a>(
 ) -> Routed<'a> {
     let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
     let is_json = |model: &ServiceModel| {
-        matches!(model.protocol, Protocol::AwsJson1_0 | Protocol::AwsJson1_1) && model.target_prefix == prefix
+        let protocol = model.protocol;
+        matches!(protocol, Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::AwsQueryCompatible)
+            && model.target_prefix == prefix
     };
     let Some(model) = models.iter().find(|model| is_json(model)) else {
         let error = format!("Runwright does not serve the operation {target}.");
@@ -88,6 +90,7 @@ fn rest_service(
         Protocol::RestJson1(routes) => Some((*model, routes)),
         Protocol::AwsJson1_0
         | Protocol::AwsJson1_1
+        | Protocol::AwsQueryCompatible
         | Protocol::AwsQuery
         | Protocol::Ec2Query
         | Protocol::RestXml(_) => None,
@@ -117,7 +120,7 @@ fn by_path<'a>(
 }
 
 fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static ServiceModel]) -> Routed<'a> {
-    let Some(service) = service else {
+    let Some(service) = service.or_else(|| open_service(&form, models)) else {
         // Who does not sign does not say which service is meant.
         let error = AwsError::new("MissingAuthenticationToken", "Request is missing Authentication Token");
         return Routed { syntax: Syntax::Query { namespace: "" }, target: Err(error.with_status(403)) };
@@ -126,7 +129,11 @@ fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static Servi
     let dialect = |model: &'static ServiceModel| match model.protocol {
         Protocol::AwsQuery => Some((model, Dialect::Aws)),
         Protocol::Ec2Query => Some((model, Dialect::Ec2)),
-        Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::RestJson1(_) | Protocol::RestXml(_) => None,
+        Protocol::AwsJson1_0
+        | Protocol::AwsJson1_1
+        | Protocol::AwsQueryCompatible
+        | Protocol::RestJson1(_)
+        | Protocol::RestXml(_) => None,
     };
     let mut named = models.iter().copied().filter(|model| model.signing_name == service);
     let Some((model, dialect)) = named.find_map(dialect) else {
@@ -146,6 +153,12 @@ fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static Servi
         None => Err(invalid_action(action, version)),
     };
     Routed { syntax: Syntax::of(model), target }
+}
+
+/// The service of a form that needs no signature.
+fn open_service(form: &Form<'_>, models: &[&'static ServiceModel]) -> Option<&'static str> {
+    let action = form.get("Action").unwrap_or_default();
+    models.iter().map(|model| model.signing_name).find(|service| api::is_open_to_all(service, action))
 }
 
 fn invalid_action(action: &str, version: &str) -> AwsError {
