@@ -58,6 +58,7 @@ pub(super) enum Failure {
 pub(super) async fn exchange(clock: &Clock, outgoing: Outgoing) -> Result<Answered, Failure> {
     let request = request(outgoing)?;
     let answered = pin!(send(request));
+    let clock = clock.machine();
     let late = pin!(clock.sleep_until(clock.now() + TIME));
     match select(answered, late).await {
         Either::Left((answered, _)) => answered,
