@@ -15,7 +15,6 @@ const SHELLS: &[&str] = &[
     "blobs",
     "delivery",
     "firing",
-    "http_client",
     "listeners",
     "log_shipping",
     "runner",

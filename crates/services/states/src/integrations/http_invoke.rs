@@ -2,16 +2,24 @@
 //!
 //! Source: Step Functions Developer Guide, "Call HTTPS APIs in Step Functions workflows".
 
+use std::time::Duration;
+
 use api::{AwsError, Call, Principal};
 use asl::{ErrorName, FailurePhase};
+use http_client::{Answered, Bounds, Failure, HttpClient, Outgoing};
 use serde_json::{Map, Value, json};
 
-use super::http_client::{self, Answered, Failure};
 use super::http_request::{self, Connection};
 use super::{Answer, Attempt, failed};
 use crate::delivery::STATES;
+use crate::limits::PAYLOAD_BYTES;
 
 const OAUTH: &str = "OAUTH_CLIENT_CREDENTIALS";
+
+/// How much an exchange may take. A larger answer would be none that a state may have.
+const BOUNDS: Bounds = Bounds { time: Duration::from_secs(60), answer_bytes: PAYLOAD_BYTES };
+
+const TIMED_OUT: &str = "The HTTP request timed out after 60 seconds.";
 
 /// Types of content that no state is given.
 const UNREADABLE: [&str; 4] = ["application/octet-stream", "image/", "video/", "audio/"];
@@ -26,17 +34,23 @@ pub(super) async fn invoke(attempt: &Attempt<'_>) -> Answer {
         Ok(outgoing) => outgoing,
         Err(problem) => return attempt.unusable(&[problem]),
     };
-    match http_client::exchange(attempt.dispatcher.clock(), outgoing).await {
+    match exchange(attempt, outgoing).await {
         Ok(answered) if (200..300).contains(&answered.status) => output(answered),
         Ok(answered) => refused(&answered),
         Err(Failure::Request(problem)) => attempt.unusable(&[problem]),
         Err(Failure::Socket(cause)) => failed(ErrorName::HttpSocket, cause, FailurePhase::Run),
+        Err(Failure::TimedOut) => failed(ErrorName::HttpSocket, TIMED_OUT.to_owned(), FailurePhase::Run),
         Err(Failure::TooLarge) => {
             let cause = "The state/task 'http' returned a result with a size exceeding the maximum number of bytes \
                          service limit.";
             failed(ErrorName::DataLimitExceeded, cause.to_owned(), FailurePhase::Run)
         }
     }
+}
+
+async fn exchange(attempt: &Attempt<'_>, outgoing: Outgoing) -> Result<Answered, Failure> {
+    let client = HttpClient::new().map_err(Failure::Socket)?;
+    client.exchange(attempt.dispatcher.clock(), outgoing, BOUNDS).await
 }
 
 /// The connection with its secrets, and a token where it takes one.
@@ -67,9 +81,10 @@ async fn connection(attempt: &Attempt<'_>) -> Result<Connection, Answer> {
 /// Asks the connection's endpoint for a token.
 async fn token(attempt: &Attempt<'_>, connection: &Connection) -> Result<String, String> {
     let outgoing = http_request::token_request(connection)?;
-    let answered = http_client::exchange(attempt.dispatcher.clock(), outgoing).await;
+    let answered = exchange(attempt, outgoing).await;
     let answered = answered.map_err(|failure| match failure {
         Failure::Request(cause) | Failure::Socket(cause) => cause,
+        Failure::TimedOut => TIMED_OUT.to_owned(),
         Failure::TooLarge => "The answer of the authorization endpoint is too large.".to_owned(),
     })?;
     let token = serde_json::from_slice::<Value>(&answered.body).ok();

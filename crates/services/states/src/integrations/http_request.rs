@@ -8,10 +8,10 @@ mod form;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http_client::Outgoing;
 use serde_json::{Map, Value, json};
 
 use self::form::ArrayFormat;
-use super::http_client::Outgoing;
 
 /// What a connection gives to those who use it.
 pub(super) struct Connection {

@@ -7,7 +7,6 @@ pub(crate) mod aws_sdk;
 pub(crate) mod ecs_run_task;
 mod envelope;
 mod events_put_events;
-mod http_client;
 mod http_invoke;
 mod http_request;
 pub(crate) mod sdk_names;
