@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use serde::Deserialize;
-use types::{AccountId, Region};
+use serde::{Deserialize, Deserializer, de};
+use types::{AccountId, Region, Timestamp};
 
 /// Where the configuration file is looked for when nobody says where it is.
 const FILE_NAME: &str = "runwright.toml";
@@ -59,6 +60,10 @@ pub struct Settings {
     #[arg(long, env = "RUNWRIGHT_ACCOUNT", value_name = "12 DIGITS", value_parser = account)]
     pub account: Option<String>,
 
+    /// What time it is: the machine's, or a time that stands until `runwright clock` moves it [default: wall].
+    #[arg(long, env = "RUNWRIGHT_CLOCK", value_name = "wall|virtual[:START]")]
+    pub clock: Option<ClockChoice>,
+
     /// The region of what this program does by itself [default: us-east-1]. Clients name theirs.
     #[arg(long, env = "RUNWRIGHT_REGION", value_name = "REGION")]
     pub region: Option<String>,
@@ -75,6 +80,40 @@ pub enum DriverChoice {
     Embedded,
     /// Docker Engine or Podman.
     Docker,
+}
+
+/// Which clock to go by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClockChoice {
+    /// The machine's.
+    #[default]
+    Wall,
+    /// One that is moved by hand, from where it stood; a new one begins at the time, or at the machine's.
+    Virtual(Option<Timestamp>),
+}
+
+impl FromStr for ClockChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "wall" => Ok(Self::Wall),
+            None if text == "virtual" => Ok(Self::Virtual(None)),
+            Some(("virtual", start)) => {
+                let whole = if start.contains('T') { start.to_owned() } else { format!("{start}T00:00:00Z") };
+                let time = Timestamp::parse_rfc3339(&whole);
+                let time = time.map_err(|_| format!("{start:?} is not a time such as 2026-11-21T18:00:00Z"))?;
+                Ok(Self::Virtual(Some(time)))
+            }
+            _ => Err(format!("{text:?} is not wall, virtual or virtual:START")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ClockChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
 }
 
 /// Everything decided.
@@ -98,6 +137,8 @@ pub struct Config {
     pub retention: Duration,
     /// The account.
     pub account: AccountId,
+    /// Which clock to go by.
+    pub clock: ClockChoice,
     /// The region of what the program does by itself.
     pub region: Region,
 }
@@ -156,6 +197,7 @@ impl Settings {
             allow_bind: if self.allow_bind.is_empty() { file.allow_bind } else { self.allow_bind },
             retention_days: self.retention_days.or(file.retention_days),
             account: self.account.or(file.account),
+            clock: self.clock.or(file.clock),
             region: self.region.or(file.region),
         })
     }
@@ -183,6 +225,7 @@ impl Settings {
             allow_bind: absolute(self.allow_bind)?,
             retention: retention(self.retention_days)?,
             account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
+            clock: self.clock.unwrap_or_default(),
             region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),
         })
     }
@@ -253,6 +296,17 @@ mod tests {
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.region.as_str(), "eu-central-1");
         assert_eq!(config.data_dir, Path::new("/d"));
+    }
+
+    #[test]
+    fn a_clock_is_chosen_by_its_name() {
+        assert_eq!("wall".parse(), Ok(ClockChoice::Wall));
+        assert_eq!("virtual".parse(), Ok(ClockChoice::Virtual(None)));
+        let start = Some(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap());
+        assert_eq!("virtual:2026-11-21".parse(), Ok(ClockChoice::Virtual(start)));
+        assert_eq!("virtual:2026-11-21T00:00:00Z".parse(), Ok(ClockChoice::Virtual(start)));
+        assert!("virtual:soon".parse::<ClockChoice>().is_err());
+        assert!("sundial".parse::<ClockChoice>().is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod run;
 mod server;
 mod sessions;
 mod upkeep;
+mod virtual_time;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,8 @@ enum Command {
     Bench(commands::bench::BenchArgs),
     /// Load, pull, list and remove images of the embedded driver.
     Image(commands::image::ImageArgs),
+    /// Print what a server's clock shows; move it where it is virtual.
+    Clock(commands::clock::ClockArgs),
     /// List tasks, read what their containers write, run commands in them.
     Ecs(Box<commands::ecs::EcsArgs>),
 }
@@ -82,6 +85,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::Restore(args) => commands::backup::restore(args).await,
             Command::Bench(args) => commands::bench::bench(args).await,
             Command::Image(args) => commands::image::manage(args).await,
+            Command::Clock(args) => commands::clock::clock(args).await,
             Command::Ecs(args) => commands::ecs::ecs(*args).await,
         }
     })

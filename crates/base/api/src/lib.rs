@@ -15,6 +15,7 @@ mod member_case;
 pub mod model;
 mod service;
 pub mod validation;
+mod watch;
 
 pub use body::{Body, Content, FileRange, Reader, Spool};
 pub use call::{Call, Principal};
@@ -22,3 +23,4 @@ pub use dispatcher::Dispatcher;
 pub use error::{AwsError, Fault};
 pub use member_case::camel_case;
 pub use service::{Context, Reply, Service};
+pub use watch::{Occurrence, Outcome};

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod bench;
+pub mod clock;
 pub mod doctor;
 pub mod ecs;
 pub mod env;

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use super::backup::{self, Made, Source};
 use crate::sessions::exec::{self, ExecQuestion};
 use crate::sessions::logs::{self, LogsQuestion};
+use crate::virtual_time::session::{self, ClockQuestion};
 
 const NAME: &str = "control.sock";
 /// Longer paths do not fit into the address of a socket, with what is around them.
@@ -37,6 +38,8 @@ enum Question {
     Exec(ExecQuestion),
     /// Send what a container writes.
     Logs(LogsQuestion),
+    /// Tell the time, or move the clock and tell what happens.
+    Clock(ClockQuestion),
 }
 
 /// What it says.
@@ -53,6 +56,7 @@ enum Answer {
 struct Subject {
     source: Source,
     driver: Arc<dyn Driver>,
+    clock: session::Subject,
 }
 
 /// The server's end. It is gone when this is dropped.
@@ -67,7 +71,7 @@ impl Control {
     ///
     /// # Errors
     /// Where the socket cannot be made.
-    pub fn start(source: Source, driver: Arc<dyn Driver>) -> anyhow::Result<Self> {
+    pub fn start(source: Source, driver: Arc<dyn Driver>, clock: session::Subject) -> anyhow::Result<Self> {
         let path = source.data_dir.join(NAME);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
@@ -76,7 +80,8 @@ impl Control {
         let (address, _folder) = address(&path)?;
         let listener = UnixListener::bind(address)?;
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        Ok(Self { path, task: tokio::spawn(listen(listener, Arc::new(Subject { source, driver }))) })
+        let subject = Arc::new(Subject { source, driver, clock });
+        Ok(Self { path, task: tokio::spawn(listen(listener, subject)) })
     }
 }
 
@@ -108,7 +113,7 @@ async fn listen(listener: UnixListener, subject: Arc<Subject>) {
 
 async fn serve(stream: UnixStream, subject: &Subject) -> anyhow::Result<()> {
     let mut stream = stream;
-    let Subject { source, driver } = subject;
+    let Subject { source, driver, clock } = subject;
     match serde_json::from_str(&read_line(&mut stream).await?) {
         Ok(Question::Backup(dir)) => match backup::make(source, &dir).await {
             Ok(made) => tell(&mut stream, &Answer::Made(made)).await,
@@ -128,6 +133,10 @@ async fn serve(stream: UnixStream, subject: &Subject) -> anyhow::Result<()> {
             }
             Err(reason) => tell(&mut stream, &Answer::Refused(reason)).await,
         },
+        Ok(Question::Clock(question)) => {
+            tell(&mut stream, &Answer::Open).await?;
+            clock.answer(question, stream).await
+        }
         Err(error) => {
             let reason = format!("this server does not understand the question: {error}");
             tell(&mut stream, &Answer::Refused(reason)).await
@@ -180,6 +189,14 @@ pub async fn open_exec(data_dir: &Path, question: ExecQuestion) -> anyhow::Resul
 /// What the server says, and where none listens.
 pub async fn open_logs(data_dir: &Path, question: LogsQuestion) -> anyhow::Result<UnixStream> {
     open(data_dir, &Question::Logs(question)).await
+}
+
+/// Asks the server about its clock, and returns the connection on which it answers, line by line.
+///
+/// # Errors
+/// What the server says, and where none listens.
+pub async fn open_clock(data_dir: &Path, question: ClockQuestion) -> anyhow::Result<UnixStream> {
+    open(data_dir, &Question::Clock(question)).await
 }
 
 async fn open(data_dir: &Path, question: &Question) -> anyhow::Result<UnixStream> {

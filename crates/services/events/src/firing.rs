@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{Occurrence, Outcome};
 use serde::{Deserialize, Serialize};
 use store::{Batch, Timer, Versioned};
 use tokio::sync::Semaphore;
@@ -114,18 +115,23 @@ impl Inner {
             if !payload.is_of(&seen.value) {
                 return Ok(());
             }
-            let batch = occurrence(&bus, &seen, timer, now);
+            let (batch, outcome) = occurrence(&bus, &seen, timer, now);
             match self.store.submit(batch).durable().await {
                 // Somebody changed the rule, perhaps only its targets: this occurrence is looked at again.
                 Err(store::Error::Conflict { .. }) => {}
-                other => return other.map(drop).map_err(Error::from),
+                Err(error) => return Err(error.into()),
+                Ok(_) => {
+                    let schedule = &bus.rule_arn(&seen.value.name).to_string();
+                    self.dispatcher.tell(Occurrence { schedule, due: timer.due, outcome });
+                    return Ok(());
+                }
             }
         }
     }
 }
 
 /// The deliveries of one occurrence and the timer of the next one, if nobody changes the rule before.
-fn occurrence(bus: &BusName, seen: &Versioned<Rule>, timer: &Timer, now: Timestamp) -> Batch {
+fn occurrence(bus: &BusName, seen: &Versioned<Rule>, timer: &Timer, now: Timestamp) -> (Batch, Outcome) {
     let mut batch = Batch::new();
     batch.require_version("events/rule", seen.key.as_str(), seen.version);
     // What fell due meanwhile and is not too late yet still fires.
@@ -136,10 +142,11 @@ fn occurrence(bus: &BusName, seen: &Versioned<Rule>, timer: &Timer, now: Timesta
         let id = api::ids::uuid();
         let event = scheduled(bus, &rule.arn, &id, timer.due);
         delivery::plan(&mut batch, bus, &rule, &Arrival { id: &id, event: &event, forwarded: false }, now);
+        (batch, Outcome::Fired)
     } else {
         tracing::warn!(rule = timer.key, due = %timer.due, "the schedule was due while nobody was there: skipped");
+        (batch, Outcome::Missed)
     }
-    batch
 }
 
 #[cfg(test)]
