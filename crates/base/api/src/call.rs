@@ -90,6 +90,10 @@ pub struct Call {
     pub input: Value,
     /// The request's id, a UUID.
     pub request_id: String,
+    /// What a service of Runwright's own that may have to try again gives to all tries of one call; 128 characters at
+    /// most. A service that would do the same thing twice (a queue, a topic) answers a second try as it did the first.
+    /// Nothing on the wire sets it.
+    pub idempotency_key: Option<String>,
 }
 
 impl Call {
@@ -110,7 +114,15 @@ impl Call {
             operation: operation.to_owned(),
             input,
             request_id: ids::uuid(),
+            idempotency_key: None,
         }
+    }
+
+    /// The same call, one of several tries that are to be served once.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
     }
 
     /// Whether the operation is one of those that only services may call.

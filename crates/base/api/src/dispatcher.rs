@@ -88,9 +88,10 @@ impl Dispatcher {
     /// # Errors
     /// As for [`Dispatcher::call`].
     pub async fn call_streaming(&self, call: Call, body: Option<Body>) -> Result<Reply, AwsError> {
-        let Call { principal, account, region, service, operation, input, request_id } = call;
+        let Call { principal, account, region, service, operation, input, request_id, idempotency_key } =
+            call;
         let (now, dispatcher) = (self.clock.now(), self.clone());
-        let cx = Context { principal, account, region, request_id, now, dispatcher };
+        let cx = Context { principal, account, region, request_id, idempotency_key, now, dispatcher };
         let answer = self.serve(&cx, &service, &operation, input, body).await;
         audit(&cx, &service, &operation, answer.as_ref().err());
         answer

@@ -84,6 +84,8 @@ pub struct Context {
     pub region: Region,
     /// The request's id.
     pub request_id: String,
+    /// The same for all tries of one call by a service of Runwright's own: [`Call::idempotency_key`].
+    pub idempotency_key: Option<String>,
     /// The time at which the call came through the door.
     pub now: Timestamp,
     /// The door, for calls to other services.

@@ -134,6 +134,7 @@ impl Wire {
             operation: operation.name.to_owned(),
             input: input?,
             request_id: request_id.to_owned(),
+            idempotency_key: None,
         };
         let dispatcher = self.dispatcher.clone();
         match Finishing::new(async move { dispatcher.call(call).await }).await {

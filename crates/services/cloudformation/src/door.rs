@@ -49,6 +49,7 @@ impl Door {
             operation: operation.to_owned(),
             input,
             request_id: request_id.clone(),
+            idempotency_key: None,
         };
         self.dispatcher.call(call).await.map_err(|error| CallError { error, request_id })
     }

@@ -65,6 +65,7 @@ impl World {
             operation: step["operation"].as_str().unwrap().to_owned(),
             input: self.fill(&step["input"]),
             request_id: api::ids::uuid(),
+            idempotency_key: None,
         }
     }
 

@@ -54,6 +54,7 @@ impl World {
             operation: operation.to_owned(),
             input,
             request_id: "request".to_owned(),
+            idempotency_key: None,
         };
         self.dispatcher.call(call).await.unwrap()
     }

@@ -82,6 +82,7 @@ async fn call(dispatcher: &Dispatcher, operation: &str, input: Value) -> Outcome
         operation: operation.to_owned(),
         input,
         request_id: String::new(),
+        idempotency_key: None,
     };
     Ok(dispatcher.call(call).await?)
 }

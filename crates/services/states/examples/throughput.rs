@@ -69,6 +69,7 @@ async fn call(door: &Dispatcher, operation: &str, input: Value) -> Value {
         operation: operation.to_owned(),
         input,
         request_id: api::ids::uuid(),
+        idempotency_key: None,
     };
     door.call(call).await.unwrap()
 }

@@ -164,6 +164,7 @@ impl Wire {
             operation: operation.name.to_owned(),
             input: request.input(&parts.headers, &document)?,
             request_id: request_id.to_owned(),
+            idempotency_key: None,
         };
         let dispatcher = self.dispatcher.clone();
         let body = operation.takes_body().then_some(body);

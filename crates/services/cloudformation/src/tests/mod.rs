@@ -70,6 +70,7 @@ impl Process {
             operation: operation.to_owned(),
             input,
             request_id: "r".to_owned(),
+            idempotency_key: None,
         };
         self.dispatcher.call(call).await
     }

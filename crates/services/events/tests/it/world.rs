@@ -75,6 +75,7 @@ impl World {
             operation: operation.to_owned(),
             input,
             request_id: api::ids::uuid(),
+            idempotency_key: None,
         };
         self.dispatcher.call(call).await
     }

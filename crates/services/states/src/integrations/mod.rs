@@ -136,6 +136,7 @@ impl Attempt<'_> {
             operation: operation.to_owned(),
             input,
             request_id: request_id.clone(),
+            idempotency_key: None,
         };
         (request_id, self.dispatcher.call_streaming(call, body).await)
     }

@@ -116,6 +116,7 @@ impl Process {
             operation: operation.to_owned(),
             input,
             request_id: ids::uuid(),
+            idempotency_key: None,
         };
         within(self.dispatcher.call(call)).await
     }

@@ -147,6 +147,7 @@ impl Process {
             operation: operation.to_owned(),
             input,
             request_id: api::ids::uuid(),
+            idempotency_key: None,
         };
         self.dispatcher.call(call).await
     }
