@@ -2,6 +2,7 @@
 
 use api::Context;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use store::{Batch, Range};
 use types::Timestamp;
@@ -25,6 +26,15 @@ pub struct Bus {
     pub modified: Timestamp,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Who else may put events on it: a policy's document.
+    #[serde(default)]
+    pub policy: Option<Value>,
+    /// Where events go that cannot be encrypted. Kept and shown: nothing is encrypted with a key of the bus.
+    #[serde(default)]
+    pub dead_letter_config: Option<model::DeadLetterConfig>,
+    /// What its logs say. Kept and shown: logs go nowhere without a delivery of CloudWatch Logs.
+    #[serde(default)]
+    pub log_config: Option<model::LogConfig>,
 }
 
 impl Bus {
@@ -36,19 +46,30 @@ impl Bus {
             created,
             modified: created,
             tags: BTreeMap::new(),
+            policy: None,
+            dead_letter_config: None,
+            log_config: None,
+        }
+    }
+
+    /// Notes that it is changed.
+    pub fn touch(&mut self, now: Timestamp) {
+        self.modified = now;
+        if self.created == Timestamp::default() {
+            self.created = now;
         }
     }
 
     fn describe(self, name: &BusName) -> model::EventBus {
-        // AWS shows no times for the default bus.
-        let time = |time: Timestamp| (!name.is_default()).then_some(time);
+        // AWS shows no times for a default bus that nobody has changed.
+        let time = |time: Timestamp| (self.created != Timestamp::default()).then_some(time);
         model::EventBus {
             arn: Some(name.arn().to_string()),
             creation_time: time(self.created),
             last_modified_time: time(self.modified),
             name: Some(self.name),
             description: self.description,
-            policy: None,
+            policy: self.policy.map(|policy| policy.to_string()),
             managed_by: None,
         }
     }
@@ -69,6 +90,7 @@ impl Inner {
         let mut batch = Batch::new();
         self.buses.put(&mut batch, &name.key(), bus);
         self.store.submit(batch).durable().await?;
+        self.registry.put_policy(name, bus.policy.as_ref());
         Ok(())
     }
 
@@ -77,12 +99,10 @@ impl Inner {
         cx: &Context,
         input: model::CreateEventBusInput,
     ) -> Result<model::CreateEventBusOutput, Error> {
-        refuse_unserved(&[
-            ("EventSourceName", input.event_source_name.is_some()),
-            ("KmsKeyIdentifier", input.kms_key_identifier.is_some()),
-            ("DeadLetterConfig", input.dead_letter_config.is_some()),
-            ("LogConfig", input.log_config.is_some()),
-        ])?;
+        refuse_unserved(&[("KmsKeyIdentifier", input.kms_key_identifier.is_some())])?;
+        if let Some(source) = input.event_source_name {
+            return Err(Error::EventSourceNotFound(source));
+        }
         let name = BusName::here(cx, &input.name);
         if name.name.contains('/') {
             let text = format!(
@@ -106,6 +126,9 @@ impl Inner {
             created: cx.now,
             modified: cx.now,
             tags,
+            policy: None,
+            dead_letter_config: input.dead_letter_config,
+            log_config: input.log_config,
         };
         let mut batch = Batch::new();
         self.buses.create(&mut batch, &name.key(), &bus);
@@ -113,7 +136,9 @@ impl Inner {
         Ok(model::CreateEventBusOutput {
             event_bus_arn: Some(name.arn().to_string()),
             description: bus.description,
-            ..Default::default()
+            dead_letter_config: bus.dead_letter_config,
+            log_config: bus.log_config,
+            kms_key_identifier: None,
         })
     }
 
@@ -123,8 +148,13 @@ impl Inner {
         input: model::DescribeEventBusInput,
     ) -> Result<model::DescribeEventBusOutput, Error> {
         let name = BusName::of(cx, input.name.as_deref())?;
-        let bus = self.bus(&name).await?.describe(&name);
+        let bus = self.bus(&name).await?;
+        let (dead_letter_config, log_config) = (bus.dead_letter_config.clone(), bus.log_config.clone());
+        let bus = bus.describe(&name);
         Ok(model::DescribeEventBusOutput {
+            dead_letter_config,
+            log_config,
+            policy: bus.policy,
             name: bus.name,
             arn: bus.arn,
             description: bus.description,
@@ -166,22 +196,22 @@ impl Inner {
         cx: &Context,
         input: model::UpdateEventBusInput,
     ) -> Result<model::UpdateEventBusOutput, Error> {
-        refuse_unserved(&[
-            ("KmsKeyIdentifier", input.kms_key_identifier.is_some()),
-            ("DeadLetterConfig", input.dead_letter_config.is_some()),
-            ("LogConfig", input.log_config.is_some()),
-        ])?;
+        refuse_unserved(&[("KmsKeyIdentifier", input.kms_key_identifier.is_some())])?;
         let name = BusName::of(cx, input.name.as_deref())?;
         let _writing = self.writers.of(&name).await;
         let mut bus = self.bus(&name).await?;
         bus.description = input.description;
-        bus.modified = cx.now;
+        bus.dead_letter_config = input.dead_letter_config;
+        bus.log_config = input.log_config;
+        bus.touch(cx.now);
         self.save_bus(&name, &bus).await?;
         Ok(model::UpdateEventBusOutput {
             arn: Some(name.arn().to_string()),
             name: Some(name.name),
             description: bus.description,
-            ..Default::default()
+            dead_letter_config: bus.dead_letter_config,
+            log_config: bus.log_config,
+            kms_key_identifier: None,
         })
     }
 
@@ -197,6 +227,7 @@ impl Inner {
         let mut batch = Batch::new();
         self.buses.delete(&mut batch, &name.key());
         self.store.submit(batch).durable().await?;
+        self.registry.put_policy(&name, None);
         Ok(())
     }
 }

@@ -8,8 +8,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::AwsError;
-use event_pattern::{Event, RuleVariables};
+use api::{AwsError, Principal};
+use event_pattern::RuleVariables;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +17,7 @@ use store::{Batch, Timer};
 use tokio::sync::Semaphore;
 use types::{AccountId, Region, Timestamp};
 
+use crate::bus_policy::{Labels, Sender};
 use crate::generated::types as model;
 use crate::limits::{
     DELIVERIES_CONCURRENT_MAX, EVENT_AGE_MAX, OUTCOME_KEPT, RETRY_ATTEMPTS_MAX, RETRY_PAUSE_FIRST,
@@ -201,6 +202,16 @@ impl Delivery {
         }
     }
 
+    /// The policy of the other bus does not let this account put events there.
+    fn not_admitted(&self, bus: &BusName) -> Outcome {
+        Outcome {
+            attempts: 1,
+            error_code: Some("AccessDeniedException".to_owned()),
+            error_message: Some(format!("The policy of {} does not allow events:PutEvents.", bus.arn())),
+            ..self.outcome(Status::Failed)
+        }
+    }
+
     /// EventBridge does not deliver what a path to nothing or a template that becomes no JSON leaves.
     fn without_input(&self) -> Outcome {
         let (rule, target, event_id) = (&self.rule_arn, &self.target.id, &self.event_id);
@@ -380,13 +391,33 @@ impl Inner {
             settle(batch, key, &delivery.at_its_second_bus(), now);
             return;
         }
-        if let Ok(event) = Event::parse(&delivery.input) {
-            let arrival = Arrival { id: &delivery.event_id, event: &delivery.input, forwarded: true };
-            for matched in self.registry.matches(bus, &event) {
-                plan(batch, bus, &matched, &arrival, now);
-            }
+        if !self.may_forward(bus, delivery) {
+            settle(batch, key, &delivery.not_admitted(bus), now);
+            return;
+        }
+        let arrival = Arrival { id: &delivery.event_id, event: &delivery.input, forwarded: true };
+        if let Err(error) = self.arrive(batch, bus, &arrival, now) {
+            tracing::error!(delivery = key, ?error, "what was to be handed on is no event");
         }
         settle(batch, key, &Outcome { attempts: 1, ..delivery.outcome(Status::Delivered) }, now);
+    }
+}
+
+impl Inner {
+    /// Whether the bus takes the event from whoever the target is called as.
+    fn may_forward(&self, bus: &BusName, delivery: &Delivery) -> bool {
+        let Ok(labels) = serde_json::from_str::<Labels<'_>>(&delivery.input) else { return false };
+        let principal = match &delivery.target.role_arn {
+            Some(role) => Principal::role(role, delivery.event_id.replace('-', "")),
+            None => Principal::service("events.amazonaws.com"),
+        };
+        let sender = Sender {
+            principal: &principal,
+            account: &delivery.account,
+            source: &labels.source,
+            detail_type: &labels.detail_type,
+        };
+        self.registry.admits(bus, &sender)
     }
 }
 

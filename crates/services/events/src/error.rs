@@ -69,6 +69,33 @@ pub enum Error {
     /// The connection is there already.
     #[error("Connection {0} already exists.")]
     ConnectionExists(String),
+    /// No such archive.
+    #[error("Archive {0} does not exist.")]
+    ArchiveNotFound(String),
+    /// The archive is there already.
+    #[error("Archive {0} already exists.")]
+    ArchiveExists(String),
+    /// Nothing about an archive is to be another.
+    #[error("At least one of EventPattern, RetentionDays or Description must be provided.")]
+    NothingToUpdate,
+    /// No such replay.
+    #[error("Replay {0} does not exist.")]
+    ReplayNotFound(String),
+    /// The replay is there already.
+    #[error("Replay {0} already exists.")]
+    ReplayExists(String),
+    /// The replay has ended, or is about to.
+    #[error("Replay {0} is not in a valid state for this operation.")]
+    ReplayNotActive(String),
+    /// No such statement in the policy of a bus.
+    #[error("Statement with the provided id does not exist.")]
+    StatementNotFound,
+    /// The policy of a bus has become too long.
+    #[error("The policy of the event bus exceeds the maximum length allowed.")]
+    PolicyTooLong,
+    /// No partner sends events.
+    #[error("Event source {0} does not exist.")]
+    EventSourceNotFound(String),
     /// Secrets can be neither sealed nor opened: there is no key, or another one than they were sealed with.
     #[error("the secrets of connections cannot be read")]
     NoSecretKey,
@@ -102,10 +129,19 @@ impl From<store::Error> for Error {
 impl From<Error> for AwsError {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::BusNotFound(_) | Error::RuleNotFound { .. } | Error::ConnectionNotFound { .. } => {
-                "ResourceNotFoundException"
-            }
-            Error::BusExists(_) | Error::ConnectionExists(_) => "ResourceAlreadyExistsException",
+            Error::BusNotFound(_)
+            | Error::RuleNotFound { .. }
+            | Error::ConnectionNotFound { .. }
+            | Error::ArchiveNotFound(_)
+            | Error::ReplayNotFound(_)
+            | Error::StatementNotFound
+            | Error::EventSourceNotFound(_) => "ResourceNotFoundException",
+            Error::BusExists(_)
+            | Error::ConnectionExists(_)
+            | Error::ArchiveExists(_)
+            | Error::ReplayExists(_) => "ResourceAlreadyExistsException",
+            Error::ReplayNotActive(_) => "IllegalStatusException",
+            Error::PolicyTooLong => "PolicyLengthExceededException",
             Error::ManagedRule(_) | Error::ManagedRuleUnforced(_) => "ManagedRuleException",
             Error::InvalidPattern(_) => "InvalidEventPatternException",
             Error::LimitExceeded => "LimitExceededException",
@@ -121,6 +157,7 @@ impl From<Error> for AwsError {
             | Error::InvalidSchedule
             | Error::InvalidEvent
             | Error::EntriesTooLarge
+            | Error::NothingToUpdate
             | Error::Invalid(_) => "ValidationException",
         };
         Self::new(code, error.to_string())

@@ -18,11 +18,11 @@ pub struct Envelope<'a> {
     pub detail_type: &'a str,
     /// Who sent it.
     pub source: &'a str,
-    /// The account of the bus.
+    /// The account that it was put in.
     pub account: &'a str,
     /// ISO 8601, whole seconds.
     pub time: String,
-    /// The region of the bus.
+    /// The region that it was put in.
     pub region: &'a str,
     /// ARNs that it is about.
     pub resources: &'a [String],
@@ -31,7 +31,7 @@ pub struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// The envelope of an event on `bus`.
+    /// The envelope of an event that was put where `bus` is.
     pub fn new(
         bus: &'a BusName,
         id: &'a str,

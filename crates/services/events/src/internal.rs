@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{Batch, Range};
 
-use crate::delivery::{self, Arrival};
+use crate::delivery::Arrival;
 use crate::event::scheduled;
 use crate::generated::types as model;
 use crate::names::BusName;
@@ -78,7 +78,7 @@ impl Inner {
         let id = api::ids::uuid();
         let event = match (input.entry, &rule.event_pattern, &rule.schedule_expression) {
             (None, _, Some(_)) => scheduled(&bus, &bus.rule_arn(&rule.name).to_string(), &id, cx.now),
-            (Some(entry), Some(pattern), _) => event_for(cx, &bus, &id, &input.name, pattern, entry)?,
+            (Some(entry), Some(pattern), _) => event_for(cx, &id, &input.name, pattern, entry)?,
             (None, _, None) => {
                 return Err(Error::Invalid(format!("The rule {} matches events: give it one.", input.name)));
             }
@@ -89,7 +89,7 @@ impl Inner {
         };
         let mut batch = Batch::new();
         let arrival = Arrival { id: &id, event: &event, forwarded: false };
-        delivery::plan(&mut batch, &bus, &CompiledRule::of(&bus, rule), &arrival, cx.now);
+        self.take(&mut batch, &bus, &CompiledRule::of(&bus, rule), &arrival, cx.now);
         self.store.submit(batch).durable().await?;
         Ok(json!({"EventId": id}))
     }
@@ -103,19 +103,12 @@ impl Inner {
 }
 
 /// The event that an entry of `PutEvents` makes, whose `Detail` may be an object here; the rule must want it.
-fn event_for(
-    cx: &Context,
-    bus: &BusName,
-    id: &str,
-    rule: &str,
-    pattern: &str,
-    mut entry: Value,
-) -> Result<String, Error> {
+fn event_for(cx: &Context, id: &str, rule: &str, pattern: &str, mut entry: Value) -> Result<String, Error> {
     if let Some(detail) = entry.get_mut("Detail").filter(|detail| detail.is_object()) {
         *detail = Value::String(detail.to_string());
     }
     let entry: model::PutEventsRequestEntry = read(entry)?;
-    let text = envelope(cx, bus, id, &entry).map_err(|(_, message)| Error::Invalid(message))?;
+    let text = envelope(cx, id, &entry).map_err(|(_, message)| Error::Invalid(message))?;
     let pattern = EventPattern::parse(pattern).map_err(|error| Error::InvalidPattern(error.to_string()))?;
     if !Event::parse(&text).is_ok_and(|event| pattern.matches(&event)) {
         return Err(Error::Invalid(format!("The event does not match the pattern of the rule {rule}.")));

@@ -4,7 +4,9 @@
 //! stays until the target took it or it was given up. Schedules are timers that make events. What a pattern or a
 //! schedule means is decided in `event_pattern` and `schedule`, not here.
 
+mod archive;
 mod bus;
+mod bus_policy;
 mod connection;
 mod delivery;
 mod error;
@@ -16,8 +18,11 @@ pub mod limits;
 mod names;
 mod operations;
 mod page;
+mod partner;
+mod permission;
 mod put_events;
 mod registry;
+mod replay;
 mod rule;
 mod rule_target;
 mod tag;
@@ -56,6 +61,10 @@ pub(crate) struct Inner {
     secret_key: OnceLock<SecretKey>,
     missed: OnceLock<Missed>,
     outcomes: Collection<delivery::Outcome>,
+    archives: Collection<archive::Archive>,
+    counts: Collection<archive::kept::Counted>,
+    places: archive::kept::Places,
+    replays: Collection<replay::Replay>,
     registry: Registry,
     writers: Writers,
 }
@@ -70,6 +79,10 @@ impl Events {
             secret_key: OnceLock::new(),
             missed: OnceLock::new(),
             outcomes: Collection::new(Arc::clone(&store), "events/outcome"),
+            archives: Collection::new(Arc::clone(&store), "events/archive"),
+            counts: Collection::new(Arc::clone(&store), archive::kept::COUNTS),
+            places: archive::kept::Places::default(),
+            replays: Collection::new(Arc::clone(&store), "events/replay"),
             registry: Registry::default(),
             writers: Writers::default(),
             store,
@@ -100,6 +113,7 @@ impl Events {
     /// # Errors
     /// Where the store cannot be read.
     pub async fn load(&self) -> Result<(), Error> {
+        self.inner.load_places().await?;
         self.inner.load_registry().await
     }
 
@@ -109,7 +123,9 @@ impl Events {
     /// Where the store cannot be read.
     pub async fn start(&self) -> Result<(), Error> {
         firing::start(&self.inner).await?;
-        delivery::start(&self.inner).await
+        delivery::start(&self.inner).await?;
+        archive::upkeep::start(&self.inner).await?;
+        replay::run::start(&self.inner).await
     }
 }
 

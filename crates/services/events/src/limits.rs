@@ -36,3 +36,21 @@ pub const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub const OUTCOME_KEPT: Duration = Duration::from_secs(60 * 60);
 /// How late a schedule still fires: AWS fires within the minute. What is later fell into a downtime and is skipped.
 pub const FIRING_LATE_MAX: Duration = Duration::from_secs(60);
+/// Archives of an account in a region.
+pub const ARCHIVES_MAX: usize = 100;
+/// Replays of an account in a region that have not come to their end.
+pub const REPLAYS_ACTIVE_MAX: usize = 10;
+/// Events that a replay hands over in one batch.
+pub const REPLAYED_AT_A_TIME: usize = 100;
+/// The pause after such a batch.
+pub const REPLAY_PAUSE: Duration = Duration::from_millis(25);
+/// How long a replay can be asked for after its end.
+pub const REPLAY_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Bytes of archived events that are read at once to be counted.
+pub const ARCHIVE_PAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Events whose count is worth being kept.
+pub const ARCHIVE_COUNTED_MIN: u64 = 1000;
+/// An event that came so long ago is in the store, or will never be.
+pub const ARCHIVE_SETTLED: Duration = Duration::from_secs(60);
+/// Characters of the policy of a bus.
+pub const POLICY_CHARACTERS_MAX: usize = 10_240;

@@ -35,6 +35,18 @@ impl BusName {
         }
     }
 
+    /// The bus that a name or an ARN names, wherever it is; the default bus where there is none. `None` for an ARN of
+    /// something else.
+    pub fn anywhere(cx: &Context, name_or_arn: Option<&str>) -> Option<Self> {
+        match name_or_arn.unwrap_or(DEFAULT_BUS) {
+            arn if arn.starts_with("arn:") => match Resource::parse(arn)? {
+                Resource::Bus(bus) => Some(bus),
+                Resource::Rule(..) => None,
+            },
+            name => Some(Self::here(cx, name)),
+        }
+    }
+
     /// The bus `name` of the account and the region that a request works in.
     pub fn here(cx: &Context, name: &str) -> Self {
         Self { account: cx.account.clone(), region: cx.region.clone(), name: name.to_owned() }

@@ -4,12 +4,37 @@ use api::Context;
 
 use crate::generated::operations::Api;
 use crate::generated::types as model;
+use crate::partner;
 use crate::put_events::test_pattern;
 use crate::rule::State;
 use crate::{Error, Inner};
 
 impl Api for Inner {
     type Error = Error;
+
+    async fn activate_event_source(
+        &self,
+        _cx: &Context,
+        input: model::ActivateEventSourceInput,
+    ) -> Result<model::ActivateEventSourceOutput, Error> {
+        partner::refuse(input.name)
+    }
+
+    async fn cancel_replay(
+        &self,
+        cx: &Context,
+        input: model::CancelReplayInput,
+    ) -> Result<model::CancelReplayOutput, Error> {
+        Inner::cancel_replay(self, cx, &input.replay_name).await
+    }
+
+    async fn create_archive(
+        &self,
+        cx: &Context,
+        input: model::CreateArchiveInput,
+    ) -> Result<model::CreateArchiveOutput, Error> {
+        Inner::create_archive(self, cx, input).await
+    }
 
     async fn create_connection(
         &self,
@@ -25,6 +50,23 @@ impl Api for Inner {
         input: model::CreateEventBusInput,
     ) -> Result<model::CreateEventBusOutput, Error> {
         self.create_bus(cx, input).await
+    }
+
+    async fn deactivate_event_source(
+        &self,
+        _cx: &Context,
+        input: model::DeactivateEventSourceInput,
+    ) -> Result<model::DeactivateEventSourceOutput, Error> {
+        partner::refuse(input.name)
+    }
+
+    async fn delete_archive(
+        &self,
+        cx: &Context,
+        input: model::DeleteArchiveInput,
+    ) -> Result<model::DeleteArchiveOutput, Error> {
+        Inner::delete_archive(self, cx, &input.archive_name).await?;
+        Ok(model::DeleteArchiveOutput {})
     }
 
     async fn delete_connection(
@@ -53,6 +95,14 @@ impl Api for Inner {
         Ok(model::DeleteRuleOutput {})
     }
 
+    async fn describe_archive(
+        &self,
+        cx: &Context,
+        input: model::DescribeArchiveInput,
+    ) -> Result<model::DescribeArchiveOutput, Error> {
+        Inner::describe_archive(self, cx, &input.archive_name).await
+    }
+
     async fn describe_connection(
         &self,
         cx: &Context,
@@ -67,6 +117,22 @@ impl Api for Inner {
         input: model::DescribeEventBusInput,
     ) -> Result<model::DescribeEventBusOutput, Error> {
         self.describe_bus(cx, input).await
+    }
+
+    async fn describe_event_source(
+        &self,
+        _cx: &Context,
+        input: model::DescribeEventSourceInput,
+    ) -> Result<model::DescribeEventSourceOutput, Error> {
+        partner::refuse(input.name)
+    }
+
+    async fn describe_replay(
+        &self,
+        cx: &Context,
+        input: model::DescribeReplayInput,
+    ) -> Result<model::DescribeReplayOutput, Error> {
+        Inner::describe_replay(self, cx, &input.replay_name).await
     }
 
     async fn describe_rule(
@@ -97,6 +163,14 @@ impl Api for Inner {
         Ok(model::EnableRuleOutput {})
     }
 
+    async fn list_archives(
+        &self,
+        cx: &Context,
+        input: model::ListArchivesInput,
+    ) -> Result<model::ListArchivesOutput, Error> {
+        Inner::list_archives(self, cx, input).await
+    }
+
     async fn list_connections(
         &self,
         cx: &Context,
@@ -111,6 +185,22 @@ impl Api for Inner {
         input: model::ListEventBusesInput,
     ) -> Result<model::ListEventBusesOutput, Error> {
         self.list_buses(cx, input).await
+    }
+
+    async fn list_event_sources(
+        &self,
+        _cx: &Context,
+        _input: model::ListEventSourcesInput,
+    ) -> Result<model::ListEventSourcesOutput, Error> {
+        Ok(partner::list())
+    }
+
+    async fn list_replays(
+        &self,
+        cx: &Context,
+        input: model::ListReplaysInput,
+    ) -> Result<model::ListReplaysOutput, Error> {
+        Inner::list_replays(self, cx, input).await
     }
 
     async fn list_rule_names_by_target(
@@ -154,6 +244,15 @@ impl Api for Inner {
         Inner::put_events(self, cx, input).await
     }
 
+    async fn put_permission(
+        &self,
+        cx: &Context,
+        input: model::PutPermissionInput,
+    ) -> Result<model::PutPermissionOutput, Error> {
+        Inner::put_permission(self, cx, input).await?;
+        Ok(model::PutPermissionOutput {})
+    }
+
     async fn put_rule(
         &self,
         cx: &Context,
@@ -170,12 +269,29 @@ impl Api for Inner {
         Inner::put_targets(self, cx, input).await
     }
 
+    async fn remove_permission(
+        &self,
+        cx: &Context,
+        input: model::RemovePermissionInput,
+    ) -> Result<model::RemovePermissionOutput, Error> {
+        Inner::remove_permission(self, cx, input).await?;
+        Ok(model::RemovePermissionOutput {})
+    }
+
     async fn remove_targets(
         &self,
         cx: &Context,
         input: model::RemoveTargetsInput,
     ) -> Result<model::RemoveTargetsOutput, Error> {
         Inner::remove_targets(self, cx, input).await
+    }
+
+    async fn start_replay(
+        &self,
+        cx: &Context,
+        input: model::StartReplayInput,
+    ) -> Result<model::StartReplayOutput, Error> {
+        Inner::start_replay(self, cx, input).await
     }
 
     async fn tag_resource(
@@ -202,6 +318,14 @@ impl Api for Inner {
     ) -> Result<model::UntagResourceOutput, Error> {
         self.remove_tags(cx, &input.resource_arn, &input.tag_keys).await?;
         Ok(model::UntagResourceOutput {})
+    }
+
+    async fn update_archive(
+        &self,
+        cx: &Context,
+        input: model::UpdateArchiveInput,
+    ) -> Result<model::UpdateArchiveOutput, Error> {
+        Inner::update_archive(self, cx, input).await
     }
 
     async fn update_connection(

@@ -4,12 +4,16 @@ use api::{Context, Principal};
 use event_pattern::{Event, EventPattern};
 use serde_json::value::RawValue;
 use store::Batch;
+use types::Timestamp;
 
+use crate::archive::kept;
+use crate::bus_policy::Sender;
 use crate::delivery::{self, Arrival};
 use crate::event::Envelope;
 use crate::generated::types as model;
 use crate::limits::ENTRIES_BYTES_MAX;
-use crate::names::BusName;
+use crate::names::{BusName, DEFAULT_BUS};
+use crate::registry::CompiledRule;
 use crate::{Error, Inner};
 
 impl Inner {
@@ -59,22 +63,72 @@ impl Inner {
         id: &str,
         batch: &mut Batch,
     ) -> Result<(), EntryError> {
-        let bus = match BusName::of(cx, entry.event_bus_name.as_deref()) {
-            Ok(bus) => bus,
-            Err(error) => {
-                // What AWS says to it is not on record; to accept the event for another bus would lose it.
-                envelope(cx, &BusName::here(cx, ""), id, entry)?;
-                return Err(("AccessDeniedException", error.to_string()));
-            }
-        };
-        let text = envelope(cx, &bus, id, entry)?;
-        let event = Event::parse(&text).map_err(|_| malformed_detail())?;
+        let text = envelope(cx, id, entry)?;
+        let bus = self.bus_for(cx, entry)?;
         // A bus that does not exist has no rules: the event is accepted and lost, as on AWS.
         let arrival = Arrival { id, event: &text, forwarded: false };
-        for matched in self.registry.matches(&bus, &event) {
-            delivery::plan(batch, &bus, &matched, &arrival, cx.now);
+        self.arrive(batch, &bus, &arrival, cx.now).map_err(|_| malformed_detail())
+    }
+
+    /// The bus that an entry is for, which takes it.
+    fn bus_for(&self, cx: &Context, entry: &model::PutEventsRequestEntry) -> Result<BusName, EntryError> {
+        let name = entry.event_bus_name.as_deref();
+        let Some(bus) = BusName::anywhere(cx, name).filter(|bus| bus.region == cx.region) else {
+            let name = name.unwrap_or_default();
+            let reason = "EventBusName must name an event bus of the region of the request";
+            let text = format!("Parameter EventBusName is not valid. Reason: {name}: {reason}.");
+            return Err(("InvalidArgument", text));
+        };
+        let sender = Sender {
+            principal: &cx.principal,
+            account: &cx.account,
+            source: entry.source.as_deref().unwrap_or_default(),
+            detail_type: entry.detail_type.as_deref().unwrap_or_default(),
+        };
+        // Services speak for the account that they work in.
+        let is_service = matches!(cx.principal, Principal::Service { .. }) && bus.account == cx.account;
+        if is_service || self.registry.admits(&bus, &sender) {
+            return Ok(bus);
+        }
+        let text = format!(
+            "User: {} is not authorized to perform: events:PutEvents on resource: {}",
+            cx.principal,
+            bus.arn()
+        );
+        Err(("AccessDeniedException", text))
+    }
+
+    /// Adds to a batch what follows from an event that has come to a bus: deliveries, and places in archives.
+    ///
+    /// # Errors
+    /// Text that is no event.
+    pub(crate) fn arrive(
+        &self,
+        batch: &mut Batch,
+        bus: &BusName,
+        arrival: &Arrival<'_>,
+        now: Timestamp,
+    ) -> Result<(), event_pattern::EventError> {
+        let event = Event::parse(arrival.event)?;
+        for matched in self.registry.matches(bus, &event) {
+            self.take(batch, bus, &matched, arrival, now);
         }
         Ok(())
+    }
+
+    /// Adds to a batch what follows from a rule's match.
+    pub(crate) fn take(
+        &self,
+        batch: &mut Batch,
+        bus: &BusName,
+        rule: &CompiledRule,
+        arrival: &Arrival<'_>,
+        now: Timestamp,
+    ) {
+        if let Some(archive) = &rule.archive {
+            kept::keep(batch, &self.places, archive, arrival.event, now);
+        }
+        delivery::plan(batch, bus, rule, arrival, now);
     }
 }
 
@@ -89,12 +143,7 @@ fn malformed_detail() -> EntryError {
 ///
 /// # Errors
 /// An entry that lacks something, whose detail is no object, or whose source is not the caller's.
-pub fn envelope(
-    cx: &Context,
-    bus: &BusName,
-    id: &str,
-    entry: &model::PutEventsRequestEntry,
-) -> Result<String, EntryError> {
+pub fn envelope(cx: &Context, id: &str, entry: &model::PutEventsRequestEntry) -> Result<String, EntryError> {
     let source = required("Source", entry.source.as_deref())?;
     let detail_type = required("DetailType", entry.detail_type.as_deref())?;
     let detail = required("Detail", entry.detail.as_deref())?;
@@ -107,7 +156,9 @@ pub fn envelope(
     }
     let resources = entry.resources.as_deref().unwrap_or_default();
     let time = entry.time.unwrap_or(cx.now);
-    Ok(Envelope::new(bus, id, source, detail_type, time, resources, detail).to_json())
+    // An event says where it was put, also on the bus of another account.
+    let origin = BusName::here(cx, DEFAULT_BUS);
+    Ok(Envelope::new(&origin, id, source, detail_type, time, resources, detail).to_json())
 }
 
 fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, EntryError> {

@@ -1,4 +1,4 @@
-//! The enabled rules of all buses, compiled, in memory: what events are matched against.
+//! The enabled rules of all buses, compiled, in memory: what events are matched against. The buses' policies too.
 //!
 //! The store is the truth; a rule is put here after its record is durable, and all of them are at start.
 
@@ -9,6 +9,8 @@ use event_pattern::{Event, EventPattern, InputPath, InputTransformer, Matcher, R
 use serde_json::Value;
 use store::Range;
 
+use crate::archive;
+use crate::bus_policy::{BusPolicy, Sender};
 use crate::generated::types as model;
 use crate::names::{BusName, DEFAULT_BUS};
 use crate::rule::Rule;
@@ -18,6 +20,7 @@ use crate::{Error, Inner};
 #[derive(Default)]
 pub struct Registry {
     buses: RwLock<HashMap<BusName, BusRules>>,
+    policies: RwLock<HashMap<BusName, Arc<BusPolicy>>>,
 }
 
 /// The rules of one bus.
@@ -35,6 +38,8 @@ pub struct CompiledRule {
     pub arn: String,
     /// Its targets.
     pub targets: Vec<CompiledTarget>,
+    /// The id of the archive whose rule it is.
+    pub archive: Option<String>,
 }
 
 /// A target and what it is to be given.
@@ -99,7 +104,9 @@ impl CompiledRule {
     /// The rule, compiled.
     pub fn of(bus: &BusName, rule: Rule) -> Self {
         let arn = bus.rule_arn(&rule.name).to_string();
-        let compiled = rule.targets.into_iter().filter_map(|target| match TargetInput::compile(&target) {
+        let archive = rule.targets.iter().find_map(archive::id_in).map(str::to_owned);
+        let targets = rule.targets.into_iter().filter(|target| archive::id_in(target).is_none());
+        let compiled = targets.filter_map(|target| match TargetInput::compile(&target) {
             Ok(input) => Some(CompiledTarget { target, input }),
             Err(error) => {
                 // It was checked when it was put. A release that reads it otherwise must not lose the other targets.
@@ -107,7 +114,7 @@ impl CompiledRule {
                 None
             }
         });
-        Self { targets: compiled.collect(), name: rule.name, arn }
+        Self { targets: compiled.collect(), archive, name: rule.name, arn }
     }
 }
 
@@ -140,6 +147,23 @@ impl Registry {
         }
     }
 
+    /// Lets a bus have this policy from now on.
+    pub fn put_policy(&self, bus: &BusName, policy: Option<&Value>) {
+        let mut policies = self.policies.write().unwrap_or_else(PoisonError::into_inner);
+        match policy {
+            Some(policy) => drop(policies.insert(bus.clone(), Arc::new(BusPolicy::of(policy)))),
+            None => drop(policies.remove(bus)),
+        }
+    }
+
+    /// Whether `bus` takes an event.
+    pub fn admits(&self, bus: &BusName, sender: &Sender<'_>) -> bool {
+        let policies = self.policies.read().unwrap_or_else(PoisonError::into_inner);
+        let policy = policies.get(bus).cloned();
+        drop(policies);
+        policy.unwrap_or_default().admits(bus, sender)
+    }
+
     /// Whether a rule of `bus` may match events with that source and detail type.
     pub fn may_match(&self, bus: &BusName, source: &str, detail_type: &str) -> bool {
         let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
@@ -155,11 +179,16 @@ impl Registry {
 }
 
 impl Inner {
-    /// Reads all rules. Keys are `ACCOUNT/REGION/BUS:RULE`.
+    /// Reads all rules and the policies of all buses. Keys are `ACCOUNT/REGION/BUS:RULE` and `ACCOUNT/REGION/BUS`.
     pub(crate) async fn load_registry(&self) -> Result<(), Error> {
         for rule in self.rules.list(Range::prefix("")).await? {
             if let Some(bus) = bus_of(&rule.key, &rule.value.name) {
                 self.registry.put(&bus, rule.value);
+            }
+        }
+        for bus in self.buses.list(Range::prefix("")).await? {
+            if let Some(name) = bus_in(&bus.key) {
+                self.registry.put_policy(&name, bus.value.policy.as_ref());
             }
         }
         Ok(())
@@ -168,8 +197,12 @@ impl Inner {
 
 /// The bus in a rule's key.
 pub fn bus_of(key: &str, rule: &str) -> Option<BusName> {
-    let bus = key.strip_suffix(rule)?.strip_suffix(':')?;
-    let mut parts = bus.splitn(3, '/');
+    bus_in(key.strip_suffix(rule)?.strip_suffix(':')?)
+}
+
+/// The bus whose key this is.
+fn bus_in(key: &str) -> Option<BusName> {
+    let mut parts = key.splitn(3, '/');
     let (account, region) = (parts.next()?, parts.next()?);
     Some(BusName {
         account: types::AccountId::new(account),

@@ -195,7 +195,7 @@ impl Inner {
         Ok(model::PutRuleOutput { rule_arn: Some(arn) })
     }
 
-    async fn refuse_more_rules(&self, bus: &BusName) -> Result<(), Error> {
+    pub(crate) async fn refuse_more_rules(&self, bus: &BusName) -> Result<(), Error> {
         let rules = self.rules.list(Range::prefix(&bus.rules_prefix())).await?;
         if rules.len() >= RULES_PER_BUS_MAX {
             return Err(Error::LimitExceeded);
@@ -313,12 +313,17 @@ fn check_rule(bus: &BusName, input: &model::PutRuleInput) -> Result<(), Error> {
         Schedule::parse_rule(expression).map_err(|_| Error::InvalidSchedule)?;
     }
     if let Some(pattern) = &input.event_pattern {
-        if pattern.chars().count() > PATTERN_CHARACTERS_MAX {
-            return Err(Error::LimitExceeded);
-        }
-        EventPattern::parse(pattern).map_err(|error| Error::InvalidPattern(error.to_string()))?;
+        check_pattern(pattern)?;
     }
     Ok(())
+}
+
+/// Refuses what is no pattern, or too long a one.
+pub fn check_pattern(pattern: &str) -> Result<(), Error> {
+    if pattern.chars().count() > PATTERN_CHARACTERS_MAX {
+        return Err(Error::LimitExceeded);
+    }
+    EventPattern::parse(pattern).map(drop).map_err(|error| Error::InvalidPattern(error.to_string()))
 }
 
 fn new(input: model::PutRuleInput, now: Timestamp) -> Result<Rule, Error> {

@@ -137,15 +137,20 @@ pub fn check_target(bus: &BusName, target: &model::Target) -> Result<(), Error> 
     TargetInput::compile(target).map(drop)
 }
 
-/// Events go on to another bus of the same account and region, and as they are.
+/// Events go on to another bus, and as they are; beyond the account or the region as a role.
 fn check_bus(bus: &BusName, target: &model::Target) -> Result<(), Error> {
     let is_near = |other: &BusName| other.account == bus.account && other.region == bus.region;
     let reason = match Resource::parse(&target.arn) {
         Some(Resource::Bus(other)) if other == *bus => {
             "Runwright does not send events to the bus they are on"
         }
-        Some(Resource::Bus(other)) if is_near(&other) => return refuse_inputs(target),
-        _ => "Runwright does not serve event buses of other accounts and regions yet",
+        Some(Resource::Bus(other)) if is_near(&other) || target.role_arn.is_some() => {
+            return refuse_inputs(target);
+        }
+        Some(Resource::Bus(_)) => {
+            return Err(Error::Invalid(format!("RoleArn is required for target {}.", target.arn)));
+        }
+        _ => "Provided Arn is not in correct format",
     };
     Err(Error::Invalid(format!("Parameter {} is not valid. Reason: {reason}.", target.arn)))
 }

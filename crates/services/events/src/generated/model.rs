@@ -25,6 +25,51 @@ pub static MODEL: ServiceModel = ServiceModel {
 
 static OPERATIONS: &[Operation] = &[
     Operation {
+        name: "ActivateEventSource",
+        action: "events:ActivateEventSource",
+        input: &SHAPE_ACTIVATE_EVENT_SOURCE_INPUT,
+        output: &SHAPE_ACTIVATE_EVENT_SOURCE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_INVALID_STATE_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_OPERATION_DISABLED_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "CancelReplay",
+        action: "events:CancelReplay",
+        input: &SHAPE_CANCEL_REPLAY_INPUT,
+        output: &SHAPE_CANCEL_REPLAY_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_ILLEGAL_STATUS_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "CreateArchive",
+        action: "events:CreateArchive",
+        input: &SHAPE_CREATE_ARCHIVE_INPUT,
+        output: &SHAPE_CREATE_ARCHIVE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_LIMIT_EXCEEDED_EXCEPTION,
+            &ERROR_INVALID_EVENT_PATTERN_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "CreateConnection",
         action: "events:CreateConnection",
         input: &SHAPE_CREATE_CONNECTION_INPUT,
@@ -55,6 +100,34 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
             &ERROR_LIMIT_EXCEEDED_EXCEPTION,
             &ERROR_OPERATION_DISABLED_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DeactivateEventSource",
+        action: "events:DeactivateEventSource",
+        input: &SHAPE_DEACTIVATE_EVENT_SOURCE_INPUT,
+        output: &SHAPE_DEACTIVATE_EVENT_SOURCE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_INVALID_STATE_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_OPERATION_DISABLED_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DeleteArchive",
+        action: "events:DeleteArchive",
+        input: &SHAPE_DELETE_ARCHIVE_INPUT,
+        output: &SHAPE_DELETE_ARCHIVE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
         ],
     },
     Operation {
@@ -94,6 +167,19 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "DescribeArchive",
+        action: "events:DescribeArchive",
+        input: &SHAPE_DESCRIBE_ARCHIVE_INPUT,
+        output: &SHAPE_DESCRIBE_ARCHIVE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "DescribeConnection",
         action: "events:DescribeConnection",
         input: &SHAPE_DESCRIBE_CONNECTION_INPUT,
@@ -107,6 +193,28 @@ static OPERATIONS: &[Operation] = &[
         action: "events:DescribeEventBus",
         input: &SHAPE_DESCRIBE_EVENT_BUS_INPUT,
         output: &SHAPE_DESCRIBE_EVENT_BUS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
+    },
+    Operation {
+        name: "DescribeEventSource",
+        action: "events:DescribeEventSource",
+        input: &SHAPE_DESCRIBE_EVENT_SOURCE_INPUT,
+        output: &SHAPE_DESCRIBE_EVENT_SOURCE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_OPERATION_DISABLED_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DescribeReplay",
+        action: "events:DescribeReplay",
+        input: &SHAPE_DESCRIBE_REPLAY_INPUT,
+        output: &SHAPE_DESCRIBE_REPLAY_OUTPUT,
         result_wrapper: None,
         validation_code: "ValidationException",
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
@@ -149,6 +257,15 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "ListArchives",
+        action: "events:ListArchives",
+        input: &SHAPE_LIST_ARCHIVES_INPUT,
+        output: &SHAPE_LIST_ARCHIVES_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
+    },
+    Operation {
         name: "ListConnections",
         action: "events:ListConnections",
         input: &SHAPE_LIST_CONNECTIONS_INPUT,
@@ -162,6 +279,24 @@ static OPERATIONS: &[Operation] = &[
         action: "events:ListEventBuses",
         input: &SHAPE_LIST_EVENT_BUSES_INPUT,
         output: &SHAPE_LIST_EVENT_BUSES_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_INTERNAL_EXCEPTION],
+    },
+    Operation {
+        name: "ListEventSources",
+        action: "events:ListEventSources",
+        input: &SHAPE_LIST_EVENT_SOURCES_INPUT,
+        output: &SHAPE_LIST_EVENT_SOURCES_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_INTERNAL_EXCEPTION, &ERROR_OPERATION_DISABLED_EXCEPTION],
+    },
+    Operation {
+        name: "ListReplays",
+        action: "events:ListReplays",
+        input: &SHAPE_LIST_REPLAYS_INPUT,
+        output: &SHAPE_LIST_REPLAYS_OUTPUT,
         result_wrapper: None,
         validation_code: "ValidationException",
         errors: &[&ERROR_INTERNAL_EXCEPTION],
@@ -212,6 +347,21 @@ static OPERATIONS: &[Operation] = &[
         errors: &[&ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
+        name: "PutPermission",
+        action: "events:PutPermission",
+        input: &SHAPE_PUT_PERMISSION_INPUT,
+        output: &SHAPE_PUT_PERMISSION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_OPERATION_DISABLED_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "PutRule",
         action: "events:PutRule",
         input: &SHAPE_PUT_RULE_INPUT,
@@ -243,6 +393,20 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "RemovePermission",
+        action: "events:RemovePermission",
+        input: &SHAPE_REMOVE_PERMISSION_INPUT,
+        output: &SHAPE_REMOVE_PERMISSION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_OPERATION_DISABLED_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "RemoveTargets",
         action: "events:RemoveTargets",
         input: &SHAPE_REMOVE_TARGETS_INPUT,
@@ -253,6 +417,21 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
             &ERROR_MANAGED_RULE_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "StartReplay",
+        action: "events:StartReplay",
+        input: &SHAPE_START_REPLAY_INPUT,
+        output: &SHAPE_START_REPLAY_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &ERROR_INVALID_EVENT_PATTERN_EXCEPTION,
+            &ERROR_LIMIT_EXCEEDED_EXCEPTION,
             &ERROR_INTERNAL_EXCEPTION,
         ],
     },
@@ -294,6 +473,21 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "UpdateArchive",
+        action: "events:UpdateArchive",
+        input: &SHAPE_UPDATE_ARCHIVE_INPUT,
+        output: &SHAPE_UPDATE_ARCHIVE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_LIMIT_EXCEEDED_EXCEPTION,
+            &ERROR_INVALID_EVENT_PATTERN_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "UpdateConnection",
         action: "events:UpdateConnection",
         input: &SHAPE_UPDATE_CONNECTION_INPUT,
@@ -331,8 +525,62 @@ static ERROR_ACCESS_DENIED_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_ACTION: Shape = Shape::string(
+    "Action",
+    Text::new().sized(Size::between(1, 64)).matching(Pattern::new(
+        "events:[a-zA-Z]+",
+        r#"\A(?:events:[a-zA-Z]+)\z"#,
+        &[],
+    )),
+);
+static SHAPE_ACTIVATE_EVENT_SOURCE_INPUT: Shape =
+    Shape::structure("ActivateEventSourceInput", &[Member::required("Name", &SHAPE_EVENT_SOURCE_NAME)]);
+static SHAPE_ACTIVATE_EVENT_SOURCE_OUTPUT: Shape = Shape::structure("ActivateEventSourceOutput", &[]);
 static SHAPE_APP_SYNC_PARAMETERS: Shape =
     Shape::structure("AppSyncParameters", &[Member::optional("GraphQLOperation", &SHAPE_GRAPH_QL_OPERATION)]);
+static SHAPE_ARCHIVE: Shape = Shape::structure(
+    "Archive",
+    &[
+        Member::optional("ArchiveName", &SHAPE_ARCHIVE_NAME),
+        Member::optional("EventSourceArn", &SHAPE_EVENT_BUS_ARN),
+        Member::optional("State", &SHAPE_ARCHIVE_STATE),
+        Member::optional("StateReason", &SHAPE_ARCHIVE_STATE_REASON),
+        Member::optional("RetentionDays", &SHAPE_RETENTION_DAYS),
+        Member::optional("SizeBytes", &INTEGER),
+        Member::optional("EventCount", &INTEGER),
+        Member::optional("CreationTime", &TIMESTAMP),
+    ],
+);
+static SHAPE_ARCHIVE_ARN: Shape = Shape::string(
+    "ArchiveArn",
+    Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(
+        r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:.+\/.+$"#,
+        r#"\A(?:arn:aws([a-z]|\-)*:events:([a-z]|[0-9]|\-)*:([0-9]{12})?:.+\/.+$)\z"#,
+        &[],
+    )),
+);
+static SHAPE_ARCHIVE_DESCRIPTION: Shape = Shape::string(
+    "ArchiveDescription",
+    Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
+static SHAPE_ARCHIVE_NAME: Shape = Shape::string(
+    "ArchiveName",
+    Text::new().sized(Size::between(1, 48)).matching(Pattern::new(
+        r#"[\.\-_A-Za-z0-9]+"#,
+        r#"\A(?:[\.\-_A-Za-z0-9]+)\z"#,
+        &[],
+    )),
+);
+static SHAPE_ARCHIVE_RESPONSE_LIST: Shape =
+    Shape::list("ArchiveResponseList", &SHAPE_ARCHIVE, "member", false, Size::NONE);
+static SHAPE_ARCHIVE_STATE: Shape = Shape::string(
+    "ArchiveState",
+    Text::new().one_of(&["CREATE_FAILED", "ENABLED", "UPDATING", "UPDATE_FAILED", "CREATING", "DISABLED"]),
+);
+static SHAPE_ARCHIVE_STATE_REASON: Shape = Shape::string(
+    "ArchiveStateReason",
+    Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
 static SHAPE_ARN: Shape = Shape::string("Arn", Text::new().sized(Size::between(1, 1600)));
 static SHAPE_ASSIGN_PUBLIC_IP: Shape =
     Shape::string("AssignPublicIp", Text::new().one_of(&["ENABLED", "DISABLED"]));
@@ -376,6 +624,16 @@ static SHAPE_BATCH_PARAMETERS: Shape = Shape::structure(
 );
 static SHAPE_BATCH_RETRY_STRATEGY: Shape =
     Shape::structure("BatchRetryStrategy", &[Member::optional("Attempts", &INTEGER)]);
+static SHAPE_CANCEL_REPLAY_INPUT: Shape =
+    Shape::structure("CancelReplayInput", &[Member::required("ReplayName", &SHAPE_REPLAY_NAME)]);
+static SHAPE_CANCEL_REPLAY_OUTPUT: Shape = Shape::structure(
+    "CancelReplayOutput",
+    &[
+        Member::optional("ReplayArn", &SHAPE_REPLAY_ARN),
+        Member::optional("State", &SHAPE_REPLAY_STATE),
+        Member::optional("StateReason", &SHAPE_REPLAY_STATE_REASON),
+    ],
+);
 static SHAPE_CAPACITY_PROVIDER: Shape =
     Shape::string("CapacityProvider", Text::new().sized(Size::between(1, 255)));
 static SHAPE_CAPACITY_PROVIDER_STRATEGY: Shape = Shape::list(
@@ -403,6 +661,14 @@ static ERROR_CONCURRENT_MODIFICATION_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_CONDITION: Shape = Shape::structure(
+    "Condition",
+    &[
+        Member::required("Type", &STRING),
+        Member::required("Key", &STRING),
+        Member::required("Value", &STRING),
+    ],
+);
 static SHAPE_CONNECTION: Shape = Shape::structure(
     "Connection",
     &[
@@ -547,6 +813,26 @@ static SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS: Shape = Shape::structure(
     "ConnectivityResourceParameters",
     &[Member::required("ResourceParameters", &SHAPE_CONNECTIVITY_RESOURCE_CONFIGURATION_ARN)],
 );
+static SHAPE_CREATE_ARCHIVE_INPUT: Shape = Shape::structure(
+    "CreateArchiveInput",
+    &[
+        Member::required("ArchiveName", &SHAPE_ARCHIVE_NAME),
+        Member::required("EventSourceArn", &SHAPE_EVENT_BUS_ARN),
+        Member::optional("Description", &SHAPE_ARCHIVE_DESCRIPTION),
+        Member::optional("EventPattern", &SHAPE_EVENT_PATTERN),
+        Member::optional("RetentionDays", &SHAPE_RETENTION_DAYS),
+        Member::optional("KmsKeyIdentifier", &SHAPE_KMS_KEY_IDENTIFIER),
+    ],
+);
+static SHAPE_CREATE_ARCHIVE_OUTPUT: Shape = Shape::structure(
+    "CreateArchiveOutput",
+    &[
+        Member::optional("ArchiveArn", &SHAPE_ARCHIVE_ARN),
+        Member::optional("State", &SHAPE_ARCHIVE_STATE),
+        Member::optional("StateReason", &SHAPE_ARCHIVE_STATE_REASON),
+        Member::optional("CreationTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
     "CreateConnectionApiKeyAuthRequestParameters",
     &[
@@ -632,8 +918,14 @@ static SHAPE_CREATE_EVENT_BUS_OUTPUT: Shape = Shape::structure(
 static SHAPE_CREATED_BY: Shape = Shape::string("CreatedBy", Text::new().sized(Size::between(1, 128)));
 static SHAPE_DATABASE: Shape = Shape::string("Database", Text::new().sized(Size::between(1, 64)));
 static SHAPE_DB_USER: Shape = Shape::string("DbUser", Text::new().sized(Size::between(1, 128)));
+static SHAPE_DEACTIVATE_EVENT_SOURCE_INPUT: Shape =
+    Shape::structure("DeactivateEventSourceInput", &[Member::required("Name", &SHAPE_EVENT_SOURCE_NAME)]);
+static SHAPE_DEACTIVATE_EVENT_SOURCE_OUTPUT: Shape = Shape::structure("DeactivateEventSourceOutput", &[]);
 static SHAPE_DEAD_LETTER_CONFIG: Shape =
     Shape::structure("DeadLetterConfig", &[Member::optional("Arn", &SHAPE_RESOURCE_ARN)]);
+static SHAPE_DELETE_ARCHIVE_INPUT: Shape =
+    Shape::structure("DeleteArchiveInput", &[Member::required("ArchiveName", &SHAPE_ARCHIVE_NAME)]);
+static SHAPE_DELETE_ARCHIVE_OUTPUT: Shape = Shape::structure("DeleteArchiveOutput", &[]);
 static SHAPE_DELETE_CONNECTION_INPUT: Shape =
     Shape::structure("DeleteConnectionInput", &[Member::required("Name", &SHAPE_CONNECTION_NAME)]);
 static SHAPE_DELETE_CONNECTION_OUTPUT: Shape = Shape::structure(
@@ -658,6 +950,25 @@ static SHAPE_DELETE_RULE_INPUT: Shape = Shape::structure(
     ],
 );
 static SHAPE_DELETE_RULE_OUTPUT: Shape = Shape::structure("DeleteRuleOutput", &[]);
+static SHAPE_DESCRIBE_ARCHIVE_INPUT: Shape =
+    Shape::structure("DescribeArchiveInput", &[Member::required("ArchiveName", &SHAPE_ARCHIVE_NAME)]);
+static SHAPE_DESCRIBE_ARCHIVE_OUTPUT: Shape = Shape::structure(
+    "DescribeArchiveOutput",
+    &[
+        Member::optional("ArchiveArn", &SHAPE_ARCHIVE_ARN),
+        Member::optional("ArchiveName", &SHAPE_ARCHIVE_NAME),
+        Member::optional("EventSourceArn", &SHAPE_EVENT_BUS_ARN),
+        Member::optional("Description", &SHAPE_ARCHIVE_DESCRIPTION),
+        Member::optional("EventPattern", &SHAPE_EVENT_PATTERN),
+        Member::optional("State", &SHAPE_ARCHIVE_STATE),
+        Member::optional("StateReason", &SHAPE_ARCHIVE_STATE_REASON),
+        Member::optional("KmsKeyIdentifier", &SHAPE_KMS_KEY_IDENTIFIER),
+        Member::optional("RetentionDays", &SHAPE_RETENTION_DAYS),
+        Member::optional("SizeBytes", &INTEGER),
+        Member::optional("EventCount", &INTEGER),
+        Member::optional("CreationTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS: Shape = Shape::structure(
     "DescribeConnectionConnectivityParameters",
     &[Member::required("ResourceParameters", &SHAPE_DESCRIBE_CONNECTION_RESOURCE_PARAMETERS)],
@@ -707,6 +1018,38 @@ static SHAPE_DESCRIBE_EVENT_BUS_OUTPUT: Shape = Shape::structure(
         Member::optional("CreationTime", &TIMESTAMP),
         Member::optional("LastModifiedTime", &TIMESTAMP),
         Member::optional("ManagedBy", &SHAPE_MANAGED_BY),
+    ],
+);
+static SHAPE_DESCRIBE_EVENT_SOURCE_INPUT: Shape =
+    Shape::structure("DescribeEventSourceInput", &[Member::required("Name", &SHAPE_EVENT_SOURCE_NAME)]);
+static SHAPE_DESCRIBE_EVENT_SOURCE_OUTPUT: Shape = Shape::structure(
+    "DescribeEventSourceOutput",
+    &[
+        Member::optional("Arn", &STRING),
+        Member::optional("CreatedBy", &STRING),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("ExpirationTime", &TIMESTAMP),
+        Member::optional("Name", &STRING),
+        Member::optional("State", &SHAPE_EVENT_SOURCE_STATE),
+    ],
+);
+static SHAPE_DESCRIBE_REPLAY_INPUT: Shape =
+    Shape::structure("DescribeReplayInput", &[Member::required("ReplayName", &SHAPE_REPLAY_NAME)]);
+static SHAPE_DESCRIBE_REPLAY_OUTPUT: Shape = Shape::structure(
+    "DescribeReplayOutput",
+    &[
+        Member::optional("ReplayName", &SHAPE_REPLAY_NAME),
+        Member::optional("ReplayArn", &SHAPE_REPLAY_ARN),
+        Member::optional("Description", &SHAPE_REPLAY_DESCRIPTION),
+        Member::optional("State", &SHAPE_REPLAY_STATE),
+        Member::optional("StateReason", &SHAPE_REPLAY_STATE_REASON),
+        Member::optional("EventSourceArn", &SHAPE_ARCHIVE_ARN),
+        Member::optional("Destination", &SHAPE_REPLAY_DESTINATION),
+        Member::optional("EventStartTime", &TIMESTAMP),
+        Member::optional("EventEndTime", &TIMESTAMP),
+        Member::optional("EventLastReplayedTime", &TIMESTAMP),
+        Member::optional("ReplayStartTime", &TIMESTAMP),
+        Member::optional("ReplayEndTime", &TIMESTAMP),
     ],
 );
 static SHAPE_DESCRIBE_RULE_INPUT: Shape = Shape::structure(
@@ -786,6 +1129,14 @@ static SHAPE_EVENT_BUS: Shape = Shape::structure(
         Member::optional("ManagedBy", &SHAPE_MANAGED_BY),
     ],
 );
+static SHAPE_EVENT_BUS_ARN: Shape = Shape::string(
+    "EventBusArn",
+    Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(
+        r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:.+\/.+$"#,
+        r#"\A(?:arn:aws([a-z]|\-)*:events:([a-z]|[0-9]|\-)*:([0-9]{12})?:.+\/.+$)\z"#,
+        &[],
+    )),
+);
 static SHAPE_EVENT_BUS_DESCRIPTION: Shape =
     Shape::string("EventBusDescription", Text::new().sized(Size::at_most(512)));
 static SHAPE_EVENT_BUS_LIST: Shape =
@@ -804,6 +1155,19 @@ static SHAPE_EVENT_PATTERN: Shape = Shape::string("EventPattern", Text::new().si
 static SHAPE_EVENT_RESOURCE: Shape = Shape::string("EventResource", Text::new().sized(Size::at_most(2048)));
 static SHAPE_EVENT_RESOURCE_LIST: Shape =
     Shape::list("EventResourceList", &SHAPE_EVENT_RESOURCE, "member", false, Size::NONE);
+static SHAPE_EVENT_SOURCE: Shape = Shape::structure(
+    "EventSource",
+    &[
+        Member::optional("Arn", &STRING),
+        Member::optional("CreatedBy", &STRING),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("ExpirationTime", &TIMESTAMP),
+        Member::optional("Name", &STRING),
+        Member::optional("State", &SHAPE_EVENT_SOURCE_STATE),
+    ],
+);
+static SHAPE_EVENT_SOURCE_LIST: Shape =
+    Shape::list("EventSourceList", &SHAPE_EVENT_SOURCE, "member", false, Size::NONE);
 static SHAPE_EVENT_SOURCE_NAME: Shape = Shape::string(
     "EventSourceName",
     Text::new().sized(Size::between(1, 256)).matching(Pattern::new(
@@ -812,6 +1176,16 @@ static SHAPE_EVENT_SOURCE_NAME: Shape = Shape::string(
         &[],
     )),
 );
+static SHAPE_EVENT_SOURCE_NAME_PREFIX: Shape = Shape::string(
+    "EventSourceNamePrefix",
+    Text::new().sized(Size::between(1, 256)).matching(Pattern::new(
+        r#"[/\.\-_A-Za-z0-9]+"#,
+        r#"\A(?:[/\.\-_A-Za-z0-9]+)\z"#,
+        &[],
+    )),
+);
+static SHAPE_EVENT_SOURCE_STATE: Shape =
+    Shape::string("EventSourceState", Text::new().one_of(&["ACTIVE", "PENDING", "DELETED"]));
 static SHAPE_GRAPH_QL_OPERATION: Shape =
     Shape::string("GraphQLOperation", Text::new().sized(Size::between(1, 1048576)).sensitive());
 static SHAPE_HEADER_KEY: Shape = Shape::string(
@@ -868,6 +1242,12 @@ static SHAPE_HTTPS_ENDPOINT: Shape = Shape::string(
         &[],
     )),
 );
+static ERROR_ILLEGAL_STATUS_EXCEPTION: ErrorShape = ErrorShape {
+    name: "IllegalStatusException",
+    code: "IllegalStatusException",
+    status: 400,
+    server_fault: false,
+};
 static SHAPE_INCLUDE_DETAIL: Shape = Shape::string("IncludeDetail", Text::new().one_of(&["FULL", "NONE"]));
 static SHAPE_INPUT_TRANSFORMER: Shape = Shape::structure(
     "InputTransformer",
@@ -921,6 +1301,23 @@ static ERROR_LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
 };
 static SHAPE_LIMIT_MAX100: Shape = Shape::integer("LimitMax100", Range::between(1, 100));
 static SHAPE_LIMIT_MIN1: Shape = Shape::integer("LimitMin1", Range::at_least(1));
+static SHAPE_LIST_ARCHIVES_INPUT: Shape = Shape::structure(
+    "ListArchivesInput",
+    &[
+        Member::optional("NamePrefix", &SHAPE_ARCHIVE_NAME),
+        Member::optional("EventSourceArn", &SHAPE_EVENT_BUS_ARN),
+        Member::optional("State", &SHAPE_ARCHIVE_STATE),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+        Member::optional("Limit", &SHAPE_LIMIT_MAX100),
+    ],
+);
+static SHAPE_LIST_ARCHIVES_OUTPUT: Shape = Shape::structure(
+    "ListArchivesOutput",
+    &[
+        Member::optional("Archives", &SHAPE_ARCHIVE_RESPONSE_LIST),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+    ],
+);
 static SHAPE_LIST_CONNECTIONS_INPUT: Shape = Shape::structure(
     "ListConnectionsInput",
     &[
@@ -951,6 +1348,35 @@ static SHAPE_LIST_EVENT_BUSES_OUTPUT: Shape = Shape::structure(
         Member::optional("EventBuses", &SHAPE_EVENT_BUS_LIST),
         Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
     ],
+);
+static SHAPE_LIST_EVENT_SOURCES_INPUT: Shape = Shape::structure(
+    "ListEventSourcesInput",
+    &[
+        Member::optional("NamePrefix", &SHAPE_EVENT_SOURCE_NAME_PREFIX),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+        Member::optional("Limit", &SHAPE_LIMIT_MAX100),
+    ],
+);
+static SHAPE_LIST_EVENT_SOURCES_OUTPUT: Shape = Shape::structure(
+    "ListEventSourcesOutput",
+    &[
+        Member::optional("EventSources", &SHAPE_EVENT_SOURCE_LIST),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+    ],
+);
+static SHAPE_LIST_REPLAYS_INPUT: Shape = Shape::structure(
+    "ListReplaysInput",
+    &[
+        Member::optional("NamePrefix", &SHAPE_REPLAY_NAME),
+        Member::optional("State", &SHAPE_REPLAY_STATE),
+        Member::optional("EventSourceArn", &SHAPE_ARCHIVE_ARN),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+        Member::optional("Limit", &SHAPE_LIMIT_MAX100),
+    ],
+);
+static SHAPE_LIST_REPLAYS_OUTPUT: Shape = Shape::structure(
+    "ListReplaysOutput",
+    &[Member::optional("Replays", &SHAPE_REPLAY_LIST), Member::optional("NextToken", &SHAPE_NEXT_TOKEN)],
 );
 static SHAPE_LIST_RULE_NAMES_BY_TARGET_INPUT: Shape = Shape::structure(
     "ListRuleNamesByTargetInput",
@@ -1015,6 +1441,14 @@ static SHAPE_NETWORK_CONFIGURATION: Shape = Shape::structure(
     &[Member::optional("awsvpcConfiguration", &SHAPE_AWS_VPC_CONFIGURATION)],
 );
 static SHAPE_NEXT_TOKEN: Shape = Shape::string("NextToken", Text::new().sized(Size::between(1, 2048)));
+static SHAPE_NON_PARTNER_EVENT_BUS_NAME: Shape = Shape::string(
+    "NonPartnerEventBusName",
+    Text::new().sized(Size::between(1, 256)).matching(Pattern::new(
+        r#"[\.\-_A-Za-z0-9]+"#,
+        r#"\A(?:[\.\-_A-Za-z0-9]+)\z"#,
+        &[],
+    )),
+);
 static SHAPE_NON_PARTNER_EVENT_BUS_NAME_OR_ARN: Shape = Shape::string("NonPartnerEventBusNameOrArn", Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(r#"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus\/)?[\.\-_A-Za-z0-9]+"#, r#"\A(?:(arn:aws[[A-Za-z0-9_]-]*:events:[a-z]+-[a-z]+-[[A-Za-z0-9_]-]+:[0-9]{12}:event-bus\/)?[\.\-_A-Za-z0-9]+)\z"#, &[])));
 static ERROR_OPERATION_DISABLED_EXCEPTION: ErrorShape = ErrorShape {
     name: "OperationDisabledException",
@@ -1058,6 +1492,20 @@ static SHAPE_PLACEMENT_STRATEGY_FIELD: Shape =
     Shape::string("PlacementStrategyField", Text::new().sized(Size::at_most(255)));
 static SHAPE_PLACEMENT_STRATEGY_TYPE: Shape =
     Shape::string("PlacementStrategyType", Text::new().one_of(&["binpack", "random", "spread"]));
+static ERROR_POLICY_LENGTH_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
+    name: "PolicyLengthExceededException",
+    code: "PolicyLengthExceededException",
+    status: 400,
+    server_fault: false,
+};
+static SHAPE_PRINCIPAL: Shape = Shape::string(
+    "Principal",
+    Text::new().sized(Size::between(1, 12)).matching(Pattern::new(
+        r#"(\d{12}|\*)"#,
+        r#"\A(?:([0-9]{12}|\*))\z"#,
+        &[],
+    )),
+);
 static SHAPE_PROPAGATE_TAGS: Shape = Shape::string("PropagateTags", Text::new().one_of(&["TASK_DEFINITION"]));
 static SHAPE_PUT_EVENTS_INPUT: Shape = Shape::structure(
     "PutEventsInput",
@@ -1102,6 +1550,18 @@ static SHAPE_PUT_EVENTS_RESULT_ENTRY: Shape = Shape::structure(
 );
 static SHAPE_PUT_EVENTS_RESULT_ENTRY_LIST: Shape =
     Shape::list("PutEventsResultEntryList", &SHAPE_PUT_EVENTS_RESULT_ENTRY, "member", false, Size::NONE);
+static SHAPE_PUT_PERMISSION_INPUT: Shape = Shape::structure(
+    "PutPermissionInput",
+    &[
+        Member::optional("EventBusName", &SHAPE_NON_PARTNER_EVENT_BUS_NAME),
+        Member::optional("Action", &SHAPE_ACTION),
+        Member::optional("Principal", &SHAPE_PRINCIPAL),
+        Member::optional("StatementId", &SHAPE_STATEMENT_ID),
+        Member::optional("Condition", &SHAPE_CONDITION),
+        Member::optional("Policy", &STRING),
+    ],
+);
+static SHAPE_PUT_PERMISSION_OUTPUT: Shape = Shape::structure("PutPermissionOutput", &[]);
 static SHAPE_PUT_RULE_INPUT: Shape = Shape::structure(
     "PutRuleInput",
     &[
@@ -1194,6 +1654,15 @@ static SHAPE_REDSHIFT_DATA_PARAMETERS: Shape = Shape::structure(
 );
 static SHAPE_REDSHIFT_SECRET_MANAGER_ARN: Shape = Shape::string("RedshiftSecretManagerArn", Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(r#"(^arn:aws([a-z]|\-)*:secretsmanager:[a-z0-9-.]+:.*)|(\$(\.[\w_-]+(\[(\d+|\*)\])*)*)"#, r#"\A(?:(^arn:aws([a-z]|\-)*:secretsmanager:[a-z0-9-.]+:.*)|(\$(\.[[A-Za-z0-9_]_-]+(\[([0-9]+|\*)\])*)*))\z"#, &[])));
 static SHAPE_REFERENCE_ID: Shape = Shape::string("ReferenceId", Text::new().sized(Size::at_most(1024)));
+static SHAPE_REMOVE_PERMISSION_INPUT: Shape = Shape::structure(
+    "RemovePermissionInput",
+    &[
+        Member::optional("StatementId", &SHAPE_STATEMENT_ID),
+        Member::optional("RemoveAllPermissions", &BOOLEAN),
+        Member::optional("EventBusName", &SHAPE_NON_PARTNER_EVENT_BUS_NAME),
+    ],
+);
+static SHAPE_REMOVE_PERMISSION_OUTPUT: Shape = Shape::structure("RemovePermissionOutput", &[]);
 static SHAPE_REMOVE_TARGETS_INPUT: Shape = Shape::structure(
     "RemoveTargetsInput",
     &[
@@ -1225,6 +1694,55 @@ static SHAPE_REMOVE_TARGETS_RESULT_ENTRY_LIST: Shape = Shape::list(
     false,
     Size::NONE,
 );
+static SHAPE_REPLAY: Shape = Shape::structure(
+    "Replay",
+    &[
+        Member::optional("ReplayName", &SHAPE_REPLAY_NAME),
+        Member::optional("EventSourceArn", &SHAPE_ARCHIVE_ARN),
+        Member::optional("State", &SHAPE_REPLAY_STATE),
+        Member::optional("StateReason", &SHAPE_REPLAY_STATE_REASON),
+        Member::optional("EventStartTime", &TIMESTAMP),
+        Member::optional("EventEndTime", &TIMESTAMP),
+        Member::optional("EventLastReplayedTime", &TIMESTAMP),
+        Member::optional("ReplayStartTime", &TIMESTAMP),
+        Member::optional("ReplayEndTime", &TIMESTAMP),
+    ],
+);
+static SHAPE_REPLAY_ARN: Shape = Shape::string(
+    "ReplayArn",
+    Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(
+        r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:.+\/[\.\-_A-Za-z0-9]+$"#,
+        r#"\A(?:arn:aws([a-z]|\-)*:events:([a-z]|[0-9]|\-)*:([0-9]{12})?:.+\/[\.\-_A-Za-z0-9]+$)\z"#,
+        &[],
+    )),
+);
+static SHAPE_REPLAY_DESCRIPTION: Shape = Shape::string(
+    "ReplayDescription",
+    Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
+static SHAPE_REPLAY_DESTINATION: Shape = Shape::structure(
+    "ReplayDestination",
+    &[Member::required("Arn", &SHAPE_ARN), Member::optional("FilterArns", &SHAPE_REPLAY_DESTINATION_FILTERS)],
+);
+static SHAPE_REPLAY_DESTINATION_FILTERS: Shape =
+    Shape::list("ReplayDestinationFilters", &SHAPE_ARN, "member", false, Size::NONE);
+static SHAPE_REPLAY_LIST: Shape = Shape::list("ReplayList", &SHAPE_REPLAY, "member", false, Size::NONE);
+static SHAPE_REPLAY_NAME: Shape = Shape::string(
+    "ReplayName",
+    Text::new().sized(Size::between(1, 64)).matching(Pattern::new(
+        r#"[\.\-_A-Za-z0-9]+"#,
+        r#"\A(?:[\.\-_A-Za-z0-9]+)\z"#,
+        &[],
+    )),
+);
+static SHAPE_REPLAY_STATE: Shape = Shape::string(
+    "ReplayState",
+    Text::new().one_of(&["STARTING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED", "RUNNING"]),
+);
+static SHAPE_REPLAY_STATE_REASON: Shape = Shape::string(
+    "ReplayStateReason",
+    Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
 static ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
     name: "ResourceAlreadyExistsException",
     code: "ResourceAlreadyExistsException",
@@ -1240,6 +1758,7 @@ static ERROR_RESOURCE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_RETENTION_DAYS: Shape = Shape::integer("RetentionDays", Range::at_least(0));
 static SHAPE_RETRY_POLICY: Shape = Shape::structure(
     "RetryPolicy",
     &[
@@ -1347,6 +1866,34 @@ static SHAPE_SQL: Shape = Shape::string("Sql", Text::new().sized(Size::between(1
 static SHAPE_SQLS: Shape = Shape::list("Sqls", &SHAPE_SQL, "member", false, Size::at_most(40));
 static SHAPE_SQS_PARAMETERS: Shape =
     Shape::structure("SqsParameters", &[Member::optional("MessageGroupId", &SHAPE_MESSAGE_GROUP_ID)]);
+static SHAPE_START_REPLAY_INPUT: Shape = Shape::structure(
+    "StartReplayInput",
+    &[
+        Member::required("ReplayName", &SHAPE_REPLAY_NAME),
+        Member::optional("Description", &SHAPE_REPLAY_DESCRIPTION),
+        Member::required("EventSourceArn", &SHAPE_ARCHIVE_ARN),
+        Member::required("EventStartTime", &TIMESTAMP),
+        Member::required("EventEndTime", &TIMESTAMP),
+        Member::required("Destination", &SHAPE_REPLAY_DESTINATION),
+    ],
+);
+static SHAPE_START_REPLAY_OUTPUT: Shape = Shape::structure(
+    "StartReplayOutput",
+    &[
+        Member::optional("ReplayArn", &SHAPE_REPLAY_ARN),
+        Member::optional("State", &SHAPE_REPLAY_STATE),
+        Member::optional("StateReason", &SHAPE_REPLAY_STATE_REASON),
+        Member::optional("ReplayStartTime", &TIMESTAMP),
+    ],
+);
+static SHAPE_STATEMENT_ID: Shape = Shape::string(
+    "StatementId",
+    Text::new().sized(Size::between(1, 64)).matching(Pattern::new(
+        "[a-zA-Z0-9-_]+",
+        r#"\A(?:[a-zA-Z0-9-_]+)\z"#,
+        &[],
+    )),
+);
 static SHAPE_STATEMENT_NAME: Shape = Shape::string("StatementName", Text::new().sized(Size::between(1, 500)));
 static SHAPE_STRING_LIST: Shape = Shape::list("StringList", &STRING, "member", false, Size::NONE);
 static SHAPE_TAG: Shape = Shape::structure(
@@ -1429,6 +1976,25 @@ static SHAPE_UNTAG_RESOURCE_INPUT: Shape = Shape::structure(
     &[Member::required("ResourceARN", &SHAPE_ARN), Member::required("TagKeys", &SHAPE_TAG_KEY_LIST)],
 );
 static SHAPE_UNTAG_RESOURCE_OUTPUT: Shape = Shape::structure("UntagResourceOutput", &[]);
+static SHAPE_UPDATE_ARCHIVE_INPUT: Shape = Shape::structure(
+    "UpdateArchiveInput",
+    &[
+        Member::required("ArchiveName", &SHAPE_ARCHIVE_NAME),
+        Member::optional("Description", &SHAPE_ARCHIVE_DESCRIPTION),
+        Member::optional("EventPattern", &SHAPE_EVENT_PATTERN),
+        Member::optional("RetentionDays", &SHAPE_RETENTION_DAYS),
+        Member::optional("KmsKeyIdentifier", &SHAPE_KMS_KEY_IDENTIFIER),
+    ],
+);
+static SHAPE_UPDATE_ARCHIVE_OUTPUT: Shape = Shape::structure(
+    "UpdateArchiveOutput",
+    &[
+        Member::optional("ArchiveArn", &SHAPE_ARCHIVE_ARN),
+        Member::optional("State", &SHAPE_ARCHIVE_STATE),
+        Member::optional("StateReason", &SHAPE_ARCHIVE_STATE_REASON),
+        Member::optional("CreationTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Shape = Shape::structure(
     "UpdateConnectionApiKeyAuthRequestParameters",
     &[

@@ -15,6 +15,27 @@ pub trait Api: Send + Sync {
     /// What the service answers when it cannot serve a request.
     type Error: Into<AwsError> + Send;
 
+    /// Activates a partner event source that has been deactivated.
+    fn activate_event_source(
+        &self,
+        cx: &Context,
+        input: types::ActivateEventSourceInput,
+    ) -> impl Future<Output = Result<types::ActivateEventSourceOutput, Self::Error>> + Send;
+
+    /// Cancels the specified replay.
+    fn cancel_replay(
+        &self,
+        cx: &Context,
+        input: types::CancelReplayInput,
+    ) -> impl Future<Output = Result<types::CancelReplayOutput, Self::Error>> + Send;
+
+    /// Creates an archive of events with the specified settings.
+    fn create_archive(
+        &self,
+        cx: &Context,
+        input: types::CreateArchiveInput,
+    ) -> impl Future<Output = Result<types::CreateArchiveOutput, Self::Error>> + Send;
+
     /// Creates a connection.
     fn create_connection(
         &self,
@@ -28,6 +49,21 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::CreateEventBusInput,
     ) -> impl Future<Output = Result<types::CreateEventBusOutput, Self::Error>> + Send;
+
+    /// You can use this operation to temporarily stop receiving events from the specified partner event
+    /// source.
+    fn deactivate_event_source(
+        &self,
+        cx: &Context,
+        input: types::DeactivateEventSourceInput,
+    ) -> impl Future<Output = Result<types::DeactivateEventSourceOutput, Self::Error>> + Send;
+
+    /// Deletes the specified archive.
+    fn delete_archive(
+        &self,
+        cx: &Context,
+        input: types::DeleteArchiveInput,
+    ) -> impl Future<Output = Result<types::DeleteArchiveOutput, Self::Error>> + Send;
 
     /// Deletes a connection.
     fn delete_connection(
@@ -50,6 +86,13 @@ pub trait Api: Send + Sync {
         input: types::DeleteRuleInput,
     ) -> impl Future<Output = Result<types::DeleteRuleOutput, Self::Error>> + Send;
 
+    /// Retrieves details about an archive.
+    fn describe_archive(
+        &self,
+        cx: &Context,
+        input: types::DescribeArchiveInput,
+    ) -> impl Future<Output = Result<types::DescribeArchiveOutput, Self::Error>> + Send;
+
     /// Retrieves details about a connection.
     fn describe_connection(
         &self,
@@ -63,6 +106,20 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::DescribeEventBusInput,
     ) -> impl Future<Output = Result<types::DescribeEventBusOutput, Self::Error>> + Send;
+
+    /// This operation lists details about a partner event source that is shared with your account.
+    fn describe_event_source(
+        &self,
+        cx: &Context,
+        input: types::DescribeEventSourceInput,
+    ) -> impl Future<Output = Result<types::DescribeEventSourceOutput, Self::Error>> + Send;
+
+    /// Retrieves details about a replay.
+    fn describe_replay(
+        &self,
+        cx: &Context,
+        input: types::DescribeReplayInput,
+    ) -> impl Future<Output = Result<types::DescribeReplayOutput, Self::Error>> + Send;
 
     /// Describes the specified rule.
     fn describe_rule(
@@ -85,6 +142,13 @@ pub trait Api: Send + Sync {
         input: types::EnableRuleInput,
     ) -> impl Future<Output = Result<types::EnableRuleOutput, Self::Error>> + Send;
 
+    /// Lists your archives.
+    fn list_archives(
+        &self,
+        cx: &Context,
+        input: types::ListArchivesInput,
+    ) -> impl Future<Output = Result<types::ListArchivesOutput, Self::Error>> + Send;
+
     /// Retrieves a list of connections from the account.
     fn list_connections(
         &self,
@@ -99,6 +163,21 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::ListEventBusesInput,
     ) -> impl Future<Output = Result<types::ListEventBusesOutput, Self::Error>> + Send;
+
+    /// You can use this to see all the partner event sources that have been shared with your Amazon Web
+    /// Services account.
+    fn list_event_sources(
+        &self,
+        cx: &Context,
+        input: types::ListEventSourcesInput,
+    ) -> impl Future<Output = Result<types::ListEventSourcesOutput, Self::Error>> + Send;
+
+    /// Lists your replays.
+    fn list_replays(
+        &self,
+        cx: &Context,
+        input: types::ListReplaysInput,
+    ) -> impl Future<Output = Result<types::ListReplaysOutput, Self::Error>> + Send;
 
     /// Lists the rules for the specified target.
     fn list_rule_names_by_target(
@@ -135,6 +214,14 @@ pub trait Api: Send + Sync {
         input: types::PutEventsInput,
     ) -> impl Future<Output = Result<types::PutEventsOutput, Self::Error>> + Send;
 
+    /// Running PutPermission permits the specified Amazon Web Services account or Amazon Web Services
+    /// organization to put events to the specified event bus.
+    fn put_permission(
+        &self,
+        cx: &Context,
+        input: types::PutPermissionInput,
+    ) -> impl Future<Output = Result<types::PutPermissionOutput, Self::Error>> + Send;
+
     /// Creates or updates the specified rule.
     fn put_rule(
         &self,
@@ -150,12 +237,27 @@ pub trait Api: Send + Sync {
         input: types::PutTargetsInput,
     ) -> impl Future<Output = Result<types::PutTargetsOutput, Self::Error>> + Send;
 
+    /// Revokes the permission of another Amazon Web Services account to be able to put events to the
+    /// specified event bus.
+    fn remove_permission(
+        &self,
+        cx: &Context,
+        input: types::RemovePermissionInput,
+    ) -> impl Future<Output = Result<types::RemovePermissionOutput, Self::Error>> + Send;
+
     /// Removes the specified targets from the specified rule.
     fn remove_targets(
         &self,
         cx: &Context,
         input: types::RemoveTargetsInput,
     ) -> impl Future<Output = Result<types::RemoveTargetsOutput, Self::Error>> + Send;
+
+    /// Starts the specified replay.
+    fn start_replay(
+        &self,
+        cx: &Context,
+        input: types::StartReplayInput,
+    ) -> impl Future<Output = Result<types::StartReplayOutput, Self::Error>> + Send;
 
     /// Assigns one or more tags (key-value pairs) to the specified EventBridge resource.
     fn tag_resource(
@@ -177,6 +279,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::UntagResourceInput,
     ) -> impl Future<Output = Result<types::UntagResourceOutput, Self::Error>> + Send;
+
+    /// Updates the specified archive.
+    fn update_archive(
+        &self,
+        cx: &Context,
+        input: types::UpdateArchiveInput,
+    ) -> impl Future<Output = Result<types::UpdateArchiveOutput, Self::Error>> + Send;
 
     /// Updates settings for a connection.
     fn update_connection(
@@ -205,29 +314,44 @@ pub async fn dispatch<A: Api>(
     input: Value,
 ) -> Result<Value, AwsError> {
     match operation {
+        "ActivateEventSource" => encode(api.activate_event_source(cx, decode(input)?).await),
+        "CancelReplay" => encode(api.cancel_replay(cx, decode(input)?).await),
+        "CreateArchive" => encode(api.create_archive(cx, decode(input)?).await),
         "CreateConnection" => encode(api.create_connection(cx, decode(input)?).await),
         "CreateEventBus" => encode(api.create_event_bus(cx, decode(input)?).await),
+        "DeactivateEventSource" => encode(api.deactivate_event_source(cx, decode(input)?).await),
+        "DeleteArchive" => encode(api.delete_archive(cx, decode(input)?).await),
         "DeleteConnection" => encode(api.delete_connection(cx, decode(input)?).await),
         "DeleteEventBus" => encode(api.delete_event_bus(cx, decode(input)?).await),
         "DeleteRule" => encode(api.delete_rule(cx, decode(input)?).await),
+        "DescribeArchive" => encode(api.describe_archive(cx, decode(input)?).await),
         "DescribeConnection" => encode(api.describe_connection(cx, decode(input)?).await),
         "DescribeEventBus" => encode(api.describe_event_bus(cx, decode(input)?).await),
+        "DescribeEventSource" => encode(api.describe_event_source(cx, decode(input)?).await),
+        "DescribeReplay" => encode(api.describe_replay(cx, decode(input)?).await),
         "DescribeRule" => encode(api.describe_rule(cx, decode(input)?).await),
         "DisableRule" => encode(api.disable_rule(cx, decode(input)?).await),
         "EnableRule" => encode(api.enable_rule(cx, decode(input)?).await),
+        "ListArchives" => encode(api.list_archives(cx, decode(input)?).await),
         "ListConnections" => encode(api.list_connections(cx, decode(input)?).await),
         "ListEventBuses" => encode(api.list_event_buses(cx, decode(input)?).await),
+        "ListEventSources" => encode(api.list_event_sources(cx, decode(input)?).await),
+        "ListReplays" => encode(api.list_replays(cx, decode(input)?).await),
         "ListRuleNamesByTarget" => encode(api.list_rule_names_by_target(cx, decode(input)?).await),
         "ListRules" => encode(api.list_rules(cx, decode(input)?).await),
         "ListTagsForResource" => encode(api.list_tags_for_resource(cx, decode(input)?).await),
         "ListTargetsByRule" => encode(api.list_targets_by_rule(cx, decode(input)?).await),
         "PutEvents" => encode(api.put_events(cx, decode(input)?).await),
+        "PutPermission" => encode(api.put_permission(cx, decode(input)?).await),
         "PutRule" => encode(api.put_rule(cx, decode(input)?).await),
         "PutTargets" => encode(api.put_targets(cx, decode(input)?).await),
+        "RemovePermission" => encode(api.remove_permission(cx, decode(input)?).await),
         "RemoveTargets" => encode(api.remove_targets(cx, decode(input)?).await),
+        "StartReplay" => encode(api.start_replay(cx, decode(input)?).await),
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
         "TestEventPattern" => encode(api.test_event_pattern(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
+        "UpdateArchive" => encode(api.update_archive(cx, decode(input)?).await),
         "UpdateConnection" => encode(api.update_connection(cx, decode(input)?).await),
         "UpdateEventBus" => encode(api.update_event_bus(cx, decode(input)?).await),
         _ => Err(unknown_operation(operation)),

@@ -12,6 +12,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
+/// Request of ActivateEventSource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ActivateEventSourceInput {
+    /// The name of the partner event source to activate.
+    pub name: String,
+}
+
+/// Answer of ActivateEventSource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ActivateEventSourceOutput {}
+
 /// Contains the GraphQL operation to be parsed and executed, if the event target is an AppSync API.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AppSyncParameters {
@@ -19,6 +31,36 @@ pub struct AppSyncParameters {
     /// GraphQL service.
     #[serde(rename = "GraphQLOperation", skip_serializing_if = "Option::is_none")]
     pub graph_ql_operation: Option<String>,
+}
+
+/// An Archive object that contains details about an archive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Archive {
+    /// The name of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_name: Option<String>,
+    /// The ARN of the event bus associated with the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_source_arn: Option<String>,
+    /// The current state of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// A description for the reason that the archive is in the current state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The number of days to retain events in the archive before they are deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<i64>,
+    /// The size of the archive, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<i64>,
+    /// The number of events in the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_count: Option<i64>,
+    /// The time stamp for the time that the archive was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
 }
 
 /// This structure specifies the VPC subnets and security groups for the task, and whether a public IP
@@ -70,6 +112,29 @@ pub struct BatchRetryStrategy {
     pub attempts: Option<i64>,
 }
 
+/// Request of CancelReplay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CancelReplayInput {
+    /// The name of the replay to cancel.
+    pub replay_name: String,
+}
+
+/// Answer of CancelReplay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CancelReplayOutput {
+    /// The ARN of the replay to cancel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_arn: Option<String>,
+    /// The current state of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The reason that the replay is in the current state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+}
+
 /// The details of a capacity provider strategy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,6 +148,19 @@ pub struct CapacityProviderStrategyItem {
     /// The base value designates how many tasks, at a minimum, to run on the specified capacity provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<i64>,
+}
+
+/// A JSON string which you can use to limit the event bus permissions you are granting to only accounts
+/// that fulfill the condition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Condition {
+    /// Specifies the type of condition.
+    pub r#type: String,
+    /// Specifies the key for the condition.
+    pub key: String,
+    /// Specifies the value for the key.
+    pub value: String,
 }
 
 /// Contains information about a connection.
@@ -260,6 +338,47 @@ pub struct ConnectivityResourceParameters {
     pub resource_parameters: ConnectivityResourceConfigurationArn,
 }
 
+/// Request of CreateArchive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateArchiveInput {
+    /// The name for the archive to create.
+    pub archive_name: String,
+    /// The ARN of the event bus that sends events to the archive.
+    pub event_source_arn: String,
+    /// A description for the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// An event pattern to use to filter events sent to the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_pattern: Option<String>,
+    /// The number of days to retain events for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<i64>,
+    /// The identifier of the KMS customer managed key for EventBridge to use, if you choose to use a
+    /// customer managed key to encrypt this archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+}
+
+/// Answer of CreateArchive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateArchiveOutput {
+    /// The ARN of the archive that was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_arn: Option<String>,
+    /// The state of the archive that was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The reason that the archive is in the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The time at which the archive was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+}
+
 /// The API key authorization parameters for the connection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -418,6 +537,18 @@ pub struct CreateEventBusOutput {
     pub log_config: Option<LogConfig>,
 }
 
+/// Request of DeactivateEventSource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeactivateEventSourceInput {
+    /// The name of the partner event source to deactivate.
+    pub name: String,
+}
+
+/// Answer of DeactivateEventSource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeactivateEventSourceOutput {}
+
 /// Configuration details of the Amazon SQS queue for EventBridge to use as a dead-letter queue (DLQ).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -426,6 +557,18 @@ pub struct DeadLetterConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
 }
+
+/// Request of DeleteArchive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteArchiveInput {
+    /// The name of the archive to delete.
+    pub archive_name: String,
+}
+
+/// Answer of DeleteArchive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteArchiveOutput {}
 
 /// Request of DeleteConnection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -486,6 +629,57 @@ pub struct DeleteRuleInput {
 /// Answer of DeleteRule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeleteRuleOutput {}
+
+/// Request of DescribeArchive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeArchiveInput {
+    /// The name of the archive to retrieve.
+    pub archive_name: String,
+}
+
+/// Answer of DescribeArchive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeArchiveOutput {
+    /// The ARN of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_arn: Option<String>,
+    /// The name of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_name: Option<String>,
+    /// The ARN of the event source associated with the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_source_arn: Option<String>,
+    /// The description of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The event pattern used to filter events sent to the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_pattern: Option<String>,
+    /// The state of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The reason that the archive is in the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The identifier of the KMS customer managed key for EventBridge to use to encrypt this archive, if one
+    /// has been specified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+    /// The number of days to retain events for in the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<i64>,
+    /// The size of the archive in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<i64>,
+    /// The number of events in the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_count: Option<i64>,
+    /// The time at which the archive was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+}
 
 /// If the connection uses a private OAuth endpoint, the parameters for EventBridge to use when
 /// authenticating against the endpoint.
@@ -606,6 +800,88 @@ pub struct DescribeEventBusOutput {
     /// displays the principal name of the service that created the event bus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<String>,
+}
+
+/// Request of DescribeEventSource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeEventSourceInput {
+    /// The name of the partner event source to display the details of.
+    pub name: String,
+}
+
+/// Answer of DescribeEventSource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeEventSourceOutput {
+    /// The ARN of the partner event source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// The name of the SaaS partner that created the event source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// The date and time that the event source was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// The date and time that the event source will expire if you do not create a matching event bus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_time: Option<Timestamp>,
+    /// The name of the partner event source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The state of the event source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}
+
+/// Request of DescribeReplay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeReplayInput {
+    /// The name of the replay to retrieve.
+    pub replay_name: String,
+}
+
+/// Answer of DescribeReplay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeReplayOutput {
+    /// The name of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_name: Option<String>,
+    /// The ARN of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_arn: Option<String>,
+    /// The description of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The current state of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The reason that the replay is in the current state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The ARN of the archive events were replayed from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_source_arn: Option<String>,
+    /// A ReplayDestination object that contains details about the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<ReplayDestination>,
+    /// The time stamp of the first event that was last replayed from the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_start_time: Option<Timestamp>,
+    /// The time stamp for the last event that was replayed from the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_end_time: Option<Timestamp>,
+    /// The time that the event was last replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_last_replayed_time: Option<Timestamp>,
+    /// A time stamp for the time that the replay started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_start_time: Option<Timestamp>,
+    /// A time stamp for the time that the replay stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_end_time: Option<Timestamp>,
 }
 
 /// Request of DescribeRule.
@@ -763,6 +1039,31 @@ pub struct EventBus {
     pub managed_by: Option<String>,
 }
 
+/// A partner event source is created by an SaaS partner.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventSource {
+    /// The ARN of the event source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// The name of the partner that created the event source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// The date and time the event source was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// The date and time that the event source will expire, if the Amazon Web Services account doesn't
+    /// create a matching event bus for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_time: Option<Timestamp>,
+    /// The name of the event source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The state of the event source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}
+
 /// These are custom parameter to be used when the target is an API Gateway APIs or EventBridge
 /// ApiDestinations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -802,6 +1103,39 @@ pub struct InputTransformer {
 pub struct KinesisParameters {
     /// The JSON path to be extracted from the event and used as the partition key.
     pub partition_key_path: String,
+}
+
+/// Request of ListArchives.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListArchivesInput {
+    /// A name prefix to filter the archives returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// The ARN of the event source associated with the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_source_arn: Option<String>,
+    /// The state of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The token returned by a previous call, which you can use to retrieve the next set of results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of results to return.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// Answer of ListArchives.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListArchivesOutput {
+    /// An array of Archive objects that include details about an archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archives: Option<Vec<Archive>>,
+    /// A token indicating there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 /// Request of ListConnections.
@@ -857,6 +1191,67 @@ pub struct ListEventBusesOutput {
     /// This list of event buses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_buses: Option<Vec<EventBus>>,
+    /// A token indicating there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Request of ListEventSources.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListEventSourcesInput {
+    /// Specifying this limits the results to only those partner event sources with names that start with the
+    /// specified prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// The token returned by a previous call, which you can use to retrieve the next set of results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// Specifying this limits the number of results returned by this operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// Answer of ListEventSources.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListEventSourcesOutput {
+    /// The list of event sources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_sources: Option<Vec<EventSource>>,
+    /// A token indicating there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Request of ListReplays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListReplaysInput {
+    /// A name prefix to filter the replays returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// The state of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The ARN of the archive from which the events are replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_source_arn: Option<String>,
+    /// The token returned by a previous call, which you can use to retrieve the next set of results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of replays to retrieve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// Answer of ListReplays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListReplaysOutput {
+    /// An array of Replay objects that contain information about the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replays: Option<Vec<Replay>>,
     /// A token indicating there are more results available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
@@ -1081,6 +1476,36 @@ pub struct PutEventsResultEntry {
     pub error_message: Option<String>,
 }
 
+/// Request of PutPermission.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutPermissionInput {
+    /// The name of the event bus associated with the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_bus_name: Option<String>,
+    /// The action that you are enabling the other account to perform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// The 12-digit Amazon Web Services account ID that you are permitting to put events to your default
+    /// event bus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// An identifier string for the external account that you are granting permissions to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement_id: Option<String>,
+    /// This parameter enables you to limit the permission to accounts that fulfill a certain condition, such
+    /// as being a member of a certain Amazon Web Services organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+    /// A JSON string that describes the permission policy statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+}
+
+/// Answer of PutPermission.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutPermissionOutput {}
+
 /// Request of PutRule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -1186,6 +1611,26 @@ pub struct RedshiftDataParameters {
     pub sqls: Option<Vec<String>>,
 }
 
+/// Request of RemovePermission.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RemovePermissionInput {
+    /// The statement ID corresponding to the account that is no longer allowed to put events to the default
+    /// event bus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement_id: Option<String>,
+    /// Specifies whether to remove all permissions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remove_all_permissions: Option<bool>,
+    /// The name of the event bus to revoke permissions for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_bus_name: Option<String>,
+}
+
+/// Answer of RemovePermission.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RemovePermissionOutput {}
+
 /// Request of RemoveTargets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -1228,6 +1673,50 @@ pub struct RemoveTargetsResultEntry {
     /// The error message that explains why the target removal failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
+}
+
+/// A Replay object that contains details about a replay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Replay {
+    /// The name of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_name: Option<String>,
+    /// The ARN of the archive to replay event from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_source_arn: Option<String>,
+    /// The current state of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// A description of why the replay is in the current state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// A time stamp for the time to start replaying events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_start_time: Option<Timestamp>,
+    /// A time stamp for the time to start replaying events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_end_time: Option<Timestamp>,
+    /// A time stamp for the time that the last event was replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_last_replayed_time: Option<Timestamp>,
+    /// A time stamp for the time that the replay started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_start_time: Option<Timestamp>,
+    /// A time stamp for the time that the replay completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_end_time: Option<Timestamp>,
+}
+
+/// A ReplayDestination object that contains details about a replay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReplayDestination {
+    /// The ARN of the event bus to replay event to.
+    pub arn: String,
+    /// A list of ARNs for rules to replay events to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter_arns: Option<Vec<String>>,
 }
 
 /// A RetryPolicy object that includes information about the retry policy settings.
@@ -1323,6 +1812,43 @@ pub struct SqsParameters {
     /// The ID of the message group to use as the target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_group_id: Option<String>,
+}
+
+/// Request of StartReplay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartReplayInput {
+    /// The name of the replay to start.
+    pub replay_name: String,
+    /// A description for the replay to start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The ARN of the archive to replay events from.
+    pub event_source_arn: String,
+    /// A time stamp for the time to start replaying events.
+    pub event_start_time: Timestamp,
+    /// A time stamp for the time to stop replaying events.
+    pub event_end_time: Timestamp,
+    /// A ReplayDestination object that includes details about the destination for the replay.
+    pub destination: ReplayDestination,
+}
+
+/// Answer of StartReplay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartReplayOutput {
+    /// The ARN of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_arn: Option<String>,
+    /// The state of the replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The reason that the replay is in the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The time at which the replay started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_start_time: Option<Timestamp>,
 }
 
 /// A key-value pair associated with an Amazon Web Services resource.
@@ -1444,6 +1970,45 @@ pub struct UntagResourceInput {
 /// Answer of UntagResource.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UntagResourceOutput {}
+
+/// Request of UpdateArchive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateArchiveInput {
+    /// The name of the archive to update.
+    pub archive_name: String,
+    /// The description for the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The event pattern to use to filter events sent to the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_pattern: Option<String>,
+    /// The number of days to retain events in the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<i64>,
+    /// The identifier of the KMS customer managed key for EventBridge to use, if you choose to use a
+    /// customer managed key to encrypt this archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+}
+
+/// Answer of UpdateArchive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateArchiveOutput {
+    /// The ARN of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_arn: Option<String>,
+    /// The state of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The reason that the archive is in the current state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The time at which the archive was updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+}
 
 /// Contains the API key authorization parameters to use to update the connection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
