@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
+use jiff::SpanRelativeTo;
+use schedule::{MakeUp, Missed};
 use serde::{Deserialize, Deserializer, de};
 use types::{AccountId, Region, Timestamp};
 
@@ -64,6 +66,14 @@ pub struct Settings {
     #[arg(long, env = "RUNWRIGHT_CLOCK", value_name = "wall|virtual[:START]")]
     pub clock: Option<ClockChoice>,
 
+    /// What becomes of schedules' times that fell into a downtime: skip them, make up for the last, or for all [default: skip].
+    #[arg(long, env = "RUNWRIGHT_MISSED_SCHEDULES", value_name = "WHICH")]
+    pub missed_schedules: Option<MissedChoice>,
+
+    /// How long ago a time that is made up for may have been [default: 24h].
+    #[arg(long, env = "RUNWRIGHT_MISSED_WINDOW", value_name = "DURATION")]
+    pub missed_window: Option<String>,
+
     /// The region of what this program does by itself [default: us-east-1]. Clients name theirs.
     #[arg(long, env = "RUNWRIGHT_REGION", value_name = "REGION")]
     pub region: Option<String>,
@@ -80,6 +90,18 @@ pub enum DriverChoice {
     Embedded,
     /// Docker Engine or Podman.
     Docker,
+}
+
+/// Which of the times of schedules that fell into a downtime are made up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissedChoice {
+    /// None, as there are no downtimes on AWS.
+    Skip,
+    /// The last of each schedule.
+    Once,
+    /// All, in their order.
+    All,
 }
 
 /// Which clock to go by.
@@ -102,7 +124,8 @@ impl FromStr for ClockChoice {
             Some(("virtual", start)) => {
                 let whole = if start.contains('T') { start.to_owned() } else { format!("{start}T00:00:00Z") };
                 let time = Timestamp::parse_rfc3339(&whole);
-                let time = time.map_err(|_| format!("{start:?} is not a time such as 2026-11-21T18:00:00Z"))?;
+                let time =
+                    time.map_err(|_| format!("{start:?} is not a time such as 2026-11-21T18:00:00Z"))?;
                 Ok(Self::Virtual(Some(time)))
             }
             _ => Err(format!("{text:?} is not wall, virtual or virtual:START")),
@@ -137,6 +160,8 @@ pub struct Config {
     pub retention: Duration,
     /// The account.
     pub account: AccountId,
+    /// What becomes of schedules' times that fell into a downtime.
+    pub missed: Missed,
     /// Which clock to go by.
     pub clock: ClockChoice,
     /// The region of what the program does by itself.
@@ -197,6 +222,8 @@ impl Settings {
             allow_bind: if self.allow_bind.is_empty() { file.allow_bind } else { self.allow_bind },
             retention_days: self.retention_days.or(file.retention_days),
             account: self.account.or(file.account),
+            missed_schedules: self.missed_schedules.or(file.missed_schedules),
+            missed_window: self.missed_window.or(file.missed_window),
             clock: self.clock.or(file.clock),
             region: self.region.or(file.region),
         })
@@ -225,6 +252,7 @@ impl Settings {
             allow_bind: absolute(self.allow_bind)?,
             retention: retention(self.retention_days)?,
             account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
+            missed: missed(self.missed_schedules, self.missed_window.as_deref())?,
             clock: self.clock.unwrap_or_default(),
             region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),
         })
@@ -239,6 +267,22 @@ fn read(path: &Path) -> anyhow::Result<Settings> {
 fn absolute(folders: Vec<PathBuf>) -> anyhow::Result<Vec<PathBuf>> {
     let absolute = folders.into_iter().map(std::path::absolute);
     absolute.collect::<Result<_, _>>().context("a folder of --allow-bind has no absolute path")
+}
+
+/// Longest time for which what was missed is made up for: each minute of it may have to be looked at.
+const MISSED_WINDOW_MAX: Duration = Duration::from_secs(366 * 86_400);
+
+fn missed(choice: Option<MissedChoice>, window: Option<&str>) -> anyhow::Result<Missed> {
+    let make_up = match choice.unwrap_or(MissedChoice::Skip) {
+        MissedChoice::Skip => MakeUp::Skip,
+        MissedChoice::Once => MakeUp::Once,
+        MissedChoice::All => MakeUp::All,
+    };
+    let window = match window.map(parse_duration).transpose().map_err(anyhow::Error::msg)? {
+        Some(window) if window > MISSED_WINDOW_MAX => bail!("missed-window can be 366 days at most"),
+        window => window.unwrap_or(Missed::default().window),
+    };
+    Ok(Missed { make_up, window })
 }
 
 fn retention(days: Option<u32>) -> anyhow::Result<Duration> {
@@ -256,6 +300,25 @@ fn account(text: &str) -> Result<String, String> {
     } else {
         Err(format!("{text:?} is not an account: twelve digits"))
     }
+}
+
+/// Reads a time such as `2026-11-21T18:00:00Z`.
+///
+/// # Errors
+/// A sentence for the person.
+pub fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).map_err(|_| format!("{text:?} is not a time such as 2026-11-21T18:00:00Z"))
+}
+
+/// Reads `24h`, `1d12h`, `90s` or `PT5M`; a day is 24 hours.
+///
+/// # Errors
+/// A sentence for the person.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let refused = || format!("{text:?} is not a duration such as 24h, 90s or 1d12h");
+    let span: jiff::Span = text.parse().map_err(|_| refused())?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| refused())?;
+    duration.try_into().map_err(|_| refused())
 }
 
 /// `/var/lib/runwright` for root; else `$XDG_DATA_HOME/runwright`, `~/.local/share/runwright`.
@@ -296,6 +359,18 @@ mod tests {
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.region.as_str(), "eu-central-1");
         assert_eq!(config.data_dir, Path::new("/d"));
+    }
+
+    #[test]
+    fn durations_are_read() {
+        let seconds = |text| parse_duration(text).map(|duration| duration.as_secs());
+        assert_eq!(seconds("24h"), Ok(86_400));
+        assert_eq!(seconds("1d12h"), Ok(129_600));
+        assert_eq!(seconds("1w"), Ok(604_800));
+        assert_eq!(seconds("PT5M"), Ok(300));
+        assert_eq!(seconds("90s"), Ok(90));
+        assert!(seconds("-1h").is_err());
+        assert!(seconds("soon").is_err());
     }
 
     #[test]

@@ -77,7 +77,10 @@ impl Server {
         let ssm = ssm::Ssm::new(Arc::clone(&store), key.clone());
         let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
-        let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
+        let events = events.making_up(config.missed);
+        let scheduler =
+            scheduler::Scheduler::making_up(Arc::clone(&store), dispatcher.clone(), config.missed);
+        let scheduler = Arc::new(scheduler);
         let executions = states::Config { retention: config.retention, ..states::Config::default() };
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
         let wire = Wire::new(dispatcher.clone(), Arc::new(iam.clone()), Clock::Wall);
@@ -124,8 +127,9 @@ impl Server {
         credentials::write(&config, &endpoint, &key)?;
         let source = Source { data_dir: config.data_dir.clone(), store: Arc::clone(&store), s3: Some(s3) };
         let virtual_time = time.clone();
-        let clock = session::Subject { dispatcher: dispatcher.clone(), time };
-        let control = Control::start(source, Arc::clone(&driver), clock)
+        let operator = Operator::new(dispatcher.clone(), config.account, config.region);
+        let clock = session::Subject { dispatcher, time };
+        let control = Control::start(source, Arc::clone(&driver), clock, operator.clone())
             .inspect_err(|error| tracing::warn!(%error, "no backup can be made, and no container be reached, while this server runs"))
             .ok();
         let (shutdown, stopped) = oneshot::channel();
@@ -137,7 +141,6 @@ impl Server {
             // A sender that is gone means the same as one that has sent.
             let _ = stopped.await;
         }));
-        let operator = Operator::new(dispatcher, config.account, config.region);
         let runs_containers = refusal.is_none();
         Ok(Self {
             operator,

@@ -77,7 +77,9 @@ impl Missed {
         }
         match self.make_up {
             MakeUp::Skip => Verdict::IsMissed { next_after: from(late_max) },
-            _ if now.since(due) > self.window => Verdict::IsMissed { next_after: from(self.window.max(late_max)) },
+            _ if now.since(due) > self.window => {
+                Verdict::IsMissed { next_after: from(self.window.max(late_max)) }
+            }
             MakeUp::All => Verdict::Fires(due),
             MakeUp::Once => {
                 let mut last = due;
@@ -99,8 +101,11 @@ mod tests {
     /// Which occurrences of a rate of five minutes fire that is due at 0 and looked at at `now`, in seconds.
     fn fires(make_up: MakeUp, window: u64, now: i64) -> Vec<i64> {
         let missed = Missed { make_up, window: Duration::from_secs(window) };
-        let next = |after: Timestamp| Some(Timestamp::from_seconds((after.as_millis().div_euclid(300_000) + 1) * 300));
-        let (mut due, now, mut fired) = (Timestamp::from_seconds(0), Timestamp::from_seconds(now), Vec::new());
+        let next = |after: Timestamp| {
+            Some(Timestamp::from_seconds((after.as_millis().div_euclid(300_000) + 1) * 300))
+        };
+        let (mut due, now, mut fired) =
+            (Timestamp::from_seconds(0), Timestamp::from_seconds(now), Vec::new());
         while due <= now {
             let after = match missed.decide(due, now, LATE_MAX, next) {
                 Verdict::Fires(time) => {

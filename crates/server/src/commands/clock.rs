@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use jiff::SpanRelativeTo;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use types::Timestamp;
 
-use crate::config::Settings;
+use crate::config::{Settings, parse_duration, parse_time};
 use crate::upkeep::control;
 use crate::virtual_time::session::{ClockQuestion, Line};
 use crate::virtual_time::{Advance, Happening, Moved, To, duration};
@@ -155,33 +154,4 @@ fn as_json(happening: &Happening) -> anyhow::Result<Value> {
     let mut value = serde_json::to_value(happening)?;
     value["time"] = happening.time.to_iso_millis().into();
     Ok(value)
-}
-
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text).map_err(|_| format!("{text:?} is not a time such as 2026-11-21T18:00:00Z"))
-}
-
-/// `24h`, `1d12h`, `90s`, `PT5M`; a day is 24 hours.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let refused = || format!("{text:?} is not a duration such as 24h, 90s or 1d12h");
-    let span: jiff::Span = text.parse().map_err(|_| refused())?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| refused())?;
-    duration.try_into().map_err(|_| refused())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_read() {
-        let seconds = |text| parse_duration(text).map(|duration| duration.as_secs());
-        assert_eq!(seconds("24h"), Ok(86_400));
-        assert_eq!(seconds("1d12h"), Ok(129_600));
-        assert_eq!(seconds("1w"), Ok(604_800));
-        assert_eq!(seconds("PT5M"), Ok(300));
-        assert_eq!(seconds("90s"), Ok(90));
-        assert!(seconds("-1h").is_err());
-        assert!(seconds("soon").is_err());
-    }
 }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod doctor;
 pub mod ecs;
 pub mod env;
+pub mod events;
 pub mod image;
 pub mod serve;
 pub mod states;

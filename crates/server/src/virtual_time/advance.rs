@@ -89,7 +89,9 @@ impl VirtualTime {
         };
         loop {
             let now = self.now();
-            while let Rest::LeavingBehind(names) = self.rest(dispatcher, &mut left_alone, advance.patience).await {
+            while let Rest::LeavingBehind(names) =
+                self.rest(dispatcher, &mut left_alone, advance.patience).await
+            {
                 for name in names {
                     let subject = match task(dispatcher, &name).await {
                         Some(task) => format!("the task {}", task["taskArn"].as_str().unwrap_or_default()),

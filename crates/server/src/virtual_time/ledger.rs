@@ -8,9 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
-use store::{
-    Batch, Entry, Error, Lsn, Mutation, Range, Record, Slice, Store, Ticket, TimerQueue,
-};
+use store::{Batch, Entry, Error, Lsn, Mutation, Range, Record, Slice, Store, Ticket, TimerQueue};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use types::Timestamp;

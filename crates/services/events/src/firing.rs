@@ -140,24 +140,25 @@ impl Inner {
         let mut batch = Batch::new();
         batch.require_version("events/rule", seen.key.as_str(), seen.version);
         let missed = self.missed.get().copied().unwrap_or_default();
-        let (due, outcome) =
-            match missed.decide(timer.due, now, FIRING_LATE_MAX, |after| seen.value.next_due(after)) {
-                Verdict::Fires(due) => {
-                    set_timer(&mut batch, bus, &seen.value, due);
-                    let rule = CompiledRule::of(bus, seen.value.clone());
-                    let id = api::ids::uuid();
-                    let event = scheduled(bus, &rule.arn, &id, due);
-                    let arrival = Arrival { id: &id, event: &event, forwarded: false };
-                    delivery::plan(&mut batch, bus, &rule, &arrival, now);
-                    (due, Outcome::Fired)
-                }
-                Verdict::IsMissed { next_after } => {
-                    let due = timer.due;
-                    tracing::warn!(rule = timer.key, %due, "the schedule was due while nobody was there: skipped");
-                    set_timer(&mut batch, bus, &seen.value, next_after);
-                    (due, Outcome::Missed)
-                }
-            };
+        let (due, outcome) = match missed
+            .decide(timer.due, now, FIRING_LATE_MAX, |after| seen.value.next_due(after))
+        {
+            Verdict::Fires(due) => {
+                set_timer(&mut batch, bus, &seen.value, due);
+                let rule = CompiledRule::of(bus, seen.value.clone());
+                let id = api::ids::uuid();
+                let event = scheduled(bus, &rule.arn, &id, due);
+                let arrival = Arrival { id: &id, event: &event, forwarded: false };
+                delivery::plan(&mut batch, bus, &rule, &arrival, now);
+                (due, Outcome::Fired)
+            }
+            Verdict::IsMissed { next_after } => {
+                let due = timer.due;
+                tracing::warn!(rule = timer.key, %due, "the schedule was due while nobody was there: skipped");
+                set_timer(&mut batch, bus, &seen.value, next_after);
+                (due, Outcome::Missed)
+            }
+        };
         (batch, due, outcome)
     }
 }

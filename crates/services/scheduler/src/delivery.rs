@@ -112,7 +112,8 @@ impl Inner {
             return Ok(self.bury(invocation).await);
         }
         if invocation.is_too_old(clock.now()) {
-            let error = AwsError::new("EventAgeExceeded", "The event is older than its MaximumEventAgeInSeconds.");
+            let error =
+                AwsError::new("EventAgeExceeded", "The event is older than its MaximumEventAgeInSeconds.");
             return Ok(self.give_up(invocation, &error, Some(Exhausted::MaximumEventAgeInSeconds)));
         }
         if invocation.failed_attempts == 0 && !self.is_wanted(&invocation).await? {
@@ -162,7 +163,8 @@ impl Inner {
             tracing::error!(%schedule, id = invocation.id, queue, %error, "a dead letter is lost");
             return Next::Settled(Value::Null);
         }
-        invocation.given_up = invocation.given_up.map(|given_up| GivenUp { failed_messages: failed, ..given_up });
+        invocation.given_up =
+            invocation.given_up.map(|given_up| GivenUp { failed_messages: failed, ..given_up });
         Next::Retry(Box::new(invocation), now + pause(failed, api::ids::seed()))
     }
 

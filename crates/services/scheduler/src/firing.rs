@@ -156,7 +156,8 @@ impl Inner {
         let mut batch = Batch::new();
         batch.require_version(crate::schedule::TABLE, seen.key.as_str(), seen.version);
         // An occurrence that waited for the one before it is not late.
-        let waited_until = work.as_ref().and_then(|work| work.seen_at_work).filter(|_| overlap == Some(Overlap::Queue));
+        let waited_until =
+            work.as_ref().and_then(|work| work.seen_at_work).filter(|_| overlap == Some(Overlap::Queue));
         let looked_at = if waited_until.is_some_and(|time| time >= due) { due } else { now };
         let next_due = |after| seen.value.next_due(after);
         let late_max = FIRING_LATE_MAX + seen.value.definition.window();
@@ -179,7 +180,8 @@ impl Inner {
             _ => {}
         }
         let is_last = !set_timer(&mut batch, name, &seen.value, due);
-        let invocation = Invocation { is_followed: overlap.is_some(), ..invocation(name, &seen.value, due, now, is_last) };
+        let invocation =
+            Invocation { is_followed: overlap.is_some(), ..invocation(name, &seen.value, due, now, is_last) };
         if overlap.is_some() {
             self.follow(&mut batch, &invocation, waited_until);
         }

@@ -14,6 +14,7 @@ pub mod generated;
 mod invocation;
 pub mod limits;
 mod names;
+mod occurrences;
 mod operations;
 mod overlap;
 mod page;
@@ -103,6 +104,11 @@ impl Service for Scheduler {
         operation: &'a str,
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
-        Box::pin(generated::operations::dispatch(&*self.inner, cx, operation, input))
+        Box::pin(async move {
+            match operation {
+                "internal:NextOccurrences" => Ok(self.inner.next_occurrences(cx, input).await?),
+                _ => generated::operations::dispatch(&*self.inner, cx, operation, input).await,
+            }
+        })
     }
 }

@@ -46,7 +46,9 @@ impl Overlap {
             None | Some("allow") => Ok(None),
             Some("skip") => Ok(Some(Self::Skip)),
             Some("queue") => Ok(Some(Self::Queue)),
-            Some(other) => Err(Error::Invalid(format!("The tag {TAG} is {other}: it can be allow, skip or queue."))),
+            Some(other) => {
+                Err(Error::Invalid(format!("The tag {TAG} is {other}: it can be allow, skip or queue.")))
+            }
         }
     }
 }
@@ -105,7 +107,8 @@ impl Phase {
             return Self::Execution(execution.to_owned());
         }
         let tasks = answer["tasks"].as_array().into_iter().flatten();
-        let tasks: Vec<String> = tasks.filter_map(|task| Some(task["taskArn"].as_str()?.to_owned())).collect();
+        let tasks: Vec<String> =
+            tasks.filter_map(|task| Some(task["taskArn"].as_str()?.to_owned())).collect();
         if tasks.is_empty() { Self::Over } else { Self::Tasks(invocation.target.arn.clone(), tasks) }
     }
 }
@@ -167,8 +170,11 @@ impl Inner {
             Phase::Invoking => true,
             Phase::Over => false,
             Phase::Execution(arn) => {
-                let answer = self.ask(schedule, "states", "DescribeExecution", json!({"executionArn": arn})).await;
-                answer.is_ok_and(|execution| execution["status"] == "RUNNING" || execution["status"] == "PENDING_REDRIVE")
+                let answer =
+                    self.ask(schedule, "states", "DescribeExecution", json!({"executionArn": arn})).await;
+                answer.is_ok_and(|execution| {
+                    execution["status"] == "RUNNING" || execution["status"] == "PENDING_REDRIVE"
+                })
             }
             Phase::Tasks(cluster, tasks) => {
                 let input = json!({"cluster": cluster, "tasks": tasks});

@@ -12,7 +12,7 @@ use crate::{Error, Inner, firing, schedule_group, targets};
 
 impl Inner {
     /// The schedule, which exists.
-    async fn schedule(&self, name: &ScheduleName) -> Result<Versioned<Schedule>, Error> {
+    pub(crate) async fn schedule(&self, name: &ScheduleName) -> Result<Versioned<Schedule>, Error> {
         self.group(&name.group).await?;
         let found = self.schedules.get(&name.key()).await?;
         found.ok_or_else(|| Error::ScheduleNotFound(name.name.clone()))

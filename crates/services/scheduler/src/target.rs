@@ -64,16 +64,8 @@ const READ_ONLY: [&str; 25] = [
 ];
 
 /// AWS's other templated targets.
-const TEMPLATED: [&str; 8] = [
-    "codebuild",
-    "codepipeline",
-    "firehose",
-    "inspector",
-    "inspector2",
-    "kinesis",
-    "lambda",
-    "sagemaker",
-];
+const TEMPLATED: [&str; 8] =
+    ["codebuild", "codepipeline", "firehose", "inspector", "inspector2", "kinesis", "lambda", "sagemaker"];
 
 impl TargetKind {
     /// What `arn` stands for.
@@ -157,7 +149,12 @@ fn check_parameters(kind: &TargetKind, target: &model::Target) -> Result<(), Err
     let is_fifo = target.arn.ends_with(".fifo");
     for (name, is_given, is_of_kind, is_needed) in [
         ("EcsParameters", target.ecs_parameters.is_some(), *kind == TargetKind::EcsCluster, true),
-        ("EventBridgeParameters", target.event_bridge_parameters.is_some(), *kind == TargetKind::EventBus, true),
+        (
+            "EventBridgeParameters",
+            target.event_bridge_parameters.is_some(),
+            *kind == TargetKind::EventBus,
+            true,
+        ),
         ("SqsParameters", target.sqs_parameters.is_some(), *kind == TargetKind::Queue, is_fifo),
     ] {
         if is_of_kind && is_needed && !is_given {

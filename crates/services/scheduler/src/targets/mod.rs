@@ -42,7 +42,9 @@ pub async fn invoke(dispatcher: &Dispatcher, invocation: &Invocation) -> Result<
 /// [`Error::OperationNotServed`].
 pub fn refuse_unserved(dispatcher: &Dispatcher, target: &model::Target) -> Result<(), Error> {
     match TargetKind::of(&target.arn)? {
-        TargetKind::Universal { service, action } if universal::find(dispatcher, &service, &action).is_none() => {
+        TargetKind::Universal { service, action }
+            if universal::find(dispatcher, &service, &action).is_none() =>
+        {
             Err(Error::OperationNotServed(format!("{service}:{action}")))
         }
         _ => Ok(()),

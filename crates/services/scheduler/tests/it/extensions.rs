@@ -30,7 +30,10 @@ async fn occurrences_of_a_downtime_are_made_up_for_where_that_is_wanted() {
     let once = made_up_for(MakeUp::Once, day, 2).await;
     assert_eq!(once, ["2026-11-20T12:15:00Z", "2026-11-20T12:20:00Z"]);
     let all = made_up_for(MakeUp::All, day, 4).await;
-    assert_eq!(all, ["2026-11-20T12:05:00Z", "2026-11-20T12:10:00Z", "2026-11-20T12:15:00Z", "2026-11-20T12:20:00Z"]);
+    assert_eq!(
+        all,
+        ["2026-11-20T12:05:00Z", "2026-11-20T12:10:00Z", "2026-11-20T12:15:00Z", "2026-11-20T12:20:00Z"]
+    );
     let some = made_up_for(MakeUp::All, Duration::from_secs(700), 2).await;
     assert_eq!(some, ["2026-11-20T12:10:00Z", "2026-11-20T12:15:00Z", "2026-11-20T12:20:00Z"]);
 }
@@ -40,7 +43,9 @@ async fn overlapping(overlap: &str) -> World {
     let world = World::at("2026-11-20T12:00:00Z").await;
     let tags = json!([{"Key": "runwright:overlap", "Value": overlap}]);
     world.ok("CreateScheduleGroup", json!({"Name": "g", "Tags": tags})).await;
-    world.targets.answer("StartExecution", json!({"executionArn": "arn:aws:states:us-east-1:0:execution:m:x"}));
+    world
+        .targets
+        .answer("StartExecution", json!({"executionArn": "arn:aws:states:us-east-1:0:execution:m:x"}));
     world.targets.answer("DescribeExecution", json!({"status": "RUNNING"}));
     world.schedule("rate(1 minute)", json!({"GroupName": "g"})).await;
     world.fires_at(&["2026-11-20T12:00:00Z"]).await;
@@ -78,7 +83,8 @@ async fn occurrences_wait_for_the_one_before() {
         world.settle().await;
     }
     let times: Vec<String> = world.targets.given().iter().map(Given::time).collect();
-    let minutes: Vec<String> = (0..times.len()).map(|minute| format!("2026-11-20T12:0{minute}:00Z")).collect();
+    let minutes: Vec<String> =
+        (0..times.len()).map(|minute| format!("2026-11-20T12:0{minute}:00Z")).collect();
     assert_eq!(times, minutes);
     assert!(times.len() >= 4, "{times:?}");
 }

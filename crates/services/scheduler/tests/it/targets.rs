@@ -116,7 +116,8 @@ async fn what_cannot_pass_is_given_up() {
 async fn queues_and_topics_get_messages() {
     let queue = "arn:aws:sqs:us-east-1:000000000000:q.fifo";
     let parameters = json!({"MessageGroupId": "g"});
-    let told = given(json!({"Arn": queue, "RoleArn": ROLE, "Input": "hello", "SqsParameters": parameters})).await;
+    let told =
+        given(json!({"Arn": queue, "RoleArn": ROLE, "Input": "hello", "SqsParameters": parameters})).await;
     let wanted = json!({
         "QueueUrl": "https://sqs.us-east-1.amazonaws.com/000000000000/q.fifo", "MessageBody": "hello",
         "MessageGroupId": "g", "MessageDeduplicationId": told.input["MessageDeduplicationId"],

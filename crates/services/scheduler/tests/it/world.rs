@@ -54,7 +54,8 @@ impl World {
     pub async fn with(store: LimitedStore, clock: VirtualClock, targets: Targets, missed: Missed) -> Self {
         let store = Arc::new(store);
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
-        let scheduler = Scheduler::making_up(Arc::clone(&store) as Arc<dyn Store>, dispatcher.clone(), missed);
+        let scheduler =
+            Scheduler::making_up(Arc::clone(&store) as Arc<dyn Store>, dispatcher.clone(), missed);
         let fakes = ["states", "ecs", "events", "sqs", "sns"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
         dispatcher.install(fakes.into_iter().chain([Arc::new(scheduler.clone()) as Arc<dyn Service>]));
@@ -172,7 +173,11 @@ pub struct Targets {
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { given: Arc::new(watch::Sender::new(Vec::new())), failures: Arc::default(), answers: Arc::default() }
+        Self {
+            given: Arc::new(watch::Sender::new(Vec::new())),
+            failures: Arc::default(),
+            answers: Arc::default(),
+        }
     }
 }
 
