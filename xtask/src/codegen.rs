@@ -58,6 +58,9 @@ struct Service {
     #[serde(default)]
     unwrapped: Vec<String>,
     operations: Vec<String>,
+    /// What the query protocol answers for errors, where the model does not say it.
+    #[serde(default)]
+    errors: BTreeMap<String, model::ErrorTrait>,
     /// Whether only `model.rs` is written, as `output` with `.rs` behind it, with what all operations answer: for services
     /// that are not served, but whose answers are checked.
     #[serde(default)]

@@ -2,15 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use jiff::SpanRelativeTo;
-use schedule::{MakeUp, Missed};
-use serde::{Deserialize, Deserializer, de};
-use types::{AccountId, Region, Timestamp};
+use schedule::Missed;
+use serde::Deserialize;
+use types::{AccountId, Region};
+
+use crate::capacity::{self, LimitKind, Memory, Processors, TaskLimit};
+use crate::time_options::{ClockChoice, MissedChoice, missed};
 
 /// Where the configuration file is looked for when nobody says where it is.
 const FILE_NAME: &str = "runwright.toml";
@@ -58,6 +59,29 @@ pub struct Settings {
     #[arg(long, env = "RUNWRIGHT_RETENTION_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=DAYS_MAX))]
     pub retention_days: Option<u32>,
 
+    /// Run ECS tasks with at most so many processors [default: those that this machine gives to this process;
+    /// with --dev and for `run`: unlimited].
+    #[arg(long, env = "RUNWRIGHT_CAPACITY_CPUS", value_name = "NUMBER|unlimited")]
+    pub capacity_cpus: Option<Processors>,
+
+    /// Run ECS tasks with at most so much memory [default: what this machine gives to this process; with --dev
+    /// and for `run`: unlimited].
+    #[arg(long, env = "RUNWRIGHT_CAPACITY_MEMORY", value_name = "MIB|SIZE|unlimited")]
+    pub capacity_memory: Option<Memory>,
+
+    /// What becomes of ECS tasks that do not fit now [default: refuse].
+    #[arg(long, env = "RUNWRIGHT_PLACEMENT", value_name = "PLACEMENT")]
+    pub placement: Option<PlacementChoice>,
+
+    /// Run at most N ECS tasks at a time of this cluster or task definition family. May be given several times.
+    #[arg(
+        long,
+        env = "RUNWRIGHT_TASK_LIMIT",
+        value_delimiter = ',',
+        value_name = "cluster/NAME=N|family/NAME=N"
+    )]
+    pub task_limit: Vec<TaskLimit>,
+
     /// The account [default: 000000000000].
     #[arg(long, env = "RUNWRIGHT_ACCOUNT", value_name = "12 DIGITS", value_parser = account)]
     pub account: Option<String>,
@@ -92,51 +116,14 @@ pub enum DriverChoice {
     Docker,
 }
 
-/// Which of the times of schedules that fell into a downtime are made up for.
+/// What becomes of tasks that do not fit now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum MissedChoice {
-    /// None, as there are no downtimes on AWS.
-    Skip,
-    /// The last of each schedule.
-    Once,
-    /// All, in their order.
-    All,
-}
-
-/// Which clock to go by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClockChoice {
-    /// The machine's.
-    #[default]
-    Wall,
-    /// One that is moved by hand, from where it stood; a new one begins at the time, or at the machine's.
-    Virtual(Option<Timestamp>),
-}
-
-impl FromStr for ClockChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "wall" => Ok(Self::Wall),
-            None if text == "virtual" => Ok(Self::Virtual(None)),
-            Some(("virtual", start)) => {
-                let whole = if start.contains('T') { start.to_owned() } else { format!("{start}T00:00:00Z") };
-                let time = Timestamp::parse_rfc3339(&whole);
-                let time =
-                    time.map_err(|_| format!("{start:?} is not a time such as 2026-11-21T18:00:00Z"))?;
-                Ok(Self::Virtual(Some(time)))
-            }
-            _ => Err(format!("{text:?} is not wall, virtual or virtual:START")),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ClockChoice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
+pub enum PlacementChoice {
+    /// RunTask answers `RESOURCE:CPU`, `RESOURCE:MEMORY` or `RESOURCE:PORTS`.
+    Refuse,
+    /// They wait in `PROVISIONING`, and start in the order of their arrival.
+    Queue,
 }
 
 /// Everything decided.
@@ -158,6 +145,10 @@ pub struct Config {
     pub allow_bind: Vec<PathBuf>,
     /// How long closed executions are kept.
     pub retention: Duration,
+    /// Which subnets and security groups tasks may name that are not there.
+    pub stand_ins: ecs::StandIns,
+    /// How many tasks may run.
+    pub capacity: ecs::Capacity,
     /// The account.
     pub account: AccountId,
     /// What becomes of schedules' times that fell into a downtime.
@@ -198,9 +189,13 @@ impl Settings {
     pub fn for_run(self) -> anyhow::Result<(Config, Option<Temporary>)> {
         let mut settings = self.with_file()?;
         settings.host_image.get_or_insert(true);
+        settings.capacity_cpus.get_or_insert(Processors::UNLIMITED);
+        settings.capacity_memory.get_or_insert(Memory::UNLIMITED);
         let listen = settings.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
         let temporary = settings.data_dir.is_none();
         let config = settings.with_defaults(listen, temporary_data_dir)?;
+        // Nobody can make subnets before a template is run.
+        let config = Config { stand_ins: ecs::StandIns::All, ..config };
         let temporary = temporary.then(|| Temporary(config.data_dir.clone()));
         Ok((config, temporary))
     }
@@ -221,6 +216,10 @@ impl Settings {
             host_image: self.host_image.or(file.host_image),
             allow_bind: if self.allow_bind.is_empty() { file.allow_bind } else { self.allow_bind },
             retention_days: self.retention_days.or(file.retention_days),
+            capacity_cpus: self.capacity_cpus.or(file.capacity_cpus),
+            capacity_memory: self.capacity_memory.or(file.capacity_memory),
+            placement: self.placement.or(file.placement),
+            task_limit: if self.task_limit.is_empty() { file.task_limit } else { self.task_limit },
             account: self.account.or(file.account),
             missed_schedules: self.missed_schedules.or(file.missed_schedules),
             missed_window: self.missed_window.or(file.missed_window),
@@ -241,6 +240,7 @@ impl Settings {
                  on 127.0.0.1, or leave --dev out and use the keys that `runwright env` prints."
             );
         }
+        let capacity = self.capacity(dev);
         let account = self.account.unwrap_or_else(|| "000000000000".to_owned());
         Ok(Config {
             listen,
@@ -251,11 +251,36 @@ impl Settings {
             host_image: self.host_image.unwrap_or(dev),
             allow_bind: absolute(self.allow_bind)?,
             retention: retention(self.retention_days)?,
+            stand_ins: if dev { ecs::StandIns::Placeholders } else { ecs::StandIns::None },
+            capacity,
             account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
             missed: missed(self.missed_schedules, self.missed_window.as_deref())?,
             clock: self.clock.unwrap_or_default(),
             region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),
         })
+    }
+}
+
+impl Settings {
+    fn capacity(&self, dev: bool) -> ecs::Capacity {
+        let overflow = match self.placement.unwrap_or(PlacementChoice::Refuse) {
+            PlacementChoice::Refuse => ecs::Overflow::Refuse,
+            PlacementChoice::Queue => ecs::Overflow::Queue,
+        };
+        // Who tries a stack out has a small machine, and on AWS there is always room: tasks share it as they can.
+        let machine = |size: fn() -> Option<u64>| if dev { None } else { size() };
+        let limits = |kind| capacity::limits(&self.task_limit, kind);
+        ecs::Capacity {
+            cpu_units: self
+                .capacity_cpus
+                .map_or_else(|| machine(capacity::machine_cpu_units), Processors::units),
+            memory_mib: self
+                .capacity_memory
+                .map_or_else(|| machine(capacity::machine_memory_mib), Memory::mib),
+            overflow,
+            cluster_limits: limits(LimitKind::Cluster),
+            family_limits: limits(LimitKind::Family),
+        }
     }
 }
 
@@ -267,22 +292,6 @@ fn read(path: &Path) -> anyhow::Result<Settings> {
 fn absolute(folders: Vec<PathBuf>) -> anyhow::Result<Vec<PathBuf>> {
     let absolute = folders.into_iter().map(std::path::absolute);
     absolute.collect::<Result<_, _>>().context("a folder of --allow-bind has no absolute path")
-}
-
-/// Longest time for which what was missed is made up for: each minute of it may have to be looked at.
-const MISSED_WINDOW_MAX: Duration = Duration::from_secs(366 * 86_400);
-
-fn missed(choice: Option<MissedChoice>, window: Option<&str>) -> anyhow::Result<Missed> {
-    let make_up = match choice.unwrap_or(MissedChoice::Skip) {
-        MissedChoice::Skip => MakeUp::Skip,
-        MissedChoice::Once => MakeUp::Once,
-        MissedChoice::All => MakeUp::All,
-    };
-    let window = match window.map(parse_duration).transpose().map_err(anyhow::Error::msg)? {
-        Some(window) if window > MISSED_WINDOW_MAX => bail!("missed-window can be 366 days at most"),
-        window => window.unwrap_or(Missed::default().window),
-    };
-    Ok(Missed { make_up, window })
 }
 
 fn retention(days: Option<u32>) -> anyhow::Result<Duration> {
@@ -300,25 +309,6 @@ fn account(text: &str) -> Result<String, String> {
     } else {
         Err(format!("{text:?} is not an account: twelve digits"))
     }
-}
-
-/// Reads a time such as `2026-11-21T18:00:00Z`.
-///
-/// # Errors
-/// A sentence for the person.
-pub fn parse_time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text).map_err(|_| format!("{text:?} is not a time such as 2026-11-21T18:00:00Z"))
-}
-
-/// Reads `24h`, `1d12h`, `90s` or `PT5M`; a day is 24 hours.
-///
-/// # Errors
-/// A sentence for the person.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let refused = || format!("{text:?} is not a duration such as 24h, 90s or 1d12h");
-    let span: jiff::Span = text.parse().map_err(|_| refused())?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| refused())?;
-    duration.try_into().map_err(|_| refused())
 }
 
 /// `/var/lib/runwright` for root; else `$XDG_DATA_HOME/runwright`, `~/.local/share/runwright`.
@@ -359,29 +349,6 @@ mod tests {
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.region.as_str(), "eu-central-1");
         assert_eq!(config.data_dir, Path::new("/d"));
-    }
-
-    #[test]
-    fn durations_are_read() {
-        let seconds = |text| parse_duration(text).map(|duration| duration.as_secs());
-        assert_eq!(seconds("24h"), Ok(86_400));
-        assert_eq!(seconds("1d12h"), Ok(129_600));
-        assert_eq!(seconds("1w"), Ok(604_800));
-        assert_eq!(seconds("PT5M"), Ok(300));
-        assert_eq!(seconds("90s"), Ok(90));
-        assert!(seconds("-1h").is_err());
-        assert!(seconds("soon").is_err());
-    }
-
-    #[test]
-    fn a_clock_is_chosen_by_its_name() {
-        assert_eq!("wall".parse(), Ok(ClockChoice::Wall));
-        assert_eq!("virtual".parse(), Ok(ClockChoice::Virtual(None)));
-        let start = Some(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap());
-        assert_eq!("virtual:2026-11-21".parse(), Ok(ClockChoice::Virtual(start)));
-        assert_eq!("virtual:2026-11-21T00:00:00Z".parse(), Ok(ClockChoice::Virtual(start)));
-        assert!("virtual:soon".parse::<ClockChoice>().is_err());
-        assert!("sundial".parse::<ClockChoice>().is_err());
     }
 
     #[test]

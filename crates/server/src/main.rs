@@ -1,5 +1,6 @@
 //! `runwright`: AWS's event-driven batch stack on your own machines.
 
+mod capacity;
 mod client;
 mod commands;
 mod config;
@@ -12,6 +13,7 @@ mod palette;
 mod run;
 mod server;
 mod sessions;
+mod time_options;
 mod upkeep;
 mod virtual_time;
 

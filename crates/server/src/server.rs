@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 use types::Timestamp;
 use wire::{Front, Wire};
 
-use crate::config::{ClockChoice, Config};
+use crate::config::Config;
 use crate::credentials;
 use crate::loopback::Loopback;
 use crate::operator::Operator;
+use crate::time_options::ClockChoice;
 use crate::upkeep::backup::Source;
 use crate::upkeep::control::Control;
 use crate::upkeep::data_dir;
@@ -75,6 +76,7 @@ impl Server {
         let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
         let key = sealed::unlock(&*store, &config.data_dir.join(data_dir::KEY)).await?;
         let ssm = ssm::Ssm::new(Arc::clone(&store), key.clone());
+        let sqs = sqs::Sqs::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
         let events = events.making_up(config.missed);
@@ -89,13 +91,15 @@ impl Server {
             endpoint_url: Some(loopback.endpoint),
             api: Some(front.clone()),
             host_folders: ecs::HostFolders::new(config.allow_bind.clone()),
+            capacity: config.capacity.clone(),
+            stand_ins: config.stand_ins,
         };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
-        let services: [Arc<dyn Service>; 12] = [
+        let services: [Arc<dyn Service>; 13] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -106,6 +110,7 @@ impl Server {
             Arc::new(s3.clone()),
             Arc::new(ec2::Ec2::new(Arc::clone(&store))),
             Arc::new(ssm),
+            Arc::new(sqs.clone()),
             Arc::new(secrets.clone()),
             Arc::clone(&cloudformation) as _,
         ];
@@ -116,6 +121,7 @@ impl Server {
         logs.start();
         s3.start().await?;
         secrets.start().await?;
+        sqs.start().await?;
         events.load().await?;
         states.start().await?;
         ecs.start().await?;

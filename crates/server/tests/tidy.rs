@@ -17,6 +17,7 @@ const SHELLS: &[&str] = &[
     "firing",
     "listeners",
     "log_shipping",
+    "placement",
     "runner",
     "state_change_events",
     "synchronous",

@@ -29,6 +29,8 @@ pub struct Metadata {
     pub endpoint_prefix: String,
     pub protocol: String,
     pub json_version: Option<String>,
+    /// Whether the service spoke the query protocol before.
+    pub aws_query_compatible: Option<Map<String, serde_json::Value>>,
     pub service_full_name: String,
     pub service_id: String,
     pub signing_name: Option<String>,

@@ -18,7 +18,7 @@ pub fn render(model: &Model, service: &Service, header: &str) -> Result<String> 
     text.push_str("];\n\n");
     for (name, shape) in &model.shapes {
         if shape.is_error() {
-            text.push_str(&error_table(name, shape)?);
+            text.push_str(&error_table(service, name, shape)?);
         } else if shared(shape).is_none() {
             text.push_str(&shape_table(model, service, name, shape)?);
         }
@@ -34,6 +34,7 @@ pub fn render(model: &Model, service: &Service, header: &str) -> Result<String> 
 fn service_table(model: &Model, service: &Service) -> Result<String> {
     let metadata = &model.metadata;
     let protocol = match (metadata.protocol.as_str(), metadata.json_version.as_deref()) {
+        ("json", Some("1.0")) if metadata.aws_query_compatible.is_some() => "AwsQueryCompatible",
         ("json", Some("1.0")) => "AwsJson1_0",
         ("json", Some("1.1")) => "AwsJson1_1",
         ("query", _) => "AwsQuery",
@@ -89,8 +90,8 @@ fn validation_code<'a>(service: &'a Service, operation: &Operation) -> &'a str {
     }
 }
 
-fn error_table(name: &str, shape: &Shape) -> Result<String> {
-    let error = shape.error.as_ref();
+fn error_table(service: &Service, name: &str, shape: &Shape) -> Result<String> {
+    let error = service.errors.get(name).or(shape.error.as_ref());
     let code = error.and_then(|error| error.code.as_deref()).unwrap_or(name);
     let server_fault = shape.fault || error.is_some_and(|error| error.fault);
     let status =
@@ -188,7 +189,9 @@ fn is_unwrapped(service: &Service, shape: &str) -> bool {
 fn members(model: &Model, shape: &Shape, unwrapped: bool) -> Result<String> {
     let mut text = String::new();
     for (name, member) in model.members(shape)? {
-        if member.flattened || member.timestamp_format.is_some() || member.xml_attribute {
+        // JSON knows no elements around elements.
+        let is_flattened = member.flattened && model.metadata.protocol != "json";
+        if is_flattened || member.timestamp_format.is_some() || member.xml_attribute {
             bail!("member {name}: traits of members are not supported for lists, timestamps and attributes");
         }
         let constructor = if shape.required.contains(&name) { "required" } else { "optional" };

@@ -45,6 +45,8 @@ pub enum Protocol {
     AwsJson1_0,
     /// JSON bodies with content type `application/x-amz-json-1.1`.
     AwsJson1_1,
+    /// As `AwsJson1_0`, of a service that spoke `AwsQuery` before: errors also say what they were called there.
+    AwsQueryCompatible,
     /// Form-encoded requests, XML answers.
     AwsQuery,
     /// EC2's own variant of it: lists of forms have no element around them, answers no result and errors another shape.

@@ -1,11 +1,12 @@
 //! Checks a request against its service's model and answers in AWS's words.
 //!
 //! First every value must be of its shape's kind, as if the request were being deserialised; only then are constraints
-//! checked, and all violations are reported together. Rules that no model states are the services' own; S3 and EC2 have
-//! words of their own for all of it.
+//! checked, and all violations are reported together. Rules that no model states are the services' own; S3, EC2 and SQS
+//! have words of their own for all of it.
 
 mod ec2;
 mod print;
+mod query_compatible;
 mod rest_xml;
 
 use std::fmt::{self, Write as _};
@@ -31,6 +32,9 @@ pub fn validate(model: &ServiceModel, operation: &Operation, input: &Value) -> R
         return ec2::validate(operation, input);
     }
     check_kind(operation.input, input).map_err(|text| AwsError::new("SerializationException", text))?;
+    if model.protocol == Protocol::AwsQueryCompatible {
+        return query_compatible::validate(operation, input);
+    }
     let mut violations = Violations { prints_values: model.prints_values, texts: Vec::new() };
     violations.structure(operation.input.members(), input, Path::Input);
     match violations.texts.len() {

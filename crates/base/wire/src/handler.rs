@@ -20,12 +20,12 @@ use crate::credential::CredentialStore;
 use crate::finishing::Finishing;
 use crate::limits;
 use crate::protocol::{Payload, Syntax};
+use crate::queue_url;
 use crate::route::{Routed, Target, is_cross_origin, route};
 use crate::s3;
 use crate::sigv4::{Refusal, SignedRequest, SigningKeys};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// The bytes of an answer, from memory or as they are read.
 pub type AnswerBody = UnsyncBoxBody<Bytes, io::Error>;
@@ -92,7 +92,10 @@ impl Wire {
             }
         };
         match self.call(caller, model, operation, input.read(operation.input), request_id).await {
-            Ok(output) => syntax.output(operation, &output, request_id),
+            Ok(mut output) => {
+                queue_url::localise(model, &parts.headers, &mut output);
+                syntax.output(operation, &output, request_id)
+            }
             Err(error) => syntax.error(&error, Some(operation), request_id),
         }
     }
@@ -206,8 +209,10 @@ fn response(payload: Payload, request_id: &str) -> Response<AnswerBody> {
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    if let Some(Ok(code)) = payload.error_type.map(HeaderValue::try_from) {
-        headers.insert(ERROR_TYPE, code);
+    if let Some((name, value)) = payload.error_header
+        && let Ok(value) = HeaderValue::try_from(value)
+    {
+        headers.insert(name, value);
     }
     response
 }

@@ -11,6 +11,7 @@ mod finishing;
 mod handler;
 mod limits;
 mod protocol;
+mod queue_url;
 mod route;
 mod s3;
 mod server;

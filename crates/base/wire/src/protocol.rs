@@ -5,6 +5,7 @@
 pub mod ec2;
 mod json;
 pub mod query;
+mod query_compatible;
 mod refusal;
 pub mod rest_json;
 pub mod rest_xml;
@@ -15,11 +16,14 @@ pub mod xml_reader;
 use api::AwsError;
 use api::model::{Operation, Protocol, ServiceModel, Shape};
 use hyper::HeaderMap;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::Value;
 
 use crate::sigv4::Refusal;
 use query::{Dialect, Form};
+
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub enum Syntax {
     Json1_0,
     /// `awsJson1_1`.
     Json1_1,
+    /// `awsJson1_0` with the errors of `awsQuery` in a header.
+    QueryCompatible,
     /// `awsQuery`, with the service's XML namespace; empty where the service is not known.
     Query {
         /// The namespace.
@@ -62,8 +68,8 @@ pub enum Input<'a> {
 pub struct Payload {
     pub status: u16,
     pub content_type: &'static str,
-    /// The code of an error, for protocols that have it in a header.
-    pub error_type: Option<String>,
+    /// A header that tells of an error, for protocols that have one.
+    pub error_header: Option<(HeaderName, String)>,
     pub body: Vec<u8>,
 }
 
@@ -73,6 +79,7 @@ impl Syntax {
         match model.protocol {
             Protocol::AwsJson1_0 => Self::Json1_0,
             Protocol::AwsJson1_1 => Self::Json1_1,
+            Protocol::AwsQueryCompatible => Self::QueryCompatible,
             Protocol::AwsQuery | Protocol::RestXml(_) => Self::Query { namespace: model.xml_namespace },
             Protocol::Ec2Query => Self::Ec2 { namespace: model.xml_namespace },
             Protocol::RestJson1(_) => Self::RestJson1 { success: 200 },
@@ -95,7 +102,9 @@ impl Syntax {
     /// The answer of an operation that succeeded.
     pub fn output(self, operation: &Operation, output: &Value, request_id: &str) -> Payload {
         match self {
-            Self::Json1_0 | Self::Json1_1 | Self::None => self.payload(200, json::output(output)),
+            Self::Json1_0 | Self::Json1_1 | Self::QueryCompatible | Self::None => {
+                self.payload(200, json::output(output))
+            }
             // A status that means "no content" comes with none.
             Self::RestJson1 { success: 204 } => self.payload(204, Vec::new()),
             Self::RestJson1 { success } => self.payload(success, json::output(output)),
@@ -112,6 +121,13 @@ impl Syntax {
     pub fn error(self, error: &AwsError, operation: Option<&Operation>, request_id: &str) -> Payload {
         match self {
             Self::Json1_0 | Self::Json1_1 => self.payload(error.status, json::error(error)),
+            Self::QueryCompatible => {
+                let query = query::translate(error, operation);
+                let header = (QUERY_ERROR, query_compatible::header(&query));
+                let payload =
+                    self.payload(query.status, json::error(&query_compatible::translate(error, operation)));
+                Payload { error_header: Some(header), ..payload }
+            }
             Self::Query { namespace } => {
                 let error = query::translate(error, operation);
                 self.payload(error.status, query::error(&error, namespace, request_id))
@@ -123,7 +139,7 @@ impl Syntax {
             Self::RestJson1 { .. } => {
                 let error = rest_json::translate(error, operation);
                 let payload = self.payload(error.status, rest_json::error(&error, operation));
-                Payload { error_type: Some(error.code.to_string()), ..payload }
+                Payload { error_header: Some((ERROR_TYPE, error.code.to_string())), ..payload }
             }
             Self::None => self.payload(error.status, format!("<{}/>\n", error.code).into_bytes()),
         }
@@ -132,7 +148,7 @@ impl Syntax {
     /// The error for a request whose signature was refused.
     pub fn refusal(self, refusal: &Refusal) -> AwsError {
         match self {
-            Self::Json1_0 | Self::Json1_1 => refusal::json(refusal),
+            Self::Json1_0 | Self::Json1_1 | Self::QueryCompatible => refusal::json(refusal),
             Self::RestJson1 { .. } => refusal::json(refusal).with_status(403),
             Self::Ec2 { .. } => refusal::ec2(refusal),
             Self::Query { .. } | Self::None => refusal::query(refusal),
@@ -141,13 +157,13 @@ impl Syntax {
 
     fn payload(self, status: u16, body: Vec<u8>) -> Payload {
         let content_type = match self {
-            Self::Json1_0 => "application/x-amz-json-1.0",
+            Self::Json1_0 | Self::QueryCompatible => "application/x-amz-json-1.0",
             Self::Json1_1 => "application/x-amz-json-1.1",
             Self::RestJson1 { .. } => "application/json",
             Self::Ec2 { .. } => "text/xml;charset=UTF-8",
             Self::Query { .. } | Self::None => "text/xml",
         };
-        Payload { status, content_type, error_type: None, body }
+        Payload { status, content_type, error_header: None, body }
     }
 }
 

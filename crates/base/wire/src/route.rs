@@ -62,7 +62,9 @@ fn by_target<'a>(
 ) -> Routed<'a> {
     let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
     let is_json = |model: &ServiceModel| {
-        matches!(model.protocol, Protocol::AwsJson1_0 | Protocol::AwsJson1_1) && model.target_prefix == prefix
+        let protocol = model.protocol;
+        matches!(protocol, Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::AwsQueryCompatible)
+            && model.target_prefix == prefix
     };
     let Some(model) = models.iter().find(|model| is_json(model)) else {
         let error = format!("Runwright does not serve the operation {target}.");
@@ -88,6 +90,7 @@ fn rest_service(
         Protocol::RestJson1(routes) => Some((*model, routes)),
         Protocol::AwsJson1_0
         | Protocol::AwsJson1_1
+        | Protocol::AwsQueryCompatible
         | Protocol::AwsQuery
         | Protocol::Ec2Query
         | Protocol::RestXml(_) => None,
@@ -126,7 +129,11 @@ fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static Servi
     let dialect = |model: &'static ServiceModel| match model.protocol {
         Protocol::AwsQuery => Some((model, Dialect::Aws)),
         Protocol::Ec2Query => Some((model, Dialect::Ec2)),
-        Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::RestJson1(_) | Protocol::RestXml(_) => None,
+        Protocol::AwsJson1_0
+        | Protocol::AwsJson1_1
+        | Protocol::AwsQueryCompatible
+        | Protocol::RestJson1(_)
+        | Protocol::RestXml(_) => None,
     };
     let mut named = models.iter().copied().filter(|model| model.signing_name == service);
     let Some((model, dialect)) = named.find_map(dialect) else {

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use types::Timestamp;
 
-use crate::config::{Settings, parse_duration, parse_time};
+use crate::config::Settings;
+use crate::time_options::{parse_duration, parse_time};
 use crate::upkeep::control;
 use crate::virtual_time::session::{ClockQuestion, Line};
 use crate::virtual_time::{Advance, Happening, Moved, To, duration};

@@ -11,8 +11,9 @@ use schedule::Schedule;
 use serde_json::json;
 use types::Timestamp;
 
-use crate::config::{Settings, parse_time};
+use crate::config::Settings;
 use crate::occurrences::{Next, NextQuestion};
+use crate::time_options::parse_time;
 use crate::upkeep::control;
 
 /// What `runwright events` is told.

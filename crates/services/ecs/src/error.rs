@@ -94,6 +94,9 @@ pub enum Error {
     /// The store failed.
     #[error("internal error")]
     Store(#[from] store::Error),
+    /// Another service could not be asked.
+    #[error("internal error")]
+    Neighbour(AwsError),
 }
 
 impl Error {
@@ -138,7 +141,7 @@ impl Error {
             | Self::Client(_) => "ClientException",
             Self::ClientTokenReused { .. } => "ConflictException",
             Self::PlatformUnknown => "PlatformUnknownException",
-            Self::Sts(_) | Self::Store(_) => "ServerException",
+            Self::Sts(_) | Self::Store(_) | Self::Neighbour(_) => "ServerException",
         }
     }
 }
@@ -150,6 +153,7 @@ impl From<Error> for AwsError {
             Error::ClientTokenReused { resource_ids } => answer.with_member("resourceIds", resource_ids),
             Error::Sts(cause) => AwsError::internal("ServerException", &cause),
             Error::Store(cause) => AwsError::internal("ServerException", &cause),
+            Error::Neighbour(cause) => AwsError::internal("ServerException", &cause),
             _ => answer,
         }
     }

@@ -8,6 +8,7 @@
 //! run on this machine.
 
 mod agent;
+pub mod capacity;
 mod cluster;
 mod container_spec;
 mod dependency;
@@ -28,12 +29,14 @@ mod names;
 mod operations;
 mod overrides;
 mod page;
+mod placement;
 mod restart_policy;
 mod retry;
 mod run_task;
 mod secrets;
 mod service;
 mod state_change_events;
+mod subnets;
 mod tables;
 mod tag;
 mod task;
@@ -55,10 +58,13 @@ use tokio::task::JoinSet;
 use wire::{Documents, Front};
 
 use crate::agent::Agent;
+pub use crate::capacity::{Capacity, Overflow};
 use crate::error::Error;
 pub use crate::host_folders::HostFolders;
 use crate::inside::Inside;
+use crate::placement::Placement;
 use crate::service::SERVICE_QUEUE;
+pub use crate::subnets::StandIns;
 use crate::tables::{EVENT_QUEUE, EXPIRY_QUEUE, TASK_QUEUE, TOKEN_QUEUE, Tables};
 
 /// What the server decides for the service.
@@ -71,6 +77,10 @@ pub struct Config {
     pub host_folders: HostFolders,
     /// AWS's services, for containers with a network of their own. They find none where it is absent.
     pub api: Option<Front>,
+    /// How much may run at a time.
+    pub capacity: Capacity,
+    /// Which subnets and security groups a task may name that are not there.
+    pub stand_ins: StandIns,
 }
 
 /// The service.
@@ -79,6 +89,7 @@ pub struct Ecs {
     agent: Arc<Agent>,
     inside: Arc<Inside>,
     host_folders: HostFolders,
+    stand_ins: StandIns,
     volumes_dir: Option<PathBuf>,
     background: Mutex<JoinSet<()>>,
 }
@@ -92,12 +103,20 @@ impl Ecs {
         config: Config,
     ) -> Self {
         let tables = Tables::new(store);
-        let Config { endpoint_url, api, host_folders } = config;
+        let Config { endpoint_url, host_folders, api, capacity, stand_ins } = config;
         let inside =
             Arc::new(Inside::new(tables.clone(), dispatcher.clone(), Arc::clone(&driver), endpoint_url, api));
-        let agent = Agent::new(tables.clone(), dispatcher, driver, Arc::clone(&inside), host_folders.clone());
+        let agent = Agent::new(
+            tables.clone(),
+            dispatcher,
+            driver,
+            Arc::clone(&inside),
+            host_folders.clone(),
+            Placement::new(capacity),
+        );
         let agent = Arc::new(agent);
-        Self { tables, agent, inside, host_folders, volumes_dir: None, background: Mutex::default() }
+        let (volumes_dir, background) = (None, Mutex::default());
+        Self { tables, agent, inside, host_folders, stand_ins, volumes_dir, background }
     }
 
     /// Has the volumes of tasks made in `directory`, an absolute path. Without one, volumes are refused.
@@ -120,6 +139,7 @@ impl Ecs {
     /// # Errors
     /// [`store::Error::Unavailable`] where the store cannot be read.
     pub async fn start(&self) -> Result<(), store::Error> {
+        self.agent.placement.restore(&self.tables).await?;
         let store = &self.tables.store;
         let tasks = store.timers(TASK_QUEUE).await?;
         let events = store.timers(EVENT_QUEUE).await?;

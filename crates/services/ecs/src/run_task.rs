@@ -5,11 +5,13 @@ use std::path::Path;
 use api::{Context, ids};
 use types::Timestamp;
 
+use crate::capacity::HostPort;
 use crate::cluster::{self, Cluster};
 use crate::container_spec::{self, Surroundings};
 use crate::error::Error;
 use crate::generated::types::{
-    AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerDefinition, RunTaskInput, TaskOverride,
+    AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerDefinition, PortMapping, RunTaskInput,
+    TaskDefinition, TaskOverride,
 };
 use crate::health::Health;
 use crate::inside::TaskRole;
@@ -183,6 +185,8 @@ impl Request<'_> {
             volumes_directory: (!volumes.volumes.is_empty()).then(|| volumes.directory.clone()),
             host_folders: volumes.host_folders(),
             containers: self.containers(&id, &arn, launch_type, volumes),
+            host_ports: host_ports(&definition.shape),
+            waiting: None,
             status: Status::Provisioning,
             stop: None,
             timeline: timeline(cx.now),
@@ -403,6 +407,31 @@ fn network<'a>(
         return Err(Error::invalid("Assign public IP is not supported for this launch type."));
     }
     Ok(Some(network))
+}
+
+/// The ports of this machine that the containers ask for by number.
+fn host_ports(shape: &TaskDefinition) -> Vec<HostPort> {
+    let is_host = match shape.network_mode.as_deref() {
+        Some("host") => true,
+        None | Some("bridge") => false,
+        // Those tasks have addresses of their own, or none.
+        Some(_) => return Vec::new(),
+    };
+    let containers = shape.container_definitions.iter().flatten();
+    let mappings = containers.flat_map(|container| container.port_mappings.iter().flatten());
+    let port = |mapping: &PortMapping| {
+        let number = if is_host { mapping.container_port } else { mapping.host_port };
+        let port = u16::try_from(number.unwrap_or(0)).ok().filter(|port| *port > 0)?;
+        let protocol = mapping.protocol.clone().unwrap_or_else(|| "tcp".to_owned());
+        Some(HostPort { port, protocol })
+    };
+    let mut ports: Vec<HostPort> = Vec::new();
+    for port in mappings.filter_map(port) {
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    ports
 }
 
 /// A network interface that is not attached yet, with names made from the task's id.

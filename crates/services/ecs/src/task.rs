@@ -8,6 +8,7 @@ use container::ContainerSpec;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
+use crate::capacity::HostPort;
 use crate::dependency::Dependency;
 use crate::generated::types::TaskOverride;
 use crate::health::{Health, HealthStatus};
@@ -75,6 +76,12 @@ pub struct Task {
     pub host_folders: Vec<PathBuf>,
     /// The containers in the order of the task definition.
     pub containers: Vec<Container>,
+    /// The ports of this machine that its containers ask for by number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_ports: Vec<HostPort>,
+    /// Its place among the tasks that wait for room, if it had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<u64>,
     /// Where in its life it is.
     pub status: Status,
     /// Why it stops; present from the moment in which that was decided.

@@ -35,6 +35,7 @@ use crate::inside::{Inside, Listeners};
 use crate::lifecycle::{self, StateChange, TaskEvent, Work};
 use crate::limits;
 use crate::log_shipping::LogShipping;
+use crate::placement::Placement;
 use crate::retry::Delays;
 use crate::service::service_task;
 use crate::state_change_events;
@@ -49,6 +50,8 @@ pub struct Agent {
     driver: Arc<dyn Driver>,
     host_folders: HostFolders,
     inside: Arc<Inside>,
+    /// Where tasks find room.
+    pub placement: Placement,
     launches: Semaphore,
 }
 
@@ -67,16 +70,17 @@ impl Companions {
 }
 
 impl Agent {
-    /// An agent that runs containers with `driver`, and lets them mount `host_folders`.
+    /// An agent that runs containers with `driver`, as many as `placement` has room for, and lets them mount `host_folders`.
     pub fn new(
         tables: Tables,
         dispatcher: Dispatcher,
         driver: Arc<dyn Driver>,
         inside: Arc<Inside>,
         host_folders: HostFolders,
+        placement: Placement,
     ) -> Self {
         let launches = Semaphore::new(limits::CONCURRENT_LAUNCHES);
-        Self { tables, dispatcher, driver, host_folders, inside, launches }
+        Self { tables, dispatcher, driver, host_folders, inside, placement, launches }
     }
 
     /// Supervises the tasks of the queue. Dropping the future drops all supervisors; containers run on.
@@ -132,7 +136,7 @@ impl Agent {
                 continue;
             }
             let event = match lifecycle::work(&task, self.clock().now()) {
-                Work::ProvideNetwork => unless_woken(waker, self.provide_network(&task)).await,
+                Work::ProvideNetwork => unless_woken(waker, self.provide_network_in_turn(&task)).await,
                 Work::PullImages => unless_woken(waker, self.prepare(&task)).await,
                 Work::Launch(place) => self.launch_soon(&task, place, &mut delays, waker).await,
                 Work::Restart(place) => {
@@ -177,6 +181,9 @@ impl Agent {
             match self.tables.store.submit(batch).durable().await {
                 Ok(_) => {
                     self.inside.task_changed();
+                    if task.status == Status::Stopped {
+                        self.placement.release(key);
+                    }
                     return Ok(Some(task));
                 }
                 // StopTask or TagResource came in between: decide again.

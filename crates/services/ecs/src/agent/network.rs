@@ -14,7 +14,7 @@ use crate::task_network::{TaskNetwork, stopped_reason};
 
 impl Agent {
     /// Provides the task's network. Providing it again gives the same one.
-    pub(super) async fn provide_network(&self, task: &Task) -> TaskEvent {
+    pub(crate) async fn provide_network(&self, task: &Task) -> TaskEvent {
         let Some(planned) = &task.network else { return TaskEvent::NetworkProvided { network: None } };
         let mut delays = Delays::new(limits::NETWORK_ATTEMPTS);
         loop {

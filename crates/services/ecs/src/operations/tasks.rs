@@ -20,6 +20,7 @@ use crate::limits;
 use crate::names::{self, Scope, TaskDefinitionName};
 use crate::page::{Page, Results};
 use crate::run_task::{self, Host};
+use crate::subnets;
 use crate::tables::{ClientToken, IndexEntry, TASK_QUEUE, TOKEN_QUEUE};
 use crate::task::{StopCode, Task, key};
 use crate::task_definition::Definition;
@@ -36,12 +37,18 @@ impl Ecs {
                 return Ok(answer);
             }
             let definition = self.definition_to_run(cx, &input.task_definition).await?;
-            let tasks = self.plan_tasks(cx, &input, &cluster, &definition)?;
+            let tasks = self.plan_tasks(cx, &input, &cluster, &definition).await?;
             self.inside.roles.assume_all(&tasks).await?;
+            let placed = self.agent.placement.place(tasks);
+            let tasks = &placed.tasks;
             let answer = RunTaskOutput {
                 tasks: Some(tasks.iter().map(describe::task_with_tags).collect()),
-                failures: Some(Vec::new()),
+                failures: Some(placed.failures.clone()),
             };
+            if tasks.is_empty() {
+                // Nothing began: the same request may find room later, with the same token.
+                return Ok(answer);
+            }
             let mut batch = Batch::new();
             if let Some(token) = given_token(&input) {
                 let key = token_key(cx, &cluster, token);
@@ -56,15 +63,17 @@ impl Ecs {
                 self.tables.tokens.create(&mut batch, &key, &token);
                 batch.set_timer(TOKEN_QUEUE, key, cx.now + limits::CLIENT_TOKEN_RETENTION, Vec::new());
             }
-            self.put_new_tasks(&mut batch, &tasks, cx.now);
+            self.put_new_tasks(&mut batch, tasks, cx.now);
             if self.commit(batch).await? {
+                placed.keep();
                 return Ok(answer);
             }
         }
     }
 
-    /// The tasks that a request starts: the one way to them, for RunTask and for services.
-    pub(crate) fn plan_tasks(
+    /// The tasks that a request starts: the one way to them, for RunTask and for services. They need room still, which
+    /// `placement` finds.
+    pub(crate) async fn plan_tasks(
         &self,
         cx: &Context,
         input: &RunTaskInput,
@@ -72,7 +81,9 @@ impl Ecs {
         definition: &Definition,
     ) -> Result<Vec<Task>, Error> {
         let host = Host { volumes_dir: self.directory_for(definition.shape.volumes.as_deref())? };
-        run_task::plan(cx, input, cluster, definition, host)
+        let mut tasks = run_task::plan(cx, input, cluster, definition, host)?;
+        subnets::settle(cx, input, &mut tasks, self.stand_ins).await?;
+        Ok(tasks)
     }
 
     /// Adds to `batch`: new tasks, and the wish to start them.

@@ -8,6 +8,7 @@ use crate::Ecs;
 use crate::error::Error;
 use crate::lifecycle::{self, TaskEvent};
 use crate::names::{Scope, TaskDefinitionName};
+use crate::placement::Placed;
 use crate::service::decide::{self, Effects, StopOrder, decide};
 use crate::service::service_task::ServiceTask;
 use crate::service::{SERVICE_QUEUE, SERVICES, Service, ServiceEvent, WAKES};
@@ -21,31 +22,35 @@ impl Ecs {
         let name = |member: &str| input.get(member).and_then(Value::as_str).unwrap_or_default();
         let key = Scope::of(cx).key(&format!("{}/{}", name("cluster"), name("service")));
         loop {
-            let mut batch = Batch::new();
+            let (mut batch, mut placed) = (Batch::new(), None);
             // Read before the tasks: a task that changes after this makes the batch fail.
             match self.tables.service_wakes.get(&key).await.map_err(Error::from)? {
                 Some(wake) => batch.require_version(WAKES, key.as_str(), wake.version),
                 None => batch.require_absent(WAKES, key.as_str()),
             };
             match self.tables.services.get(&key).await.map_err(Error::from)? {
-                Some(seen) => self.put_decision(cx, &seen, &mut batch).await?,
+                Some(seen) => placed = self.put_decision(cx, &seen, &mut batch).await?,
                 None => {
                     batch.clear_timer(SERVICE_QUEUE, key.as_str());
                 }
             }
             if self.commit(batch).await? {
+                if let Some(placed) = placed {
+                    placed.keep();
+                }
                 return Ok(json!({}));
             }
         }
     }
 
-    /// Adds to `batch`: what is decided for the service as it was read, and everything that follows from it.
+    /// Adds to `batch`: what is decided for the service as it was read, and everything that follows from it. New tasks
+    /// have their room until the batch is known to be committed or not.
     async fn put_decision(
         &self,
         cx: &Context,
         seen: &Versioned<Service>,
         batch: &mut Batch,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Placed<'_>>, Error> {
         let mut service = seen.value.clone();
         let tasks = self.service_tasks(&seen.key).await?;
         let mut effects = decide(&mut service, &tasks, cx.now);
@@ -54,19 +59,20 @@ impl Ecs {
             self.tables.services.delete(batch, &seen.key);
             self.tables.service_wakes.delete(batch, &seen.key);
             batch.clear_timer(SERVICE_QUEUE, seen.key.as_str());
-            return Ok(());
+            return Ok(None);
         }
         for order in &effects.stops {
             self.put_stop(cx, &service, order, batch).await?;
         }
-        if effects.starts > 0 {
-            self.put_starts(cx, &mut service, &mut effects, batch).await?;
-        }
+        let placed = match effects.starts {
+            0 => None,
+            _ => self.put_starts(cx, &mut service, &mut effects, batch).await?,
+        };
         for id in &effects.forgotten {
             self.tables.service_tasks.delete(batch, &format!("{}/{id}", seen.key));
         }
         self.put_service(batch, seen, service, effects, cx);
-        Ok(())
+        Ok(placed)
     }
 
     /// Adds to `batch`: the service after the decision, what it tells, and when to look again.
@@ -99,20 +105,25 @@ impl Ecs {
         service: &mut Service,
         effects: &mut Effects,
         batch: &mut Batch,
-    ) -> Result<(), Error> {
-        match self.service_tasks_to_start(cx, service, effects.starts).await {
-            Ok(tasks) => {
-                self.put_new_tasks(batch, &tasks, cx.now);
-                let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
-                decide::started(service, &ids, effects);
-                Ok(())
-            }
-            Err(error @ Error::Store(_)) => Err(error),
+    ) -> Result<Option<Placed<'_>>, Error> {
+        let tasks = match self.service_tasks_to_start(cx, service, effects.starts).await {
+            Ok(tasks) => tasks,
+            Err(error @ (Error::Store(_) | Error::Neighbour(_))) => return Err(error),
             Err(error) => {
                 decide::not_placed(service, &error.to_string(), cx.now, effects);
-                Ok(())
+                return Ok(None);
             }
+        };
+        let placed = self.agent.placement.place(tasks);
+        self.put_new_tasks(batch, &placed.tasks, cx.now);
+        if !placed.tasks.is_empty() {
+            let ids: Vec<&str> = placed.tasks.iter().map(|task| task.id.as_str()).collect();
+            decide::started(service, &ids, effects);
         }
+        if let Some(reason) = placed.failures.first().and_then(|failure| failure.reason.as_deref()) {
+            decide::not_placed(service, reason, cx.now, effects);
+        }
+        Ok(Some(placed))
     }
 
     /// The tasks that the primary deployment of a service starts now. A task definition that was deregistered meanwhile
@@ -128,7 +139,7 @@ impl Ecs {
         let name = TaskDefinitionName::parse(cx, &primary.revision.task_definition)?;
         let definition = self.find_definition(cx, &name).await?.ok_or(Error::TaskDefinitionNotFound)?.value;
         let request = service.run_task(primary, count);
-        let mut tasks = self.plan_tasks(cx, &request, &cluster, &definition)?;
+        let mut tasks = self.plan_tasks(cx, &request, &cluster, &definition).await?;
         for task in &mut tasks {
             task.service = Some(service.name.clone());
             if service.enable_ecs_managed_tags {

@@ -17,7 +17,7 @@ use types::{AccountId, Region, Timestamp};
 use wire::DocumentRequest;
 
 use memory_store::MemoryStore;
-use neighbours::{Events, Logs, Sts};
+use neighbours::{Ec2, Events, Logs, Sts};
 use scripted_driver::ScriptedDriver;
 
 /// What outlives the service: the machine around it.
@@ -70,7 +70,7 @@ impl World {
         );
         let (events, logs) = (Arc::clone(&self.events), Arc::clone(&self.logs));
         let sts = Arc::clone(&self.sts);
-        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs, sts]);
+        dispatcher.install([Arc::clone(&ecs) as Arc<dyn Service>, events, logs, sts, Arc::new(Ec2)]);
         ecs.start().await.unwrap();
         Process { dispatcher, ecs }
     }

@@ -1,4 +1,4 @@
-//! EventBridge, CloudWatch Logs and STS, as far as the service calls them.
+//! EventBridge, CloudWatch Logs, STS and EC2, as far as the service calls them.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -200,10 +200,48 @@ impl Service for Sts {
     }
 }
 
+/// Has every subnet, in the zone of its last digit, and every security group, but for those that are `gone`.
+#[derive(Default)]
+pub struct Ec2;
+
+impl Service for Ec2 {
+    fn name(&self) -> &'static str {
+        "ec2"
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        &EC2
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        assert_eq!(cx.principal.arn(), "ecs.amazonaws.com");
+        let (code, words, ids) = match operation {
+            "DescribeSubnets" => ("InvalidSubnetID.NotFound", "subnet ID", &input["SubnetIds"]),
+            _ => ("InvalidGroup.NotFound", "security group", &input["GroupIds"]),
+        };
+        let ids: Vec<&str> = ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+        let answer = match ids.iter().find(|id| id.ends_with("gone")) {
+            Some(id) => Err(AwsError::new(code, format!("The {words} '{id}' does not exist"))),
+            None => {
+                let zone = |id: &str| format!("{}{}", cx.region, if id.ends_with('2') { "b" } else { "a" });
+                let shown = |id: &&str| json!({"SubnetId": id, "AvailabilityZone": zone(id)});
+                Ok(json!({"Subnets": ids.iter().map(shown).collect::<Vec<_>>()}))
+            }
+        };
+        async move { answer }.boxed()
+    }
+}
+
 static ANY: Shape = Shape::structure("Any", &[]);
 
 static EVENTS: ServiceModel = model("events", &[operation("PutEvents")]);
 static STS: ServiceModel = model("sts", &[operation("AssumeRole")]);
+static EC2: ServiceModel = model("ec2", &[operation("DescribeSecurityGroups"), operation("DescribeSubnets")]);
 static LOGS: ServiceModel =
     model("logs", &[operation("CreateLogGroup"), operation("CreateLogStream"), operation("PutLogEvents")]);
 

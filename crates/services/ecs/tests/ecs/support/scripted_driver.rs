@@ -27,6 +27,7 @@ pub struct ScriptedDriver {
     stops: Mutex<Vec<String>>,
     gate: watch::Sender<bool>,
     pulls_hang: Mutex<bool>,
+    most: Mutex<usize>,
     networks: Mutex<BTreeMap<String, Network>>,
     listeners: Mutex<BTreeMap<SocketAddrV4, SocketAddr>>,
 }
@@ -56,6 +57,11 @@ impl ScriptedDriver {
     /// How many containers have not been removed.
     pub fn left(&self) -> usize {
         self.containers().len()
+    }
+
+    /// The most containers that were there at one time.
+    pub fn most(&self) -> usize {
+        *self.most.lock().unwrap()
     }
 
     /// Lets `gated` containers end.
@@ -126,6 +132,8 @@ impl Driver for ScriptedDriver {
                 let container =
                     Container { spec: spec.clone(), exit: watch::Sender::new(immediate_exit(&spec.image)) };
                 containers.insert(spec.name.clone(), container);
+                let mut most = self.most.lock().unwrap();
+                *most = containers.len().max(*most);
             }
             Ok(Started {
                 runtime_id: format!("runtime-{}", spec.name),

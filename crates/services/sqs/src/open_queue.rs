@@ -1,0 +1,158 @@
+//! A queue that is open: its record, its messages' index, and what it remembers for a while.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use store::Batch;
+use tokio::sync::Notify;
+use types::Timestamp;
+
+use crate::deduplication::Deduplication;
+use crate::index::{Entry, Index, Place, Visibility};
+use crate::limits::{DEDUPLICATION_INTERVAL, REMEMBERED_CALLS_MAX};
+use crate::message::{RECEIVES_TABLE, Received, TABLE, row_key};
+use crate::queue::Queue;
+
+/// How many messages are forgotten in one step.
+const EXPIRED_AT_ONCE: usize = 200;
+
+/// A queue in memory.
+pub(crate) struct OpenQueue {
+    pub(crate) record: Arc<Queue>,
+    pub(crate) index: Index,
+    pub(crate) deduplication: Deduplication,
+    pub(crate) calls: Calls,
+    /// Receives of a FIFO queue that may be tried again, by the ids of their attempts.
+    pub(crate) attempts: HashMap<String, Attempt>,
+    /// Whoever waits for a message.
+    pub(crate) arrival: Arc<Notify>,
+    pub(crate) purged: Option<Timestamp>,
+    /// Whether a write failed: what is in memory may not be what is in the store.
+    pub(crate) is_stale: bool,
+    /// Whether there is a timer for what the queue forgets.
+    pub(crate) has_upkeep: bool,
+    last: Place,
+}
+
+/// A receive that may be tried again.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) at: Timestamp,
+    /// The messages, and how often each had been received then.
+    pub(crate) messages: Vec<(Place, u32)>,
+}
+
+/// Calls of other services that sent messages, and may be made again.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    known: HashMap<String, (String, Place)>,
+    order: VecDeque<(Timestamp, String)>,
+}
+
+impl OpenQueue {
+    pub(crate) fn new(record: Queue) -> Self {
+        Self {
+            record: Arc::new(record),
+            index: Index::default(),
+            deduplication: Deduplication::default(),
+            calls: Calls::default(),
+            attempts: HashMap::new(),
+            arrival: Arc::default(),
+            purged: None,
+            is_stale: false,
+            has_upkeep: false,
+            last: 0,
+        }
+    }
+
+    /// The place of the next message. Places grow with time, so that a queue that was empty does not begin anew.
+    pub(crate) fn next_place(&mut self, now: Timestamp) -> Place {
+        let by_time = u64::try_from(now.as_millis()).unwrap_or_default() << 20;
+        self.last = by_time.max(self.last + 1);
+        self.last
+    }
+
+    /// A message is there that was read from the store.
+    pub(crate) fn restore(&mut self, place: Place, entry: Entry) {
+        self.last = self.last.max(place);
+        self.index.insert(place, entry);
+    }
+
+    /// Takes messages away for good.
+    pub(crate) fn remove(&mut self, place: Place, batch: &mut Batch) -> Option<Entry> {
+        let entry = self.index.remove(place)?;
+        let key = row_key(&self.record.id, place);
+        if entry.received_first.is_some() {
+            batch.delete(RECEIVES_TABLE, key.as_str());
+        }
+        batch.delete(TABLE, key);
+        Some(entry)
+    }
+
+    /// Has no messages any more.
+    pub(crate) fn clear(&mut self) {
+        self.index = Index::default();
+        self.attempts.clear();
+    }
+
+    /// Changes a message's visibility, and keeps that.
+    pub(crate) fn hide(&mut self, place: Place, visibility: Visibility, batch: &mut Batch) {
+        self.index.set_visibility(place, visibility);
+        self.keep(place, batch);
+    }
+
+    /// Keeps what happened to a message.
+    pub(crate) fn keep(&self, place: Place, batch: &mut Batch) {
+        if let Some(received) = self.index.get(place).and_then(Received::of) {
+            batch.put(RECEIVES_TABLE, row_key(&self.record.id, place), received.row());
+        }
+    }
+
+    /// Forgets what is too old: messages, the ids of messages, calls, attempts.
+    pub(crate) fn expire(&mut self, now: Timestamp, batch: &mut Batch) {
+        let before = now - self.record.attributes.retention();
+        for place in self.index.older_than(before, EXPIRED_AT_ONCE) {
+            self.remove(place, batch);
+        }
+        self.deduplication.expire(now - DEDUPLICATION_INTERVAL, &self.record.id, batch);
+        self.calls.expire(now - DEDUPLICATION_INTERVAL);
+        self.attempts.retain(|_, attempt| attempt.at + DEDUPLICATION_INTERVAL > now);
+    }
+
+    /// When the queue has something to forget next.
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        let message = self.index.oldest().map(|sent| sent + self.record.attributes.retention());
+        let id = self.deduplication.oldest().map(|sent| sent + DEDUPLICATION_INTERVAL);
+        match (message, id) {
+            (Some(message), Some(id)) => Some(message.min(id)),
+            (message, id) => message.or(id),
+        }
+    }
+}
+
+impl Calls {
+    /// What the call sent, if it was made before: the message's id and its place.
+    pub(crate) fn get(&self, call: &str) -> Option<(String, Place)> {
+        self.known.get(call).cloned()
+    }
+
+    pub(crate) fn insert(&mut self, call: String, message_id: String, place: Place, at: Timestamp) {
+        self.order.push_back((at, call.clone()));
+        self.known.insert(call, (message_id, place));
+        while self.order.len() > REMEMBERED_CALLS_MAX {
+            self.forget_oldest();
+        }
+    }
+
+    fn expire(&mut self, before: Timestamp) {
+        while self.order.front().is_some_and(|(at, _)| *at < before) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, call)) = self.order.pop_front() {
+            self.known.remove(&call);
+        }
+    }
+}
