@@ -124,8 +124,8 @@ impl Events {
     pub async fn start(&self) -> Result<(), Error> {
         firing::start(&self.inner).await?;
         delivery::start(&self.inner).await?;
-        archive::upkeep::start(&self.inner).await?;
-        replay::run::start(&self.inner).await
+        archive::background::start(&self.inner).await?;
+        replay::runner::start(&self.inner).await
     }
 }
 

@@ -1,10 +1,10 @@
 //! Archives: what comes over a bus, kept for replays.
 //!
 //! An archive is a rule of its own, as on AWS: managed, named `Events-Archive-NAME`, with the archive's pattern for all
-//! events that are not replayed ones. Where the events are is `kept`'s, when they go is `upkeep`'s.
+//! events that are not replayed ones. Where the events are is `kept`'s, when they go is `background`'s.
 
+pub(crate) mod background;
 pub(crate) mod kept;
-pub(crate) mod upkeep;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -182,7 +182,7 @@ impl Inner {
         let mut batch = Batch::new();
         self.archives.create(&mut batch, &key, &archive);
         self.rules.create(&mut batch, &bus.rule_key(&rule.name), &rule);
-        upkeep::look(&mut batch, &key, &archive, cx.now);
+        background::look(&mut batch, &key, &archive, cx.now);
         self.store.submit(batch).durable().await?;
         self.registry.put(&bus, rule);
         Ok(model::CreateArchiveOutput {
@@ -224,7 +224,7 @@ impl Inner {
         self.archives.replace(&mut batch, &seen, &archive);
         // Whoever has deleted the rule has it again.
         self.rules.put(&mut batch, &bus.rule_key(&rule.name), &rule);
-        upkeep::look(&mut batch, &seen.key, &archive, cx.now);
+        background::look(&mut batch, &seen.key, &archive, cx.now);
         self.store.submit(batch).durable().await?;
         self.registry.put(&bus, rule);
         Ok(model::UpdateArchiveOutput {
@@ -245,7 +245,7 @@ impl Inner {
         batch.require_version("events/archive", seen.key.as_str(), seen.version);
         self.archives.delete(&mut batch, &seen.key);
         self.rules.delete(&mut batch, &bus.rule_key(&rule));
-        upkeep::look(&mut batch, &seen.key, &seen.value, cx.now);
+        background::look(&mut batch, &seen.key, &seen.value, cx.now);
         self.registry.remove(&bus, &rule);
         self.store.submit(batch).durable().await?;
         Ok(())

@@ -1,9 +1,9 @@
 //! Replays: events of an archive that go over their bus again.
 //!
-//! What a replay is and how far it has come is a record; `run` moves it forward. Replays are forgotten 90 days after
+//! What a replay is and how far it has come is a record; `runner` moves it forward. Replays are forgotten 90 days after
 //! their end, as on AWS.
 
-pub(crate) mod run;
+pub(crate) mod runner;
 
 use api::Context;
 use serde::{Deserialize, Serialize};
@@ -142,7 +142,7 @@ impl Inner {
         }
         let mut batch = Batch::new();
         self.replays.create(&mut batch, &key, &replay);
-        run::set_timer(&mut batch, &key, cx.now);
+        runner::set_timer(&mut batch, &key, cx.now);
         self.store.submit(batch).durable().await?;
         Ok(model::StartReplayOutput {
             replay_arn: Some(replay_arn(cx, &replay.name).to_string()),
@@ -273,7 +273,7 @@ impl Inner {
             let mut batch = Batch::new();
             let replay = Replay { state: State::Cancelling, ..seen.value.clone() };
             self.replays.replace(&mut batch, &seen, &replay);
-            run::set_timer(&mut batch, &seen.key, cx.now);
+            runner::set_timer(&mut batch, &seen.key, cx.now);
             match self.store.submit(batch).durable().await {
                 // It has just moved on: perhaps to its end.
                 Err(store::Error::Conflict { .. }) => {}

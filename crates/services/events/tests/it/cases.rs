@@ -1,7 +1,7 @@
 //! `cases/`: one behaviour a file, as calls and what comes of them.
 //!
 //! A case is `source` and `steps`. A step is a `call` with its `input` and either its `answer` or its `error` (code and
-//! text), or `advance` (seconds that the clock moves), or `given`: all that targets were given since the last such step,
+//! text; `until`: it is made until it comes to that), or `advance` (seconds that the clock moves), or `given`: all that targets were given since the last such step,
 //! sorted by operation. `fails` before that lists errors with which targets answer first, as `[operation, code, status]`.
 //! `<any>` stands for whatever is made up. `UPDATE=1` writes what came of it into the file.
 
@@ -11,12 +11,12 @@ use std::time::Duration;
 use api::AwsError;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, in_time};
 
 #[tokio::test]
 async fn cases_come_out_as_written() {
     let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"));
-    assert!(files.len() >= 75, "only {} cases", files.len());
+    assert!(files.len() >= 84, "only {} cases", files.len());
     let mut failures = Vec::new();
     for file in files {
         let mut case: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap())
@@ -51,10 +51,7 @@ async fn run(case: &mut Value) -> Vec<String> {
     let (mut failures, mut seen) = (Vec::new(), 0);
     for step in case["steps"].as_array_mut().unwrap() {
         let (key, got) = if let Some(operation) = step["call"].as_str() {
-            match world.call(operation, step["input"].clone()).await {
-                Ok(answer) => ("answer", answer),
-                Err(error) => ("error", json!([error.code, error.message])),
-            }
+            called(&world, operation, step).await
         } else if let Some(seconds) = step["advance"].as_u64() {
             world.clock.advance(Duration::from_secs(seconds));
             continue;
@@ -78,6 +75,27 @@ async fn run(case: &mut Value) -> Vec<String> {
         }
     }
     failures
+}
+
+/// What a call comes to; `until` it comes to what is wanted, where the case says so.
+async fn called(world: &World, operation: &str, step: &Value) -> (&'static str, Value) {
+    let call = async || match world.call(operation, step["input"].clone()).await {
+        Ok(answer) => ("answer", answer),
+        Err(error) => ("error", json!([error.code, error.message])),
+    };
+    if step["until"] != true {
+        return call().await;
+    }
+    let look = async {
+        loop {
+            let (key, got) = call().await;
+            if matches(&step[key], &got) {
+                return (key, got);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(look).await
 }
 
 fn expected(step: &Value) -> &Value {

@@ -123,7 +123,7 @@ async fn executions(
 }
 
 /// Waits until no delivery is pending.
-async fn idle(world: &World) {
+pub async fn idle(world: &World) {
     let look = async {
         loop {
             let outcomes = world.store.list("events/outcome", Range::prefix("")).await.unwrap();
@@ -137,7 +137,7 @@ async fn idle(world: &World) {
 }
 
 /// Lets `script` live on a store that takes so many batches; says whether it came to its end.
-fn life<F: Future<Output = ()>>(
+pub fn life<F: Future<Output = ()>>(
     store: &Arc<SqliteStore>,
     batches: usize,
     clock: &VirtualClock,

@@ -7,6 +7,7 @@ mod cases;
 mod concurrency;
 mod crash;
 mod deliveries;
+mod replays;
 mod schedules;
 mod traces;
 mod world;

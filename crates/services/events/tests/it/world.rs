@@ -53,6 +53,7 @@ impl World {
         let fakes = ["states", "ecs", "logs"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
         dispatcher.install(fakes.into_iter().chain([Arc::new(events.clone()) as Arc<dyn Service>]));
+        events.load().await.unwrap();
         events.start().await.unwrap();
         Self { dispatcher, clock, targets, store, _dir: None }
     }

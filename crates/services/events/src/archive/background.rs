@@ -27,6 +27,10 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
         let clock = inner.dispatcher.clock().clone();
         while let Some(timer) = timers.next(&clock).await {
             while let Err(error) = inner.look_after(&timer).await {
+                // It was changed or deleted meanwhile: it is looked at again.
+                if matches!(error, Error::Concurrent(_)) {
+                    continue;
+                }
                 tracing::error!(archive = timer.key, %error, "an archive's old events could not be removed");
                 if !error.may_pass() {
                     break;
@@ -41,11 +45,15 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
 impl Inner {
     async fn look_after(&self, timer: &Timer) -> Result<(), Error> {
         let (id, now) = (timer.key.as_str(), self.dispatcher.clock().now());
-        let archive = self.archives.get(&String::from_utf8_lossy(&timer.payload)).await?;
-        let archive = archive.map(|archive| archive.value).filter(|archive| archive.id == id);
-        self.drop_archived(id, archive.as_ref().map_or(u64::MAX, |archive| archive.oldest(now))).await?;
+        let seen = self.archives.get(&String::from_utf8_lossy(&timer.payload)).await?;
+        let seen = seen.filter(|seen| seen.value.id == id);
+        self.drop_archived(id, seen.as_ref().map_or(u64::MAX, |seen| seen.value.oldest(now))).await?;
         let mut batch = Batch::new();
-        match archive.filter(|archive| archive.retention_days > 0) {
+        if let Some(seen) = &seen {
+            // Whoever changes or deletes it sets the timer, which must not be set back here.
+            batch.require_version("events/archive", seen.key.as_str(), seen.version);
+        }
+        match seen.filter(|seen| seen.value.retention_days > 0) {
             Some(_) => batch.set_timer(QUEUE, id, next_day(now), timer.payload.clone()),
             None => batch.clear_timer(QUEUE, id),
         };
