@@ -28,6 +28,8 @@ pub enum Principal {
         /// The service principal.
         name: String,
     },
+    /// Somebody who has not said who it is, and follows a link.
+    Anonymous,
 }
 
 impl Principal {
@@ -60,6 +62,7 @@ impl Principal {
                 Err(_) => role_arn.clone(),
             },
             Self::Service { name } => name.clone(),
+            Self::Anonymous => "anonymous".to_owned(),
         }
     }
 }

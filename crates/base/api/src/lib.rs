@@ -17,6 +17,7 @@ mod service;
 pub mod validation;
 mod watch;
 
+pub use authorize::is_open_to_all;
 pub use body::{Body, Content, FileRange, Reader, Spool};
 pub use call::{Call, Principal};
 pub use dispatcher::Dispatcher;
