@@ -115,7 +115,8 @@ impl Inner {
             if !payload.is_of(&seen.value) {
                 return Ok(());
             }
-            let (batch, due, outcome) = self.occurrence(&bus, &seen, timer, now);
+            let rule = self.registry.compile(&bus, seen.value.clone());
+            let (batch, due, outcome) = self.occurrence(&bus, &seen, &rule, timer, now);
             match self.store.submit(batch).durable().await {
                 // Somebody changed the rule, perhaps only its targets: this occurrence is looked at again.
                 Err(store::Error::Conflict { .. }) => {}
@@ -134,6 +135,7 @@ impl Inner {
         &self,
         bus: &BusName,
         seen: &Versioned<Rule>,
+        rule: &CompiledRule,
         timer: &Timer,
         now: Timestamp,
     ) -> (Batch, Timestamp, Outcome) {
@@ -145,11 +147,10 @@ impl Inner {
         {
             Verdict::Fires(due) => {
                 set_timer(&mut batch, bus, &seen.value, due);
-                let rule = CompiledRule::of(bus, seen.value.clone());
                 let id = api::ids::uuid();
                 let event = scheduled(bus, &rule.arn, &id, due);
-                let arrival = Arrival { id: &id, event: &event, forwarded: false };
-                delivery::plan(&mut batch, bus, &rule, &arrival, now);
+                let arrival = Arrival { id: &id, event: &event, forwarded: false, watched: false };
+                delivery::plan(&mut batch, bus, rule, &arrival, now);
                 (due, Outcome::Fired)
             }
             Verdict::IsMissed { next_after } => {
@@ -262,6 +263,7 @@ mod tests {
                 None => inner.rules.delete(&mut batch, &due.key),
             }
             inner.store.submit(batch).durable().await.unwrap();
+            inner.registry.watch_all();
             let before = inner.outcomes.list(store::Range::prefix("")).await.unwrap().len();
             inner.fire_due(&due, now).await.unwrap();
             inner.outcomes.list(store::Range::prefix("")).await.unwrap().len() - before
