@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use event_pattern::{Event, EventPattern, Matcher};
+use event_pattern::{Event, EventPattern, Matcher, Scratch};
 
 const EVENTS: usize = 50_000;
 
@@ -57,12 +57,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ];
     for (label, pattern) in kinds {
         let mut matcher = Matcher::new();
+        let mut scratch = Scratch::default();
         for number in 1..=5 {
             matcher.insert(number, EventPattern::parse(&pattern.replace('N', &number.to_string()))?);
         }
         rate(
             label,
-            Box::new(move |event| Event::parse(event).map_or(0, |event| matcher.matches(&event).len())),
+            Box::new(move |event| matcher.matches_with(event, &mut scratch).map_or(0, |rules| rules.len())),
         );
     }
     Ok(())

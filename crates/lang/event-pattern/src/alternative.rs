@@ -131,8 +131,7 @@ impl<'e, 'a> Search<'e, 'a> {
     fn matches_from(&mut self, index: usize, taken: Option<usize>) -> bool {
         let fields = self.fields;
         let Some(field) = fields.get(index) else { return true };
-        let taken = self.still_relevant(&field.name, taken);
-        let state = (index, self.listed(taken));
+        let state = (index, self.listed(index, taken));
         if self.failed.contains(&state) {
             return false;
         }
@@ -149,25 +148,23 @@ impl<'e, 'a> Search<'e, 'a> {
         false
     }
 
-    /// Drops elements of arrays that `name` does not lead through: names are in order, so no later one does.
-    fn still_relevant(&self, name: &str, mut taken: Option<usize>) -> Option<usize> {
-        while let Some(last) = taken.and_then(|index| self.taken.get(index)) {
-            let earlier = self.fields.get(last.field).map(|field| field.name.as_bytes()).unwrap_or_default();
-            let length = last.name_length;
-            if name.as_bytes().get(..length) == earlier.get(..length)
-                && name.as_bytes().get(length) == Some(&b'.')
-            {
-                break;
-            }
-            taken = last.before;
-        }
-        taken
+    /// Whether a field from `index` on may lead through the array of an element taken.
+    fn is_relevant(&self, taken: &Taken, index: usize) -> bool {
+        let of = self.fields.get(taken.field).map(|field| field.name.as_bytes()).unwrap_or_default();
+        let array = of.get(..taken.name_length).unwrap_or_default();
+        let later = self.fields.get(index..).unwrap_or_default();
+        later.iter().any(|field| {
+            let rest = field.name.as_bytes().strip_prefix(array);
+            rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'.')))
+        })
     }
 
-    fn listed(&self, mut taken: Option<usize>) -> Vec<(usize, usize)> {
+    fn listed(&self, index: usize, mut taken: Option<usize>) -> Vec<(usize, usize)> {
         let mut list = Vec::new();
         while let Some(one) = taken.and_then(|index| self.taken.get(index)) {
-            list.push((one.array.start, one.element));
+            if self.is_relevant(one, index) {
+                list.push((one.array.start, one.element));
+            }
             taken = one.before;
         }
         list

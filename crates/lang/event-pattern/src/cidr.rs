@@ -56,6 +56,15 @@ impl IpRange {
         }
     }
 
+    /// The family and both ends as numbers.
+    pub(crate) fn places(self) -> (usize, (u128, u128)) {
+        let place = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(u32::from(address)),
+            IpAddr::V6(address) => u128::from(address),
+        };
+        (usize::from(self.first.is_ipv6()), (place(self.first), place(self.last)))
+    }
+
     /// Whether `text` is an address of this range, in whatever notation.
     pub(crate) fn contains(&self, text: &str) -> bool {
         match (parse_address(text), self.first, self.last) {

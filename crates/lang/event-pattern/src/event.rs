@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::error::EventError;
 use crate::event_json;
+use crate::number::Number;
 
 /// A JSON event.
 ///
@@ -68,7 +69,6 @@ pub(crate) enum Leaf<'a> {
     Null,
     True,
     False,
-    /// The literal as written.
-    Number(&'a str),
+    Number(Number<'a>),
     String(Cow<'a, str>),
 }

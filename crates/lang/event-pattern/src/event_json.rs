@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::error::EventError;
 use crate::event::{Children, Event, Leaf, Member, Value};
+use crate::number::Number;
 
 /// Reads `text` as an event.
 pub(crate) fn parse(text: &str) -> Result<Event<'_>, EventError> {
@@ -16,6 +17,13 @@ pub(crate) fn parse(text: &str) -> Result<Event<'_>, EventError> {
         Value::Object(children) => Ok(Event::new(arena, children)),
         Value::Leaf(_) | Value::Array(_) => Err(EventError::NotAnObject),
     }
+}
+
+/// Reads the string that starts at `position`, and says where it ends.
+pub(crate) fn string(text: &str, position: usize) -> Result<(Cow<'_, str>, usize), EventError> {
+    let mut reader = Reader { text, bytes: text.as_bytes(), position };
+    let string = reader.string()?;
+    Ok((string, reader.position))
 }
 
 struct Reader<'a> {
@@ -134,7 +142,7 @@ impl<'a> Reader<'a> {
             }
             self.digits()?;
         }
-        Ok(Leaf::Number(self.slice(start)))
+        Ok(Leaf::Number(Number::new(self.slice(start))))
     }
 
     /// One digit or more.

@@ -1,21 +1,68 @@
 //! Numbers as event patterns compare them: by value where 64-bit floating point can say the value, else by spelling.
 
+use std::cell::Cell;
+
+/// A number of an event, whose value is read when a pattern asks for it, once.
+#[derive(Clone, Debug)]
+pub(crate) struct Number<'a> {
+    /// As written.
+    pub(crate) literal: &'a str,
+    reading: Cell<Reading>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    Unread,
+    /// Whether the literal says this value is still to be looked at: that costs more than reading it.
+    Value(f64),
+    Comparable(f64),
+    /// No 64-bit float says this number.
+    Incomparable,
+}
+
+impl<'a> Number<'a> {
+    pub(crate) fn new(literal: &'a str) -> Self {
+        Self { literal, reading: Cell::new(Reading::Unread) }
+    }
+
+    /// The value, if it is possible that patterns compare it.
+    #[inline]
+    pub(crate) fn value(&self) -> Option<f64> {
+        match self.reading.get() {
+            Reading::Value(value) | Reading::Comparable(value) => Some(value),
+            Reading::Incomparable => None,
+            Reading::Unread => {
+                let value = self.literal.parse().ok().filter(|value: &f64| value.is_finite());
+                self.reading.set(value.map_or(Reading::Incomparable, Reading::Value));
+                value
+            }
+        }
+    }
+
+    /// Whether the number is comparable and `wanted` accepts its value.
+    #[inline]
+    pub(crate) fn is(&self, wanted: impl FnOnce(f64) -> bool) -> bool {
+        let Some(value) = self.value().filter(|value| wanted(*value)) else { return false };
+        if let Reading::Value(_) = self.reading.get() {
+            let is_comparable = is_comparable(self.literal, value);
+            self.reading.set(if is_comparable { Reading::Comparable(value) } else { Reading::Incomparable });
+            return is_comparable;
+        }
+        true
+    }
+}
+
 /// The value of a JSON number literal, or `None` where no 64-bit float spells the same decimal number.
 ///
 /// `9007199254740993` is not comparable: patterns then match it by its literal text alone.
 pub(crate) fn comparable(literal: &str) -> Option<f64> {
-    comparable_if(literal, |_| true)
+    let number = Number::new(literal);
+    if number.is(|_| true) { number.value() } else { None }
 }
 
-/// The same for values that `wanted` accepts only: it is asked first, because the check of the spelling costs more.
-pub(crate) fn comparable_if(literal: &str, wanted: impl FnOnce(f64) -> bool) -> Option<f64> {
-    let value: f64 = literal.parse().ok()?;
-    // Up to 15 significant digits always survive the way to a float and back.
-    let is_comparable = || {
-        value.is_finite()
-            && (literal.len() <= 15 && !literal.contains(['e', 'E']) || same_decimal(literal, value))
-    };
-    (wanted(value) && is_comparable()).then_some(value)
+/// Up to 15 significant digits always survive the way to a float and back.
+fn is_comparable(literal: &str, value: f64) -> bool {
+    literal.len() <= 15 && !literal.contains(['e', 'E']) || same_decimal(literal, value)
 }
 
 /// Whether the shortest spelling of `value` is the same decimal number as `literal`.
@@ -73,6 +120,21 @@ pub(crate) enum Bound {
 }
 
 impl NumericRange {
+    /// The first and the last value within, as [`place`]s.
+    pub(crate) fn places(self) -> (u128, u128) {
+        let first = match self.bottom {
+            Bound::Unbounded => 0,
+            Bound::Inclusive(bottom) => u128::from(place(bottom)),
+            Bound::Exclusive(bottom) => u128::from(place(bottom)) + 1,
+        };
+        let last = match self.top {
+            Bound::Unbounded => u128::MAX,
+            Bound::Inclusive(top) => u128::from(place(top)),
+            Bound::Exclusive(top) => u128::from(place(top)).saturating_sub(1),
+        };
+        (first, last)
+    }
+
     pub(crate) fn contains(self, value: f64) -> bool {
         let above = match self.bottom {
             Bound::Unbounded => true,
@@ -86,4 +148,12 @@ impl NumericRange {
         };
         above && below
     }
+}
+
+/// Where a value stands among all finite floats: equal values have equal places, greater ones greater places.
+pub(crate) fn place(value: f64) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    // Zero has two spellings.
+    let bits = (value + 0.0).to_bits();
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
 }

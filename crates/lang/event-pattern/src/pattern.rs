@@ -29,6 +29,10 @@ impl EventPattern {
         self.alternatives.iter().any(|alternative| alternative.matches(event))
     }
 
+    pub(crate) fn alternatives(&self) -> &[Alternative] {
+        &self.alternatives
+    }
+
     /// For each alternative, the strings one of which the field `name` must have; `None` where an alternative can
     /// also be satisfied otherwise.
     pub(crate) fn exact_strings(&self, name: &str) -> Option<Vec<&str>> {

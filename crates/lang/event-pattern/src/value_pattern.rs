@@ -2,7 +2,7 @@
 
 use crate::cidr::IpRange;
 use crate::event::Leaf;
-use crate::number::{NumericRange, comparable_if};
+use crate::number::NumericRange;
 use crate::wildcard::Wildcard;
 
 /// One entry of the list behind a field of a pattern.
@@ -53,19 +53,17 @@ impl ValuePattern {
             | (Self::Exists, _) => true,
             (Self::String(expected), Leaf::String(text)) => expected == text,
             (Self::Number { literal, value }, Leaf::Number(written)) => {
-                literal == written
-                    || value.is_some_and(|value| comparable_if(written, |written| written == value).is_some())
+                literal == written.literal
+                    || value.is_some_and(|value| written.is(|written| written == value))
             }
             (Self::Ip(range), Leaf::String(text)) => range.contains(text),
             (Self::Text(pattern), Leaf::String(text)) => pattern.matches(text),
-            (Self::Numeric(range), Leaf::Number(written)) => {
-                comparable_if(written, |value| range.contains(value)).is_some()
-            }
+            (Self::Numeric(range), Leaf::Number(written)) => written.is(|value| range.contains(value)),
             (Self::AnythingButStrings(unwanted), Leaf::String(text)) => {
                 !unwanted.iter().any(|one| one == text)
             }
             (Self::AnythingButNumbers(unwanted), Leaf::Number(written)) => {
-                comparable_if(written, |value| unwanted.contains(&value)).is_none()
+                !written.is(|value| unwanted.contains(&value))
             }
             (Self::AnythingButText(unwanted), Leaf::String(text)) => {
                 !unwanted.iter().any(|one| one.matches(text))
@@ -130,4 +128,44 @@ fn equals_ignoring_case(wanted: char, character: char) -> bool {
 fn only(mut characters: impl Iterator<Item = char>) -> Option<char> {
     let first = characters.next()?;
     characters.next().is_none().then_some(first)
+}
+
+/// A text in which every character stands for all that are equal to it without regard to case.
+pub(crate) fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    fold_into(text, &mut folded);
+    folded
+}
+
+/// Appends a text as [`fold`] makes it.
+pub(crate) fn fold_into(text: &str, folded: &mut String) {
+    if text.is_ascii() {
+        let start = folded.len();
+        folded.push_str(text);
+        if let Some(added) = folded.get_mut(start..) {
+            added.make_ascii_lowercase();
+        }
+        return;
+    }
+    // `K` and the Kelvin sign have one lower case; the two small sigmas have one upper case.
+    for character in text.chars() {
+        let upper = only(character.to_uppercase()).unwrap_or(character);
+        folded.push(only(upper.to_lowercase()).unwrap_or(upper));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_are_equal_without_regard_to_case_fold_to_one() {
+        for wanted in '\0'..=char::MAX {
+            for other in wanted.to_lowercase().chain(wanted.to_uppercase()) {
+                if equals_ignoring_case(wanted, other) {
+                    assert_eq!(fold(&wanted.to_string()), fold(&other.to_string()), "{wanted} {other}");
+                }
+            }
+        }
+    }
 }

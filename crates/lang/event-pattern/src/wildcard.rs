@@ -82,22 +82,51 @@ impl Wildcard {
         symbols
     }
 
+    /// The text before the first asterisk, the longest between two, and the one after the last.
+    ///
+    /// Without an asterisk the whole pattern is the first.
+    pub(crate) fn longest_parts(&self) -> (&str, &str, &str) {
+        match self.parts.as_slice() {
+            [first, middle @ .., last] => {
+                let longest = middle.iter().max_by_key(|part| part.len());
+                (first, longest.map_or("", String::as_str), last)
+            }
+            [only] => (only, "", ""),
+            [] => ("", "", ""),
+        }
+    }
+
     pub(crate) fn matches(&self, text: &str) -> bool {
         let [first, middle @ .., last] = self.parts.as_slice() else {
             return self.parts.first().is_some_and(|only| only == text);
         };
-        let Some(mut rest) =
-            text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str()))
+        let Some(mut rest) = text
+            .as_bytes()
+            .strip_prefix(first.as_bytes())
+            .and_then(|rest| rest.strip_suffix(last.as_bytes()))
         else {
             return false;
         };
         for part in middle {
-            match rest.find(part.as_str()) {
+            match find(rest, part.as_bytes()) {
                 Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
                 None => return false,
             }
         }
         true
+    }
+}
+
+/// Where `part`, which is short, first is in `text`, which is not long either.
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    let first = part.first()?;
+    let mut from = 0;
+    loop {
+        let at = from + text.get(from..)?.iter().position(|byte| byte == first)?;
+        if text.get(at..)?.starts_with(part) {
+            return Some(at);
+        }
+        from = at + 1;
     }
 }
 

@@ -16,8 +16,11 @@ fn matches_and_rejects() {
         let text = case["pattern_text"].as_str().map_or_else(|| case["pattern"].to_string(), str::to_owned);
         let pattern = EventPattern::parse(&text).unwrap();
         for (key, wanted) in [("matches", true), ("rejects", false)] {
+            let mut matcher = Matcher::new();
+            matcher.insert(1, pattern.clone());
             for event in case[key].as_array().unwrap() {
                 let event = event.as_str().unwrap();
+                assert_eq!(matcher.matches(event).unwrap().len(), usize::from(wanted), "{event}");
                 assert_eq!(
                     pattern.matches(&Event::parse(event).unwrap()),
                     wanted,
@@ -74,8 +77,7 @@ fn a_matcher_finds_rules_by_source_and_detail_type() {
         matcher.insert(key, EventPattern::parse(pattern).unwrap());
     }
     let found = |matcher: &Matcher<&'static str>, event: &str| {
-        let mut keys: Vec<&str> =
-            matcher.matches(&Event::parse(event).unwrap()).into_iter().copied().collect();
+        let mut keys: Vec<&str> = matcher.matches(event).unwrap().into_iter().copied().collect();
         keys.sort_unstable();
         keys
     };

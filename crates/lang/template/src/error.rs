@@ -98,6 +98,9 @@ pub enum TemplateError {
         /// The attribute's name.
         attribute: String,
     },
+    /// A dynamic reference that cannot be one. Holds AWS's sentence.
+    #[error("{0}")]
+    DynamicReference(String),
     /// The value depends on a resource that does not exist yet. Only a [`Resolver`](crate::Resolver) says so.
     #[error("The value depends on resource {0}, which has not been created")]
     NotYetKnown(String),

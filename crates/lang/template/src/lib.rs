@@ -15,6 +15,7 @@
 
 mod capability;
 mod diff;
+mod dynamic_reference;
 mod error;
 mod evaluate;
 mod expression;
@@ -30,8 +31,9 @@ mod template;
 
 pub use capability::RequiredCapabilities;
 pub use diff::{Difference, ProcessedResource, changed_properties, diff};
+pub use dynamic_reference::{DynamicReference, SecretValue, SsmParameter};
 pub use error::TemplateError;
-pub use evaluate::{EvaluatedOutput, Evaluation, KNOWN_AFTER_APPLY, Resolver};
+pub use evaluate::{EvaluatedOutput, EvaluatedText, Evaluation, KNOWN_AFTER_APPLY, Resolver};
 pub use expression::Expression;
 pub use graph::Graph;
 pub use parameter::{Parameter, ParameterType, ParameterValue, Parameters};

@@ -18,5 +18,8 @@ pub const OUTPUTS_MAX: usize = 200;
 /// Quota "Mappings": the most mappings that one template declares.
 pub const MAPPINGS_MAX: usize = 200;
 
+/// Quota "Dynamic references": the most of them that one template has, once it is evaluated.
+pub const DYNAMIC_REFERENCES_MAX: usize = 60;
+
 /// Quota "Template description": the most bytes that a description has.
 pub const DESCRIPTION_BYTES_MAX: usize = 1024;

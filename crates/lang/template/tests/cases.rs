@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
-use template::{Evaluation, Pseudo, Template, TemplateError};
+use template::{DynamicReference, Evaluation, Pseudo, Template, TemplateError};
 use world::World;
 
 const EXPECT: &str = "\nexpect: |\n";
@@ -72,6 +72,18 @@ fn outcome(case: &Value) -> Result<Value, TemplateError> {
     }
     let world = World { case };
     let evaluation = Evaluation::new(&template, parameters, pseudo())?;
+    let mut references = std::collections::BTreeMap::new();
+    let mut open = Vec::new();
+    for found in evaluation.texts(&world) {
+        for reference in DynamicReference::all(&found.text)? {
+            let key = reference.to_string();
+            match case["references_hold"][&key].as_str() {
+                Some(value) => drop(references.insert(key, value.to_owned())),
+                None => open.push(format!("{key} in {}", found.path)),
+            }
+        }
+    }
+    let evaluation = evaluation.with_references(references);
     let mut resources = serde_json::Map::new();
     let levels = evaluation.graph().levels()?;
     for (logical_id, _) in evaluation.resources() {
@@ -90,6 +102,9 @@ fn outcome(case: &Value) -> Result<Value, TemplateError> {
     let mut outcome = json!({"resources": resources, "levels": levels});
     if !outputs.is_empty() {
         outcome["outputs"] = outputs.into();
+    }
+    if !open.is_empty() {
+        outcome["open"] = open.into();
     }
     if let Some(reason) = template.required_capabilities().reason() {
         outcome["capability"] = template.required_capabilities().capability.into();

@@ -19,6 +19,7 @@ pub struct Blueprint {
     pub template: Template,
     parameters: Parameters,
     pseudo: Pseudo,
+    references: BTreeMap<String, String>,
 }
 
 impl Blueprint {
@@ -33,17 +34,26 @@ impl Blueprint {
                 parameters.resolve(name, resolved.clone());
             }
         }
-        Ok(Self::new(template, parameters, pseudo(stack)))
+        let references = definition.references.iter();
+        let references = references.map(|(reference, value)| (reference.clone(), value.clone()));
+        Ok(Self::new(template, parameters, pseudo(stack)).with_references(references.collect()))
     }
 
     /// The same of parts.
     pub fn new(template: Template, parameters: Parameters, pseudo: Pseudo) -> Self {
-        Self { template, parameters, pseudo }
+        Self { template, parameters, pseudo, references: BTreeMap::new() }
+    }
+
+    /// The same with the values of dynamic references.
+    #[must_use]
+    pub fn with_references(self, references: BTreeMap<String, String>) -> Self {
+        Self { references, ..self }
     }
 
     /// Conditions and rules evaluated.
     pub fn evaluation(&self) -> Result<Evaluation<'_>, TemplateError> {
-        Evaluation::new(&self.template, self.parameters.clone(), self.pseudo.clone())
+        let evaluation = Evaluation::new(&self.template, self.parameters.clone(), self.pseudo.clone())?;
+        Ok(evaluation.with_references(self.references.clone()))
     }
 }
 
@@ -134,8 +144,13 @@ impl Resolver for World<'_> {
     }
 
     fn availability_zones(&self, region: &str) -> Result<Vec<String>, TemplateError> {
-        Ok(["a", "b", "c"].map(|zone| format!("{region}{zone}")).to_vec())
+        Ok(availability_zones(region))
     }
+}
+
+/// The availability zones of a region: those that EC2 has.
+pub fn availability_zones(region: &str) -> Vec<String> {
+    ["a", "b", "c"].map(|zone| format!("{region}{zone}")).to_vec()
 }
 
 /// The outputs, where everything that they need is known.

@@ -40,17 +40,29 @@ impl Door {
     /// # Errors
     /// Whatever the operation answers.
     pub async fn call(&self, service: &str, operation: &str, input: Value) -> Result<Value, CallError> {
-        let request_id = api::ids::uuid();
-        let call = Call {
-            principal: self.principal.clone(),
-            account: self.account.clone(),
-            region: self.region.clone(),
-            service: service.to_owned(),
-            operation: operation.to_owned(),
-            input,
-            request_id: request_id.clone(),
-            idempotency_key: None,
-        };
+        self.pass(self.form(service, operation, input)).await
+    }
+
+    /// The same, one of several tries under `token`: the service answers a second one with what the first has made.
+    ///
+    /// # Errors
+    /// Whatever the operation answers.
+    pub async fn call_once(
+        &self,
+        token: &str,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, CallError> {
+        self.pass(self.form(service, operation, input).with_idempotency_key(token)).await
+    }
+
+    fn form(&self, service: &str, operation: &str, input: Value) -> Call {
+        Call::new(self.principal.clone(), &self.account, &self.region, service, operation, input)
+    }
+
+    async fn pass(&self, call: Call) -> Result<Value, CallError> {
+        let request_id = call.request_id.clone();
         self.dispatcher.call(call).await.map_err(|error| CallError { error, request_id })
     }
 }

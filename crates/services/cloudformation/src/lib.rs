@@ -15,6 +15,7 @@ pub mod generated;
 pub mod limits;
 mod names;
 mod operations;
+mod references;
 mod resources;
 mod stack;
 mod stacks;

@@ -65,6 +65,9 @@ pub struct Definition {
     pub template_id: String,
     /// Values of the parameters, in the template's order.
     pub parameters: IndexMap<String, StackParameter>,
+    /// What dynamic references to plain parameters have led to, by what stands between their braces.
+    #[serde(default)]
+    pub references: IndexMap<String, String>,
     /// The stack's tags.
     pub tags: Vec<Tag>,
     /// What the caller acknowledged.

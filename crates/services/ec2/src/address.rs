@@ -31,7 +31,7 @@ impl Network {
         &mut self,
         place: Place<'_>,
         input: shapes::AllocateAddressInput,
-    ) -> Result<shapes::AllocateAddressOutput, Error> {
+    ) -> Result<String, Error> {
         if input.address.is_some()
             || input.public_ipv4_pool.is_some()
             || input.customer_owned_ipv4_pool.is_some()
@@ -53,16 +53,21 @@ impl Network {
         let is_free = |ip: &String| !self.addresses.values().any(|address| address.public_ip == *ip);
         let public_ip = (1..=254).map(|at| POOL.address(at).to_string()).find(is_free).ok_or(exhausted)?;
         let id = ids::new("eipalloc");
-        self.addresses.insert(id.clone(), Address { public_ip: public_ip.clone() });
+        self.addresses.insert(id.clone(), Address { public_ip });
         self.tags.insert(id.clone(), tags);
-        Ok(shapes::AllocateAddressOutput {
-            allocation_id: Some(id),
+        Ok(id)
+    }
+
+    /// What AllocateAddress answers.
+    pub fn allocated_address(&self, place: Place<'_>, id: &str) -> shapes::AllocateAddressOutput {
+        shapes::AllocateAddressOutput {
+            allocation_id: Some(id.to_owned()),
             public_ipv4_pool: Some("amazon".to_owned()),
             network_border_group: Some(place.region.to_string()),
             domain: Some("vpc".to_owned()),
-            public_ip: Some(public_ip),
+            public_ip: self.addresses.get(id).map(|address| address.public_ip.clone()),
             ..shapes::AllocateAddressOutput::default()
-        })
+        }
     }
 
     /// ReleaseAddress.
@@ -86,7 +91,7 @@ impl Network {
             return Err(Error::AddressNotReleasable(address.public_ip.clone()));
         }
         self.addresses.remove(&id);
-        self.drop_tags(&id);
+        self.forget(&id);
         Ok(())
     }
 

@@ -28,7 +28,7 @@ impl Network {
         &mut self,
         place: Place<'_>,
         input: shapes::CreateInternetGatewayInput,
-    ) -> Result<shapes::CreateInternetGatewayOutput, Error> {
+    ) -> Result<String, Error> {
         let tags = tag::specified(place, input.tag_specifications, "internet-gateway")?;
         if self.internet_gateways.len() >= limits::INTERNET_GATEWAYS {
             return Err(Error::LimitExceeded {
@@ -39,7 +39,16 @@ impl Network {
         let id = ids::new("igw");
         self.internet_gateways.insert(id.clone(), InternetGateway::default());
         self.tags.insert(id.clone(), tags);
-        Ok(shapes::CreateInternetGatewayOutput { internet_gateway: self.shown_internet_gateway(place, &id) })
+        Ok(id)
+    }
+
+    /// What CreateInternetGateway answers.
+    pub fn created_internet_gateway(
+        &self,
+        place: Place<'_>,
+        id: &str,
+    ) -> shapes::CreateInternetGatewayOutput {
+        shapes::CreateInternetGatewayOutput { internet_gateway: self.shown_internet_gateway(place, id) }
     }
 
     /// DeleteInternetGateway.
@@ -52,7 +61,7 @@ impl Network {
             return Err(Error::InUse(text));
         }
         self.internet_gateways.remove(id);
-        self.drop_tags(id);
+        self.forget(id);
         Ok(())
     }
 

@@ -82,6 +82,29 @@ impl Ec2 {
         Err(Error::Concurrent)
     }
 
+    /// Makes a resource of the caller's network: once, however often a request with a client token or another idempotency
+    /// key comes.
+    async fn make<I: Clone, T>(
+        &self,
+        cx: &Context,
+        input: I,
+        client_token: Option<String>,
+        make: impl Fn(&mut Network, Place<'_>, I) -> Result<String, Error> + Send + Sync,
+        shown: impl Fn(&Network, Place<'_>, &str) -> T + Send + Sync,
+    ) -> Result<T, Error> {
+        let key = client_token.or_else(|| cx.idempotency_key.clone());
+        self.change(cx, input, |network, place, input| {
+            let made = key.as_ref().and_then(|key| network.requests.get(key)).cloned();
+            let id = match made {
+                Some(made) => made,
+                None => make(network, place, input)?,
+            };
+            network.requests.extend(key.clone().map(|key| (key, id.clone())));
+            Ok(shown(network, place, &id))
+        })
+        .await
+    }
+
     /// What is in the caller's account and region, made where nobody has looked yet.
     async fn network(&self, cx: &Context) -> Result<Versioned<Network>, Error> {
         let key = format!("{}/{}", cx.account, cx.region);

@@ -44,7 +44,7 @@ impl Network {
         &mut self,
         place: Place<'_>,
         input: shapes::CreateNatGatewayInput,
-    ) -> Result<shapes::CreateNatGatewayOutput, Error> {
+    ) -> Result<String, Error> {
         refuse_unserved(&input)?;
         let missing = |name: &str| Error::Missing(format!("The request must contain the parameter {name}"));
         let subnet_id = input.subnet_id.ok_or_else(|| missing("subnetId"))?;
@@ -80,8 +80,16 @@ impl Network {
         };
         self.nat_gateways.insert(id.clone(), gateway);
         self.tags.insert(id.clone(), tags);
-        let nat_gateway = self.shown_nat_gateway(&id);
-        Ok(shapes::CreateNatGatewayOutput { client_token: input.client_token, nat_gateway })
+        Ok(id)
+    }
+
+    /// What CreateNatGateway answers.
+    pub fn created_nat_gateway(
+        &self,
+        id: &str,
+        client_token: Option<String>,
+    ) -> shapes::CreateNatGatewayOutput {
+        shapes::CreateNatGatewayOutput { client_token, nat_gateway: self.shown_nat_gateway(id) }
     }
 
     fn free_allocation(&self, id: String) -> Result<String, Error> {
@@ -100,7 +108,7 @@ impl Network {
     /// [`Error::NotFound`].
     pub fn delete_nat_gateway(&mut self, id: &str) -> Result<shapes::DeleteNatGatewayOutput, Error> {
         self.nat_gateways.remove(id).ok_or_else(|| Error::not_found(Kind::NatGateway, id))?;
-        self.drop_tags(id);
+        self.forget(id);
         Ok(shapes::DeleteNatGatewayOutput { nat_gateway_id: Some(id.to_owned()) })
     }
 

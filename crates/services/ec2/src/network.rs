@@ -36,6 +36,9 @@ pub struct Network {
     pub nat_gateways: BTreeMap<String, NatGateway>,
     /// The tags of everything that has some.
     pub tags: BTreeMap<String, Tags>,
+    /// What requests with an idempotency key have made, by that key, for as long as it is there.
+    #[serde(default)]
+    pub requests: BTreeMap<String, String>,
 }
 
 /// Whose network it is, and when something is done to it.
@@ -71,8 +74,9 @@ impl Network {
         network
     }
 
-    /// Forgets a resource's tags.
-    pub fn drop_tags(&mut self, id: &str) {
+    /// Forgets the tags of a resource that is gone, and the request that made it.
+    pub fn forget(&mut self, id: &str) {
         self.tags.remove(id);
+        self.requests.retain(|_, made| made != id);
     }
 }

@@ -6,6 +6,7 @@ use crate::Ec2;
 use crate::error::Error;
 use crate::generated::operations::Api;
 use crate::generated::types as shapes;
+use crate::route_table::associated_as;
 use crate::security_group_rule::{Direction, Given, Revocation};
 use crate::zones;
 
@@ -17,7 +18,14 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::AllocateAddressInput,
     ) -> Result<shapes::AllocateAddressOutput, Error> {
-        self.change(cx, input, |network, place, input| network.allocate_address(place, input)).await
+        self.make(
+            cx,
+            input,
+            None,
+            |network, place, input| network.allocate_address(place, input),
+            |network, place, id| network.allocated_address(place, id),
+        )
+        .await
     }
 
     async fn associate_route_table(
@@ -25,7 +33,14 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::AssociateRouteTableInput,
     ) -> Result<shapes::AssociateRouteTableOutput, Error> {
-        self.change(cx, input, |network, _, input| network.associate_route_table(input)).await
+        self.make(
+            cx,
+            input,
+            None,
+            |network, _, input| network.associate_route_table(input),
+            |_, _, id| associated_as(id),
+        )
+        .await
     }
 
     async fn attach_internet_gateway(
@@ -104,7 +119,14 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::CreateInternetGatewayInput,
     ) -> Result<shapes::CreateInternetGatewayOutput, Error> {
-        self.change(cx, input, |network, place, input| network.create_internet_gateway(place, input)).await
+        self.make(
+            cx,
+            input,
+            None,
+            |network, place, input| network.create_internet_gateway(place, input),
+            |network, place, id| network.created_internet_gateway(place, id),
+        )
+        .await
     }
 
     async fn create_nat_gateway(
@@ -112,7 +134,15 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::CreateNatGatewayInput,
     ) -> Result<shapes::CreateNatGatewayOutput, Error> {
-        self.change(cx, input, |network, place, input| network.create_nat_gateway(place, input)).await
+        let token = input.client_token.clone();
+        self.make(
+            cx,
+            input,
+            token.clone(),
+            |network, place, input| network.create_nat_gateway(place, input),
+            |network, _, id| network.created_nat_gateway(id, token.clone()),
+        )
+        .await
     }
 
     async fn create_route(
@@ -131,7 +161,15 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::CreateRouteTableInput,
     ) -> Result<shapes::CreateRouteTableOutput, Error> {
-        self.change(cx, input, |network, place, input| network.create_route_table(place, input)).await
+        let token = input.client_token.clone();
+        self.make(
+            cx,
+            input,
+            token.clone(),
+            |network, place, input| network.create_route_table(place, input),
+            |network, place, id| network.created_route_table(place, id, token.clone()),
+        )
+        .await
     }
 
     async fn create_security_group(
@@ -139,7 +177,14 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::CreateSecurityGroupInput,
     ) -> Result<shapes::CreateSecurityGroupOutput, Error> {
-        self.change(cx, input, |network, place, input| network.create_security_group(place, input)).await
+        self.make(
+            cx,
+            input,
+            None,
+            |network, place, input| network.create_security_group(place, input),
+            |network, place, id| network.created_security_group(place, id),
+        )
+        .await
     }
 
     async fn create_subnet(
@@ -147,7 +192,14 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::CreateSubnetInput,
     ) -> Result<shapes::CreateSubnetOutput, Error> {
-        self.change(cx, input, |network, place, input| network.create_subnet(place, input)).await
+        self.make(
+            cx,
+            input,
+            None,
+            |network, place, input| network.create_subnet(place, input),
+            |network, place, id| network.created_subnet(place, id),
+        )
+        .await
     }
 
     async fn create_tags(
@@ -166,7 +218,14 @@ impl Api for Ec2 {
         cx: &Context,
         input: shapes::CreateVpcInput,
     ) -> Result<shapes::CreateVpcOutput, Error> {
-        self.change(cx, input, |network, place, input| network.create_vpc(place, input)).await
+        self.make(
+            cx,
+            input,
+            None,
+            |network, place, input| network.create_vpc(place, input),
+            |network, place, id| network.created_vpc(place, id),
+        )
+        .await
     }
 
     async fn delete_internet_gateway(
@@ -408,6 +467,17 @@ impl Api for Ec2 {
         .await
     }
 
+    async fn replace_route(
+        &self,
+        cx: &Context,
+        input: shapes::ReplaceRouteInput,
+    ) -> Result<shapes::ReplaceRouteOutput, Error> {
+        self.change(cx, input, |network, _, input| {
+            network.replace_route(input).map(|()| shapes::ReplaceRouteOutput {})
+        })
+        .await
+    }
+
     async fn revoke_security_group_egress(
         &self,
         cx: &Context,
@@ -458,6 +528,34 @@ impl Api for Ec2 {
                 unknown_ip_permissions: Some(revoked.unknown),
                 revoked_security_group_rules: Some(revoked.rules),
             })
+        })
+        .await
+    }
+
+    async fn update_security_group_rule_descriptions_egress(
+        &self,
+        cx: &Context,
+        input: shapes::UpdateSecurityGroupRuleDescriptionsEgressInput,
+    ) -> Result<shapes::UpdateSecurityGroupRuleDescriptionsEgressOutput, Error> {
+        self.change(cx, input, |network, place, input| {
+            let group = network.group_id(input.group_id.as_deref(), input.group_name.as_deref())?;
+            let (permissions, rules) = (input.ip_permissions, input.security_group_rule_descriptions);
+            network.describe_rules(place, &group, Direction::Egress, permissions, rules)?;
+            Ok(shapes::UpdateSecurityGroupRuleDescriptionsEgressOutput { r#return: Some(true) })
+        })
+        .await
+    }
+
+    async fn update_security_group_rule_descriptions_ingress(
+        &self,
+        cx: &Context,
+        input: shapes::UpdateSecurityGroupRuleDescriptionsIngressInput,
+    ) -> Result<shapes::UpdateSecurityGroupRuleDescriptionsIngressOutput, Error> {
+        self.change(cx, input, |network, place, input| {
+            let group = network.group_id(input.group_id.as_deref(), input.group_name.as_deref())?;
+            let (permissions, rules) = (input.ip_permissions, input.security_group_rule_descriptions);
+            network.describe_rules(place, &group, Direction::Ingress, permissions, rules)?;
+            Ok(shapes::UpdateSecurityGroupRuleDescriptionsIngressOutput { r#return: Some(true) })
         })
         .await
     }

@@ -93,7 +93,7 @@ impl Network {
         &mut self,
         place: Place<'_>,
         input: shapes::CreateRouteTableInput,
-    ) -> Result<shapes::CreateRouteTableOutput, Error> {
+    ) -> Result<String, Error> {
         self.vpc(&input.vpc_id)?;
         let tags = tag::specified(place, input.tag_specifications, "route-table")?;
         let of_vpc = self.route_tables.values().filter(|table| table.vpc == input.vpc_id);
@@ -106,8 +106,17 @@ impl Network {
         let id = ids::new("rtb");
         self.route_tables.insert(id.clone(), RouteTable::new(&input.vpc_id));
         self.tags.insert(id.clone(), tags);
-        let route_table = self.shown_route_table(place, &id);
-        Ok(shapes::CreateRouteTableOutput { route_table, client_token: input.client_token })
+        Ok(id)
+    }
+
+    /// What CreateRouteTable answers.
+    pub fn created_route_table(
+        &self,
+        place: Place<'_>,
+        id: &str,
+        client_token: Option<String>,
+    ) -> shapes::CreateRouteTableOutput {
+        shapes::CreateRouteTableOutput { route_table: self.shown_route_table(place, id), client_token }
     }
 
     /// DeleteRouteTable.
@@ -120,7 +129,7 @@ impl Network {
             return Err(Error::InUse(text));
         }
         self.route_tables.remove(id);
-        self.drop_tags(id);
+        self.forget(id);
         Ok(())
     }
 
@@ -131,7 +140,7 @@ impl Network {
     pub fn associate_route_table(
         &mut self,
         input: shapes::AssociateRouteTableInput,
-    ) -> Result<shapes::AssociateRouteTableOutput, Error> {
+    ) -> Result<String, Error> {
         if input.gateway_id.is_some() || input.public_ipv4_pool.is_some() {
             return Err(Error::NotServed("route tables of gateways"));
         }
@@ -151,8 +160,7 @@ impl Network {
         if let Some(table) = self.route_tables.get_mut(&id) {
             table.associations.insert(association_id.clone(), Association { subnet: Some(subnet) });
         }
-        let association_state = Some(associated());
-        Ok(shapes::AssociateRouteTableOutput { association_id: Some(association_id), association_state })
+        Ok(association_id)
     }
 
     /// DisassociateRouteTable.
@@ -167,6 +175,7 @@ impl Network {
             return Err(Error::Invalid(text));
         }
         table.associations.remove(id);
+        self.forget(id);
         Ok(())
     }
 
@@ -176,31 +185,10 @@ impl Network {
     /// [`Error::NotFound`], [`Error::Invalid`], [`Error::RouteExists`], [`Error::NotServed`].
     pub fn create_route(&mut self, input: shapes::CreateRouteInput) -> Result<(), Error> {
         refuse_unserved(&input)?;
-        let text = input.destination_cidr_block.ok_or_else(|| {
-            Error::Missing("The request must contain the parameter destinationCidrBlock".to_owned())
-        })?;
+        let text = input.destination_cidr_block.ok_or_else(missing_destination)?;
         let destination = Destination::parse(&text)?;
+        let target = self.target(&input.route_table_id, input.gateway_id, input.nat_gateway_id)?;
         let vpc = self.route_table(&input.route_table_id)?.vpc.clone();
-        let target = match (input.gateway_id, input.nat_gateway_id) {
-            (Some(id), None) if id.starts_with("igw-") => {
-                if self.internet_gateway(&id)?.vpc.as_ref() != Some(&vpc) {
-                    let table = &input.route_table_id;
-                    let text =
-                        format!("route table {table} and network gateway {id} belong to different networks");
-                    return Err(Error::Invalid(text));
-                }
-                Target::InternetGateway(id)
-            }
-            (Some(_), None) => return Err(Error::NotServed("routes through gateways but internet gateways")),
-            (None, Some(id)) => match self.nat_gateways.contains_key(&id) {
-                true => Target::NatGateway(id),
-                false => return Err(Error::not_found(Kind::NatGateway, &id)),
-            },
-            _ => {
-                let text = "The request must contain exactly one of gatewayId, natGatewayId";
-                return Err(Error::Combination(text.to_owned()));
-            }
-        };
         if self.vpc(&vpc)?.cidr.to_string() == destination.0 {
             return Err(Error::RouteExists(text));
         }
@@ -218,6 +206,59 @@ impl Network {
             _ => drop(table.routes.insert(destination, target)),
         }
         Ok(())
+    }
+
+    /// ReplaceRoute: a route that is there leads elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::RouteNotFound`], [`Error::Invalid`], [`Error::NotServed`].
+    pub fn replace_route(&mut self, input: shapes::ReplaceRouteInput) -> Result<(), Error> {
+        if input.local_target == Some(true) {
+            return Err(Error::NotServed("LocalTarget of ReplaceRoute"));
+        }
+        let shapes::ReplaceRouteInput { destination_cidr_block, gateway_id, nat_gateway_id, .. } =
+            input.clone();
+        let id = input.route_table_id.clone();
+        refuse_unserved(&of_replacement(input))?;
+        let text = destination_cidr_block.ok_or_else(missing_destination)?;
+        let destination = Destination::parse(&text)?;
+        let target = self.target(&id, gateway_id, nat_gateway_id)?;
+        let missing = || Error::not_found(Kind::RouteTable, &id);
+        let table = self.route_tables.get_mut(&id).ok_or_else(missing)?;
+        match table.routes.get_mut(&destination) {
+            Some(known) => *known = target,
+            None => return Err(Error::RouteNotFound { destination: text, table: id }),
+        }
+        Ok(())
+    }
+
+    /// Through what a route of that table is to lead.
+    fn target(
+        &self,
+        table: &str,
+        gateway: Option<String>,
+        nat_gateway: Option<String>,
+    ) -> Result<Target, Error> {
+        let vpc = &self.route_table(table)?.vpc;
+        match (gateway, nat_gateway) {
+            (Some(id), None) if id.starts_with("igw-") => {
+                if self.internet_gateway(&id)?.vpc.as_ref() != Some(vpc) {
+                    let text =
+                        format!("route table {table} and network gateway {id} belong to different networks");
+                    return Err(Error::Invalid(text));
+                }
+                Ok(Target::InternetGateway(id))
+            }
+            (Some(_), None) => Err(Error::NotServed("routes through gateways but internet gateways")),
+            (None, Some(id)) => match self.nat_gateways.contains_key(&id) {
+                true => Ok(Target::NatGateway(id)),
+                false => Err(Error::not_found(Kind::NatGateway, &id)),
+            },
+            _ => {
+                let text = "The request must contain exactly one of gatewayId, natGatewayId";
+                Err(Error::Combination(text.to_owned()))
+            }
+        }
     }
 
     /// DeleteRoute.
@@ -307,6 +348,35 @@ impl Network {
             state: Some(if is_active { "active" } else { "blackhole" }.to_owned()),
             ..shapes::Route::default()
         }
+    }
+}
+
+/// What AssociateRouteTable answers.
+pub fn associated_as(id: &str) -> shapes::AssociateRouteTableOutput {
+    let association_state = Some(associated());
+    shapes::AssociateRouteTableOutput { association_id: Some(id.to_owned()), association_state }
+}
+
+fn missing_destination() -> Error {
+    Error::Missing("The request must contain the parameter destinationCidrBlock".to_owned())
+}
+
+/// The route that takes the place of another.
+fn of_replacement(input: shapes::ReplaceRouteInput) -> shapes::CreateRouteInput {
+    shapes::CreateRouteInput {
+        destination_prefix_list_id: input.destination_prefix_list_id,
+        vpc_endpoint_id: input.vpc_endpoint_id,
+        transit_gateway_id: input.transit_gateway_id,
+        local_gateway_id: input.local_gateway_id,
+        carrier_gateway_id: input.carrier_gateway_id,
+        core_network_arn: input.core_network_arn,
+        odb_network_arn: input.odb_network_arn,
+        destination_ipv6_cidr_block: input.destination_ipv6_cidr_block,
+        egress_only_internet_gateway_id: input.egress_only_internet_gateway_id,
+        instance_id: input.instance_id,
+        network_interface_id: input.network_interface_id,
+        vpc_peering_connection_id: input.vpc_peering_connection_id,
+        ..shapes::CreateRouteInput::default()
     }
 }
 

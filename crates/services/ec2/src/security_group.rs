@@ -95,7 +95,7 @@ impl Network {
         &mut self,
         place: Place<'_>,
         input: shapes::CreateSecurityGroupInput,
-    ) -> Result<shapes::CreateSecurityGroupOutput, Error> {
+    ) -> Result<String, Error> {
         let name = input.group_name;
         check_name(&name)?;
         check_text(&input.description, "GroupDescription")?;
@@ -116,11 +116,16 @@ impl Network {
         let id = ids::new("sg");
         self.groups.insert(id.clone(), SecurityGroup::new(&vpc, &name, &input.description));
         self.tags.insert(id.clone(), tags);
-        Ok(shapes::CreateSecurityGroupOutput {
-            tags: self.tags_of(&id),
+        Ok(id)
+    }
+
+    /// What CreateSecurityGroup answers.
+    pub fn created_security_group(&self, place: Place<'_>, id: &str) -> shapes::CreateSecurityGroupOutput {
+        shapes::CreateSecurityGroupOutput {
+            tags: self.tags_of(id),
             security_group_arn: Some(place.arn(&format!("security-group/{id}"))),
-            group_id: Some(id),
-        })
+            group_id: Some(id.to_owned()),
+        }
     }
 
     /// DeleteSecurityGroup.
@@ -141,9 +146,9 @@ impl Network {
             return Err(Error::InUse(format!("resource {id} has a dependent object")));
         }
         if let Some(group) = self.groups.remove(&id) {
-            group.rules.keys().for_each(|rule| self.drop_tags(rule));
+            group.rules.keys().for_each(|rule| self.forget(rule));
         }
-        self.drop_tags(&id);
+        self.forget(&id);
         Ok(shapes::DeleteSecurityGroupOutput { r#return: Some(true), group_id: Some(id) })
     }
 

@@ -216,6 +216,36 @@ impl Network {
         Ok(Revoked { rules, unknown })
     }
 
+    /// UpdateSecurityGroupRuleDescriptionsIngress and ..Egress: of rules by what they say, or by their ids.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Missing`], [`Error::RuleNotFound`], [`Error::NotFound`].
+    pub fn describe_rules(
+        &mut self,
+        place: Place<'_>,
+        group_id: &str,
+        direction: Direction,
+        permissions: Option<Vec<shapes::IpPermission>>,
+        by_id: Option<Vec<shapes::SecurityGroupRuleDescription>>,
+    ) -> Result<(), Error> {
+        let by_id = by_id.filter(|descriptions| !descriptions.is_empty());
+        let given = Given { permissions, ..Given::default() };
+        let wanted = if by_id.is_some() { Vec::new() } else { self.parse_rules(place, direction, given)? };
+        let missing = || Error::not_found(Kind::SecurityGroup, group_id);
+        let group = self.groups.get_mut(group_id).ok_or_else(missing)?;
+        for rule in wanted {
+            let known = group.rules.values_mut().find(|known| known.is_same(&rule));
+            known.ok_or(Error::RuleNotFound)?.description = rule.description;
+        }
+        for described in by_id.unwrap_or_default() {
+            let id = described.security_group_rule_id.unwrap_or_default();
+            let known = group.rules.get_mut(&id).filter(|rule| rule.direction == direction);
+            let missing = || Error::not_found(Kind::SecurityGroupRule, &id);
+            known.ok_or_else(missing)?.description = described.description;
+        }
+        Ok(())
+    }
+
     fn revoke_by_id(
         &mut self,
         group_id: &str,

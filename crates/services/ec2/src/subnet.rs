@@ -58,7 +58,7 @@ impl Network {
         &mut self,
         place: Place<'_>,
         input: shapes::CreateSubnetInput,
-    ) -> Result<shapes::CreateSubnetOutput, Error> {
+    ) -> Result<String, Error> {
         refuse_unserved(&input)?;
         let text = input.cidr_block.as_deref().filter(|text| !text.is_empty()).ok_or_else(|| {
             Error::Missing("Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.".to_owned())
@@ -84,7 +84,12 @@ impl Network {
         let id = ids::new("subnet");
         self.subnets.insert(id.clone(), Subnet::new(&input.vpc_id, cidr, &zone));
         self.tags.insert(id.clone(), tags);
-        Ok(shapes::CreateSubnetOutput { subnet: self.shown_subnet(place, &id) })
+        Ok(id)
+    }
+
+    /// What CreateSubnet answers.
+    pub fn created_subnet(&self, place: Place<'_>, id: &str) -> shapes::CreateSubnetOutput {
+        shapes::CreateSubnetOutput { subnet: self.shown_subnet(place, id) }
     }
 
     /// DeleteSubnet.
@@ -100,7 +105,7 @@ impl Network {
         for table in self.route_tables.values_mut() {
             table.associations.retain(|_, associated| associated.subnet.as_deref() != Some(id));
         }
-        self.drop_tags(id);
+        self.forget(id);
         Ok(())
     }
 

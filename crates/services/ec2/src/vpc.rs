@@ -89,11 +89,7 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::VpcRange`], [`Error::Missing`], [`Error::LimitExceeded`].
-    pub fn create_vpc(
-        &mut self,
-        place: Place<'_>,
-        input: shapes::CreateVpcInput,
-    ) -> Result<shapes::CreateVpcOutput, Error> {
+    pub fn create_vpc(&mut self, place: Place<'_>, input: shapes::CreateVpcInput) -> Result<String, Error> {
         refuse_unserved(&input)?;
         let text = input.cidr_block.filter(|text| !text.is_empty()).ok_or_else(|| {
             Error::Missing("Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.".to_owned())
@@ -121,10 +117,14 @@ impl Network {
         self.groups.insert(group_id.clone(), SecurityGroup::default_of(&id, &group_id));
         self.route_tables.insert(ids::new("rtb"), RouteTable::main_of(&id));
         self.tags.insert(id.clone(), tags);
-        // AWS answers before the VPC is ready.
-        let shown =
-            self.shown_vpc(place, &id).map(|vpc| shapes::Vpc { state: Some("pending".to_owned()), ..vpc });
-        Ok(shapes::CreateVpcOutput { vpc: shown })
+        Ok(id)
+    }
+
+    /// What CreateVpc answers: before the VPC is ready.
+    pub fn created_vpc(&self, place: Place<'_>, id: &str) -> shapes::CreateVpcOutput {
+        let vpc = self.shown_vpc(place, id);
+        let pending = |vpc| shapes::Vpc { state: Some("pending".to_owned()), ..vpc };
+        shapes::CreateVpcOutput { vpc: vpc.map(pending) }
     }
 
     /// CreateDefaultVpc.
@@ -158,7 +158,7 @@ impl Network {
             self.groups.remove(&gone);
             self.route_tables.remove(&gone);
             self.vpcs.remove(&gone);
-            self.drop_tags(&gone);
+            self.forget(&gone);
         }
         Ok(())
     }

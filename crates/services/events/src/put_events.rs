@@ -109,8 +109,7 @@ impl Inner {
         arrival: &Arrival<'_>,
         now: Timestamp,
     ) -> Result<(), event_pattern::EventError> {
-        let event = Event::parse(arrival.event)?;
-        for matched in self.registry.matches(bus, &event) {
+        for matched in self.registry.matches(bus, arrival.event)? {
             self.take(batch, bus, &matched, arrival, now);
         }
         Ok(())

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use event_pattern::{Event, EventPattern, InputPath, InputTransformer, Matcher, RuleVariables};
+use event_pattern::{EventError, EventPattern, InputPath, InputTransformer, Matcher, RuleVariables};
 use serde_json::Value;
 use store::Range;
 
@@ -170,11 +170,15 @@ impl Registry {
         buses.get(bus).is_some_and(|rules| rules.matcher.may_match(source, detail_type))
     }
 
-    /// The rules of `bus` that match `event`.
-    pub fn matches(&self, bus: &BusName, event: &Event<'_>) -> Vec<Arc<CompiledRule>> {
+    /// The rules of `bus` that match `event`, which is JSON text.
+    ///
+    /// # Errors
+    /// Text that is no event. A bus without rules does not look at it.
+    pub fn matches(&self, bus: &BusName, event: &str) -> Result<Vec<Arc<CompiledRule>>, EventError> {
         let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(rules) = buses.get(bus) else { return Vec::new() };
-        rules.matcher.matches(event).into_iter().filter_map(|name| rules.rules.get(name).cloned()).collect()
+        let Some(rules) = buses.get(bus) else { return Ok(Vec::new()) };
+        let names = rules.matcher.matches(event)?;
+        Ok(names.into_iter().filter_map(|name| rules.rules.get(name).cloned()).collect())
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::expression::Expression;
 use crate::parameter::Parameters;
 use crate::pseudo::{NO_VALUE, Pseudo};
-use crate::{Graph, Output, Resource, Template, TemplateError};
+use crate::{DynamicReference, Graph, Output, Resource, Template, TemplateError};
 
 /// What an evaluation asks about the world.
 pub trait Resolver {
@@ -56,6 +56,7 @@ pub struct Evaluation<'t> {
     parameters: Parameters,
     pseudo: Pseudo,
     conditions: BTreeMap<String, bool>,
+    references: BTreeMap<String, String>,
 }
 
 /// An output's value.
@@ -69,6 +70,15 @@ pub struct EvaluatedOutput {
     pub description: Option<String>,
     /// `Export.Name`.
     pub export_name: Option<String>,
+}
+
+/// A text among the values of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvaluatedText {
+    /// Where it stands, such as `AWS::Logs::LogGroup/Properties/LogGroupName`; of lists, the list.
+    pub path: String,
+    /// The text.
+    pub text: String,
 }
 
 /// What change sets show in place of a value that depends on a resource still to be made.
@@ -85,10 +95,37 @@ impl<'t> Evaluation<'t> {
         parameters: Parameters,
         pseudo: Pseudo,
     ) -> Result<Self, TemplateError> {
-        let mut evaluation = Self { template, parameters, pseudo, conditions: BTreeMap::new() };
+        let (conditions, references) = (BTreeMap::new(), BTreeMap::new());
+        let mut evaluation = Self { template, parameters, pseudo, conditions, references };
         evaluation.evaluate_conditions()?;
         evaluation.assert_rules()?;
         Ok(evaluation)
+    }
+
+    /// The same with the values of dynamic references, by what stands between their braces. Others stay as they are.
+    #[must_use]
+    pub fn with_references(self, references: BTreeMap<String, String>) -> Self {
+        Self { references, ..self }
+    }
+
+    /// Every text among the properties of the resources and the outputs, as far as they can be evaluated.
+    pub fn texts(&self, resolver: &dyn Resolver) -> Vec<EvaluatedText> {
+        let mut texts = Vec::new();
+        for (_, resource) in self.resources() {
+            for (name, expression) in &resource.properties {
+                let path = format!("{}/Properties/{name}", resource.type_name);
+                if let Ok(Some(value)) = self.value(expression, resolver) {
+                    collect_texts(&path, &value, &mut texts);
+                }
+            }
+        }
+        for (name, output) in &self.template.outputs {
+            let holds = self.holds(output.condition.as_deref());
+            if let (true, Ok(Some(value))) = (holds, self.value(&output.value, resolver)) {
+                collect_texts(&format!("Outputs/{name}"), &value, &mut texts);
+            }
+        }
+        texts
     }
 
     /// The parameters' values.
@@ -163,7 +200,8 @@ impl<'t> Evaluation<'t> {
     ) -> Result<Option<Value>, TemplateError> {
         let metadata =
             self.template.resources.get(logical_id).and_then(|resource| resource.metadata.as_ref());
-        metadata.map_or(Ok(None), |expression| self.value(expression, resolver))
+        let value = metadata.map_or(Ok(None), |expression| self.value(expression, resolver))?;
+        Ok(value.map(|value| self.dereferenced(&value)))
     }
 
     /// The outputs whose conditions hold.
@@ -193,6 +231,7 @@ impl<'t> Evaluation<'t> {
                     "The Value field of every Outputs member must evaluate to a String. ({name})"
                 ))
             };
+            let value = value.map(|value| self.dereferenced(&value));
             value.as_ref().and_then(functions::as_text).ok_or_else(not_text)
         };
         Ok(EvaluatedOutput {
@@ -214,10 +253,15 @@ impl<'t> Evaluation<'t> {
         let mut values = Map::new();
         for (name, expression) in properties {
             if let Some(value) = evaluate(expression)? {
-                values.insert(name.clone(), value);
+                values.insert(name.clone(), self.dereferenced(&value));
             }
         }
         Ok(values)
+    }
+
+    /// The value with the dynamic references replaced whose values are known.
+    fn dereferenced(&self, value: &Value) -> Value {
+        DynamicReference::replace(value, &|reference| self.references.get(&reference.to_string()).cloned())
     }
 
     fn holds(&self, condition: Option<&str>) -> bool {
@@ -276,5 +320,24 @@ impl<'t> Evaluation<'t> {
             Some(resource) if self.holds(resource.condition.as_deref()) => Ok(()),
             _ => Err(TemplateError::UnresolvedInResources(vec![logical_id.to_owned()])),
         }
+    }
+}
+
+fn collect_texts(path: &str, value: &Value, texts: &mut Vec<EvaluatedText>) {
+    match value {
+        Value::String(text) => {
+            texts.push(EvaluatedText { path: path.to_owned(), text: text.clone() });
+        }
+        Value::Array(elements) => {
+            let mut within = Vec::new();
+            elements.iter().for_each(|element| collect_texts(path, element, &mut within));
+            texts.extend(within.into_iter().map(|text| EvaluatedText { path: path.to_owned(), ..text }));
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                collect_texts(&format!("{path}/{name}"), member, texts);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -317,6 +317,13 @@ async fn act(
         region: stack.region.clone(),
     };
     let id = resource.logical_id.clone();
+    let (resource, work) = match work::revealed(&door, &resource, &work).await {
+        Ok(revealed) => revealed,
+        Err(failure) => {
+            record(inner, key, |state, now| progress::failed(state, &id, &failure, now)).await?;
+            return Ok(Step::Again);
+        }
+    };
     let made = match work.kind {
         WorkKind::Create | WorkKind::Replace => {
             create(inner, key, stack, &door, &resource, &work, &slot).await?

@@ -2,8 +2,9 @@
 
 use crate::door::Door;
 use crate::limits::STABILISE_TRIES_MAX;
+use crate::references;
 use crate::resources::{self, Deletion, Failure, HandlerErrorCode, Made, ResourceType};
-use crate::stack::{Resource, Sighting, Stack, Work};
+use crate::stack::{Resource, Sighting, Stack, Work, WorkKind};
 
 /// How a deletion's step ended.
 pub(super) enum Deleted {
@@ -17,6 +18,30 @@ pub(super) enum Deleted {
 pub(super) fn type_of(resource: &Resource) -> Result<&'static dyn ResourceType, Failure> {
     let unknown = || Failure::plain(format!("Unrecognized resource type: {}", resource.type_name));
     resources::of(&resource.type_name).ok_or_else(unknown)
+}
+
+/// The work with the values of its secrets, for handlers' eyes only; and the resource as it was, whose secrets are the
+/// same where their references are.
+pub(super) async fn revealed(
+    door: &Door,
+    resource: &Resource,
+    work: &Work,
+) -> Result<(Resource, Work), Failure> {
+    let (mut resource, mut work) = (resource.clone(), work.clone());
+    // A deletion must not need what may be gone.
+    if work.kind == WorkKind::Delete {
+        return Ok((resource, work));
+    }
+    let request = &work.request;
+    let revealed =
+        references::reveal(door, type_of(&resource)?, &request.logical_id, &request.properties).await?;
+    for (name, value) in &mut resource.properties {
+        if let (true, Some(revealed)) = (request.properties.get(name) == Some(value), revealed.get(name)) {
+            value.clone_from(revealed);
+        }
+    }
+    work.request.properties = revealed;
+    Ok((resource, work))
 }
 
 /// Looks at what is there before a resource is made.

@@ -10,7 +10,7 @@ use crate::door::Door;
 use crate::generated::types as model;
 use crate::limits::TEMPLATE_BODY_BYTES_MAX;
 use crate::stack::{Definition, OnFailure, Stack, Tag};
-use crate::{Error, Inner, resources};
+use crate::{Error, Inner, references, resources};
 
 /// What a caller submits.
 pub(super) struct Submission {
@@ -64,15 +64,21 @@ pub(super) async fn prepare(
         (None, Some(previous)) => previous.tags.clone(),
         (None, None) => Vec::new(),
     };
+    let kept = blueprint::kept(&parameters);
+    let blueprint = Blueprint::new(template, parameters, blueprint::pseudo(stack));
+    // Conditions and rules must hold before anything is begun.
+    let evaluation = blueprint.evaluation()?;
+    blueprint::order(&evaluation)?;
+    let exports = inner.stacks.exports(&cx.account, &cx.region).await?;
+    let references = references::look_up(cx, &evaluation, &exports).await?;
     let definition = Definition {
         template_id: format!("{}/{}", stack.key(), api::ids::uuid()),
-        parameters: blueprint::kept(&parameters),
+        parameters: kept,
+        references: references.clone(),
         tags,
         capabilities: submission.capabilities,
     };
-    let blueprint = Blueprint::new(template, parameters, blueprint::pseudo(stack));
-    // Conditions and rules must hold before anything is begun.
-    blueprint::order(&blueprint.evaluation()?)?;
+    let blueprint = blueprint.with_references(references.into_iter().collect());
     Ok(Prepared { text, blueprint, definition })
 }
 
@@ -181,20 +187,30 @@ fn given(
 async fn look_up(cx: &Context, parameters: &mut Parameters) -> Result<(), Error> {
     let open: Vec<(String, String)> =
         parameters.unresolved().map(|(name, ssm)| (name.to_owned(), ssm.to_owned())).collect();
+    let (mut missing, mut encrypted) = (Vec::new(), Vec::new());
     for (name, ssm) in open {
-        let answer = cx.call(cx.principal.clone(), "ssm", "GetParameter", json!({"Name": ssm})).await;
-        let value =
-            answer.ok().and_then(|answer| Some(answer.get("Parameter")?.get("Value")?.as_str()?.to_owned()));
-        match value {
-            Some(value) => parameters.resolve(&name, value),
-            None => {
-                return Err(Error::Validation(format!(
-                    "Unable to fetch parameters [{ssm}] from parameter store for this account."
-                )));
-            }
+        match cx.call(cx.principal.clone(), "ssm", "GetParameter", json!({"Name": ssm})).await {
+            Err(_) => missing.push(ssm),
+            Ok(answer) => match references::plain_value(&answer) {
+                Some(value) => parameters.resolve(&name, value),
+                None => encrypted.push(ssm),
+            },
         }
     }
-    Ok(())
+    if !missing.is_empty() {
+        let text = format!(
+            "Unable to fetch parameters [{}] from parameter store for this account.",
+            missing.join(",")
+        );
+        return Err(Error::Validation(text));
+    }
+    match encrypted.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Validation(format!(
+            "Parameters [{}] referenced by template have types not supported by CloudFormation.",
+            encrypted.join(",")
+        ))),
+    }
 }
 
 /// A stack's role must be there. Whether it may do what the stack needs shows when it does.

@@ -3,14 +3,17 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::client::{Client, SMALL_TAG_RESOURCE};
 use super::schema::{TAGS, to_api};
 use super::{
     Deletion, Failure, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, input, tags, text,
 };
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct Cluster;
+
+const ECS: Client = Client::new("ecs", "Ecs");
 
 const PROPERTIES: &[Property] = &[
     Property::new("CapacityProviders", Kind::List(&Kind::Text)),
@@ -53,7 +56,7 @@ impl ResourceType for Cluster {
     fn look<'a>(&'a self, door: &'a Door, request: &'a Request) -> BoxFuture<'a, Result<Sighting, Failure>> {
         Box::pin(async {
             // CreateCluster answers an existing cluster as if it had made it.
-            let answer = call(door, "DescribeClusters", json!({"clusters": [request.name]})).await?;
+            let answer = ECS.call(door, "DescribeClusters", json!({"clusters": [request.name]})).await?;
             let clusters = answer.get("clusters").and_then(Value::as_array);
             let active = |cluster: &Value| text(cluster, &["status"]) != "INACTIVE";
             match clusters.is_some_and(|clusters| clusters.iter().any(active)) {
@@ -76,7 +79,7 @@ impl ResourceType for Cluster {
             if let Some(tags) = tags::listed(&tags::merged(request), "key", "value") {
                 cluster.insert("tags".to_owned(), tags);
             }
-            let answer = call(door, "CreateCluster", cluster.into()).await?;
+            let answer = ECS.call(door, "CreateCluster", cluster.into()).await?;
             Ok(made(&request.name, text(&answer, &["cluster", "clusterArn"])))
         })
     }
@@ -106,17 +109,12 @@ impl ResourceType for Cluster {
                 let settings =
                     settings.unwrap_or_else(|| json!([{"name": "containerInsights", "value": "disabled"}]));
                 let cluster = input([("cluster", Some(name.into())), ("settings", Some(settings))]);
-                call(door, "UpdateCluster", cluster).await?;
+                ECS.call(door, "UpdateCluster", cluster).await?;
             }
             let arn = current.attributes.get("Arn").and_then(Value::as_str).unwrap_or_default();
             let before = tags::of(&current.properties, &current.tags);
-            let (set, gone) = tags::difference(&before, &tags::merged(request));
-            if let Some(set) = tags::listed(&set, "key", "value") {
-                call(door, "TagResource", json!({"resourceArn": arn, "tags": set})).await?;
-            }
-            if !gone.is_empty() {
-                call(door, "UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
-            }
+            let resource = json!({"resourceArn": arn});
+            ECS.retag(door, SMALL_TAG_RESOURCE, &resource, &before, &tags::merged(request)).await?;
             Ok(made(name, arn))
         })
     }
@@ -126,22 +124,8 @@ impl ResourceType for Cluster {
         door: &'a Door,
         resource: &'a Resource,
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
-        Box::pin(async {
-            match door.call("ecs", "DeleteCluster", json!({"cluster": resource.physical_id})).await {
-                Ok(_) => Ok(Deletion::Done),
-                Err(error) if error.is_not_found() => Ok(Deletion::Done),
-                Err(error) => Err(failure(&error)),
-            }
-        })
+        Box::pin(async { ECS.delete(door, "DeleteCluster", json!({"cluster": resource.physical_id})).await })
     }
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_call("Ecs", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("ecs", operation, input).await.map_err(|error| failure(&error))
 }
 
 /// What a cluster has besides its name and tags.

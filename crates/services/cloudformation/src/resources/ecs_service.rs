@@ -3,15 +3,18 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::client::{Client, SMALL_TAG_RESOURCE};
 use super::schema::{TAGS, to_api};
 use super::{
     Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
     tags, text,
 };
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct Service;
+
+const ECS: Client = Client::new("ecs", "Ecs");
 
 const DEPLOYMENT_CONFIGURATION: Kind = Kind::Object(&[
     Property::refused("Alarms"),
@@ -122,7 +125,7 @@ impl ResourceType for Service {
             if let Some(tags) = tags::listed(&tags::merged(request), "key", "value") {
                 service.insert("tags".to_owned(), tags);
             }
-            let answer = call(door, "CreateService", service.into()).await?;
+            let answer = ECS.call(door, "CreateService", service.into()).await?;
             Ok(made(&request.name, text(&answer, &["service", "serviceArn"])))
         })
     }
@@ -168,15 +171,10 @@ impl ResourceType for Service {
             let mut service = to_api(PROPERTIES, &request.properties);
             service.retain(|name, _| !FIXED.contains(&name.as_str()) && name != "serviceName");
             service.insert("service".to_owned(), arn.into());
-            call(door, "UpdateService", service.into()).await?;
+            ECS.call(door, "UpdateService", service.into()).await?;
             let before = tags::of(&current.properties, &current.tags);
-            let (set, gone) = tags::difference(&before, &tags::merged(request));
-            if let Some(set) = tags::listed(&set, "key", "value") {
-                call(door, "TagResource", json!({"resourceArn": arn, "tags": set})).await?;
-            }
-            if !gone.is_empty() {
-                call(door, "UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
-            }
+            let resource = json!({"resourceArn": arn});
+            ECS.retag(door, SMALL_TAG_RESOURCE, &resource, &before, &tags::merged(request)).await?;
             Ok(made(arn.rsplit('/').next().unwrap_or_default(), arn))
         })
     }
@@ -195,7 +193,7 @@ impl ResourceType for Service {
             };
             if status == "ACTIVE" {
                 let input = named(cluster, json!({"service": arn, "force": true}));
-                call(door, "DeleteService", input).await?;
+                ECS.call(door, "DeleteService", input).await?;
             }
             Ok(if status == "INACTIVE" { Deletion::Done } else { Deletion::Pending })
         })
@@ -205,10 +203,10 @@ impl ResourceType for Service {
 /// The service of that name or ARN; `None` where it, or its cluster, is not there.
 async fn describe(door: &Door, cluster: Option<&Value>, name: &str) -> Result<Option<Value>, Failure> {
     let input = named(cluster, json!({ "services": [name] }));
-    match door.call("ecs", "DescribeServices", input).await {
+    match ECS.ask(door, "DescribeServices", input).await {
         Ok(answer) => Ok(answer.get("services").and_then(|services| services.get(0)).cloned()),
         Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(failure(&error)),
+        Err(error) => Err(ECS.failure(&error)),
     }
 }
 
@@ -218,14 +216,6 @@ fn named(cluster: Option<&Value>, mut input: Value) -> Value {
         members.insert("cluster".to_owned(), cluster.clone());
     }
     input
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_call("Ecs", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("ecs", operation, input).await.map_err(|error| failure(&error))
 }
 
 fn made(name: &str, arn: &str) -> Made {

@@ -5,12 +5,15 @@ mod containers;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::client::{Client, SMALL_TAG_RESOURCE};
 use super::schema::{TAGS, to_api};
 use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, tags, text};
 use crate::door::{CallError, Door};
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct TaskDefinition;
+
+const ECS: Client = Client::new("ecs", "Ecs");
 
 const PROPERTIES: &[Property] = &[
     Property::new("ContainerDefinitions", Kind::List(&Kind::Object(containers::CONTAINER))).replaces(),
@@ -90,7 +93,7 @@ impl ResourceType for TaskDefinition {
                 definition.insert("tags".to_owned(), tags);
             }
             definition.entry("containerDefinitions").or_insert_with(|| json!([]));
-            let answer = call(door, "RegisterTaskDefinition", definition.into()).await?;
+            let answer = ECS.call(door, "RegisterTaskDefinition", definition.into()).await?;
             Ok(made(text(&answer, &["taskDefinition", "taskDefinitionArn"])))
         })
     }
@@ -109,13 +112,8 @@ impl ResourceType for TaskDefinition {
         Box::pin(async {
             let arn = current.physical_id.as_deref().unwrap_or_default();
             let before = tags::of(&current.properties, &current.tags);
-            let (set, gone) = tags::difference(&before, &tags::merged(request));
-            if let Some(set) = tags::listed(&set, "key", "value") {
-                call(door, "TagResource", json!({"resourceArn": arn, "tags": set})).await?;
-            }
-            if !gone.is_empty() {
-                call(door, "UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
-            }
+            let resource = json!({"resourceArn": arn});
+            ECS.retag(door, SMALL_TAG_RESOURCE, &resource, &before, &tags::merged(request)).await?;
             Ok(made(arn))
         })
     }
@@ -127,26 +125,18 @@ impl ResourceType for TaskDefinition {
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
         Box::pin(async {
             let definition = json!({"taskDefinition": resource.physical_id});
-            match door.call("ecs", "DescribeTaskDefinition", definition.clone()).await {
+            match ECS.ask(door, "DescribeTaskDefinition", definition.clone()).await {
                 Ok(answer) if text(&answer, &["taskDefinition", "status"]) == "INACTIVE" => {
                     return Ok(Deletion::Done);
                 }
                 Ok(_) => {}
                 Err(error) if is_unknown(&error) => return Ok(Deletion::Done),
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(ECS.failure(&error)),
             }
-            call(door, "DeregisterTaskDefinition", definition).await?;
+            ECS.call(door, "DeregisterTaskDefinition", definition).await?;
             Ok(Deletion::Done)
         })
     }
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_call("Ecs", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("ecs", operation, input).await.map_err(|error| failure(&error))
 }
 
 /// ECS has no code of its own for a task definition that is not there.
@@ -157,7 +147,7 @@ fn is_unknown(error: &CallError) -> bool {
 
 async fn latest(door: &Door, family: &str) -> Result<Option<String>, Failure> {
     let list = json!({"familyPrefix": family, "sort": "DESC", "maxResults": 1});
-    let answer = call(door, "ListTaskDefinitions", list).await?;
+    let answer = ECS.call(door, "ListTaskDefinitions", list).await?;
     let arns = answer.get("taskDefinitionArns").and_then(Value::as_array);
     Ok(arns.and_then(|arns| arns.first()).and_then(Value::as_str).map(str::to_owned))
 }

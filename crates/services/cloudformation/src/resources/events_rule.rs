@@ -4,15 +4,18 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use types::Arn;
 
+use super::client::{Client, TAG_RESOURCE};
 use super::schema::TAGS;
 use super::{
     Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
     input, tags, text,
 };
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct Rule;
+
+const EVENTS: Client = Client::new("events", "EventBridge");
 
 const PROPERTIES: &[Property] = &[
     Property::new("Description", Kind::Text),
@@ -109,14 +112,11 @@ impl ResourceType for Rule {
                 ("Name", Some(request.name.clone().into())),
                 ("EventBusName", request.properties.get("EventBusName").cloned()),
             ]);
-            match door.call("events", "DescribeRule", rule).await {
-                Ok(_) => {
-                    let text = format!("{} already exists", request.name);
-                    Err(Failure::handler(text, HandlerErrorCode::AlreadyExists))
-                }
-                Err(error) if error.is_not_found() => Ok(Sighting::default()),
-                Err(error) => Err(failure(&error)),
+            if EVENTS.has(door, "DescribeRule", rule).await? {
+                let text = format!("{} already exists", request.name);
+                return Err(Failure::handler(text, HandlerErrorCode::AlreadyExists));
             }
+            Ok(Sighting::default())
         })
     }
 
@@ -162,13 +162,8 @@ impl ResourceType for Rule {
             let made = made(door, &request.properties, name);
             let arn = made.attributes.get("Arn").cloned();
             let before = tags::of(&current.properties, &current.tags);
-            let (set, gone) = tags::difference(&before, &tags::merged(request));
-            if let Some(set) = tags::listed(&set, "Key", "Value") {
-                call(door, "TagResource", json!({"ResourceARN": arn, "Tags": set})).await?;
-            }
-            if !gone.is_empty() {
-                call(door, "UntagResource", json!({"ResourceARN": arn, "TagKeys": gone})).await?;
-            }
+            let resource = json!({"ResourceARN": arn});
+            EVENTS.retag(door, TAG_RESOURCE, &resource, &before, &tags::merged(request)).await?;
             Ok(made)
         })
     }
@@ -182,30 +177,18 @@ impl ResourceType for Rule {
             let name = rule_name(resource);
             let bus = resource.properties.get("EventBusName").cloned();
             let rule = input([("Rule", Some(name.into())), ("EventBusName", bus.clone())]);
-            let answer = match door.call("events", "ListTargetsByRule", rule).await {
+            let answer = match EVENTS.ask(door, "ListTargetsByRule", rule).await {
                 Ok(answer) => answer,
                 Err(error) if error.is_not_found() => return Ok(Deletion::Done),
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(EVENTS.failure(&error)),
             };
             let targets = answer.get("Targets").and_then(Value::as_array).into_iter().flatten();
             let ids: Vec<String> = targets.map(|target| text(target, &["Id"]).to_owned()).collect();
             remove_targets(door, name, &resource.properties, &ids).await?;
             let rule = input([("Name", Some(name.into())), ("EventBusName", bus)]);
-            match door.call("events", "DeleteRule", rule).await {
-                Ok(_) => Ok(Deletion::Done),
-                Err(error) if error.is_not_found() => Ok(Deletion::Done),
-                Err(error) => Err(failure(&error)),
-            }
+            EVENTS.delete(door, "DeleteRule", rule).await
         })
     }
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_call("EventBridge", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("events", operation, input).await.map_err(|error| failure(&error))
 }
 
 async fn put_rule(
@@ -229,7 +212,7 @@ async fn put_rule(
         ("RoleArn", of("RoleArn")),
         ("Tags", tags),
     ]);
-    call(door, "PutRule", rule).await.map(drop)
+    EVENTS.call(door, "PutRule", rule).await.map(drop)
 }
 
 async fn put_targets(door: &Door, rule: &str, properties: &Map<String, Value>) -> Result<(), Failure> {
@@ -242,7 +225,7 @@ async fn put_targets(door: &Door, rule: &str, properties: &Map<String, Value>) -
         ("EventBusName", properties.get("EventBusName").cloned()),
         ("Targets", Some(targets.into())),
     ]);
-    refused(&call(door, "PutTargets", targets).await?)
+    refused(&EVENTS.call(door, "PutTargets", targets).await?)
 }
 
 async fn remove_targets(
@@ -259,7 +242,7 @@ async fn remove_targets(
         ("EventBusName", properties.get("EventBusName").cloned()),
         ("Ids", Some(ids.into())),
     ]);
-    refused(&call(door, "RemoveTargets", targets).await?)
+    refused(&EVENTS.call(door, "RemoveTargets", targets).await?)
 }
 
 /// Entries may fail where the call does not.

@@ -43,7 +43,9 @@ impl HandlerErrorCode {
             Self::NotFound
         } else if has(&["AccessDenied", "Unauthorized"]) {
             Self::AccessDenied
-        } else if has(&["AlreadyExists"]) {
+        } else if has(&["AlreadyExists", "Duplicate", "Conflict", "AlreadyAssociated"])
+            && code != "DeleteConflict"
+        {
             Self::AlreadyExists
         } else if has(&["Throttl"]) {
             Self::Throttling
@@ -51,7 +53,14 @@ impl HandlerErrorCode {
             Self::ServiceLimitExceeded
         } else if error.error.status >= 500 {
             Self::ServiceInternalError
-        } else if has(&["Invalid", "Validation", "Malformed", "ClientException"]) {
+        } else if has(&[
+            "Invalid",
+            "Validation",
+            "Malformed",
+            "Missing",
+            "DependencyViolation",
+            "ClientException",
+        ]) {
             Self::InvalidRequest
         } else {
             Self::GeneralServiceException
@@ -82,12 +91,12 @@ impl Failure {
 
     /// A call's error, as a handler on AWS's older SDK words it. `service` is the SDK's name, such as `AWSStepFunctions`.
     pub fn of_old_call(service: &str, error: &CallError) -> Self {
-        let CallError { error: answer, request_id } = error;
-        let message = format!(
-            "{} (Service: {service}; Status Code: {}; Error Code: {}; Request ID: {request_id}; Proxy: null)",
-            answer.message, answer.status, answer.code
-        );
-        Self::handler(message, HandlerErrorCode::of(error))
+        Self::handler(old_words(service, error), HandlerErrorCode::of(error))
+    }
+
+    /// The error of a call that CloudFormation itself makes for a dynamic reference.
+    pub fn of_reference(service: &str, error: &CallError) -> Self {
+        Self::plain(old_words(service, error))
     }
 
     /// The generic sentence for a name that is taken.
@@ -121,4 +130,12 @@ impl Failure {
             ),
         }
     }
+}
+
+fn old_words(service: &str, error: &CallError) -> String {
+    let CallError { error: answer, request_id } = error;
+    format!(
+        "{} (Service: {service}; Status Code: {}; Error Code: {}; Request ID: {request_id}; Proxy: null)",
+        answer.message, answer.status, answer.code
+    )
 }

@@ -3,12 +3,18 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::client::{Client, TagOperations};
 use super::schema::TAGS;
 use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, attributes, input, tags, text};
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting};
 
 pub(super) struct Role;
+
+const IAM: Client = Client::new("iam", "Iam");
+
+const TAG_ROLE: TagOperations =
+    TagOperations { set: ("TagRole", "Tags", ["Key", "Value"]), remove: ("UntagRole", "TagKeys") };
 
 const PROPERTIES: &[Property] = &[
     Property::new("AssumeRolePolicyDocument", Kind::Json).required(),
@@ -47,10 +53,9 @@ impl ResourceType for Role {
 
     fn look<'a>(&'a self, door: &'a Door, request: &'a Request) -> BoxFuture<'a, Result<Sighting, Failure>> {
         Box::pin(async {
-            match door.call("iam", "GetRole", json!({"RoleName": request.name})).await {
-                Ok(_) => Err(Failure::exists(self.type_name(), &request.name)),
-                Err(error) if error.is_not_found() => Ok(Sighting::default()),
-                Err(error) => Err(failure(&error)),
+            match IAM.has(door, "GetRole", json!({"RoleName": request.name})).await? {
+                true => Err(Failure::exists(self.type_name(), &request.name)),
+                false => Ok(Sighting::default()),
             }
         })
     }
@@ -72,11 +77,11 @@ impl ResourceType for Role {
                 ("MaxSessionDuration", properties.get("MaxSessionDuration").cloned()),
                 ("Tags", tags::listed(&tags::merged(request), "Key", "Value")),
             ]);
-            match door.call("iam", "CreateRole", role).await {
+            match IAM.ask(door, "CreateRole", role).await {
                 Ok(_) => {}
                 // The name was free when it was looked at: an earlier try of ours has taken it.
                 Err(error) if resumed && error.error.code.contains("AlreadyExists") => {}
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(IAM.failure(&error)),
             }
             let made = async {
                 put_policies(door, request).await?;
@@ -99,7 +104,7 @@ impl ResourceType for Role {
                 "RoleName": name,
                 "PolicyDocument": properties.get("AssumeRolePolicyDocument").map(document),
             });
-            call(door, "UpdateAssumeRolePolicy", trust).await?;
+            IAM.call(door, "UpdateAssumeRolePolicy", trust).await?;
             let role = input([
                 ("RoleName", Some(name.into())),
                 ("Description", Some(properties.get("Description").cloned().unwrap_or_else(|| "".into()))),
@@ -108,7 +113,7 @@ impl ResourceType for Role {
                     Some(properties.get("MaxSessionDuration").cloned().unwrap_or_else(|| 3600.into())),
                 ),
             ]);
-            call(door, "UpdateRole", role).await?;
+            IAM.call(door, "UpdateRole", role).await?;
             let request = Request { name: name.to_owned(), ..request.clone() };
             put_policies(door, &request).await?;
             let kept = policy_names(properties);
@@ -117,7 +122,9 @@ impl ResourceType for Role {
             {
                 delete_policy(door, name, &policy).await?;
             }
-            retag(door, name, &request, current).await?;
+            let before = tags::of(&current.properties, &current.tags);
+            let role = json!({"RoleName": name});
+            IAM.retag(door, TAG_ROLE, &role, &before, &tags::merged(&request)).await?;
             made(door, name).await
         })
     }
@@ -132,25 +139,13 @@ impl ResourceType for Role {
             for policy in policy_names(&resource.properties) {
                 delete_policy(door, name, &policy).await?;
             }
-            match door.call("iam", "DeleteRole", json!({"RoleName": name})).await {
-                Ok(_) => Ok(Deletion::Done),
-                Err(error) if error.is_not_found() => Ok(Deletion::Done),
-                Err(error) => Err(failure(&error)),
-            }
+            IAM.delete(door, "DeleteRole", json!({"RoleName": name})).await
         })
     }
 }
 
-fn failure(error: &CallError) -> Failure {
-    Failure::of_call("Iam", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("iam", operation, input).await.map_err(|error| failure(&error))
-}
-
 async fn made(door: &Door, name: &str) -> Result<Made, Failure> {
-    let answer = call(door, "GetRole", json!({"RoleName": name})).await?;
+    let answer = IAM.call(door, "GetRole", json!({"RoleName": name})).await?;
     let role = |member: &str| text(&answer, &["Role", member]);
     Ok(Made {
         physical_id: name.to_owned(),
@@ -159,7 +154,7 @@ async fn made(door: &Door, name: &str) -> Result<Made, Failure> {
 }
 
 /// A policy as IAM takes it: text stays text.
-fn document(value: &Value) -> Value {
+pub(super) fn document(value: &Value) -> Value {
     match value {
         Value::String(_) => value.clone(),
         other => other.to_string().into(),
@@ -179,27 +174,12 @@ async fn put_policies(door: &Door, request: &Request) -> Result<(), Failure> {
     for (policy, written) in policies(&request.properties) {
         let input =
             json!({"RoleName": request.name, "PolicyName": policy, "PolicyDocument": document(written)});
-        call(door, "PutRolePolicy", input).await?;
+        IAM.call(door, "PutRolePolicy", input).await?;
     }
     Ok(())
 }
 
 async fn delete_policy(door: &Door, role: &str, policy: &str) -> Result<(), Failure> {
-    match door.call("iam", "DeleteRolePolicy", json!({"RoleName": role, "PolicyName": policy})).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.is_not_found() => Ok(()),
-        Err(error) => Err(failure(&error)),
-    }
-}
-
-async fn retag(door: &Door, name: &str, request: &Request, current: &Resource) -> Result<(), Failure> {
-    let before = tags::of(&current.properties, &current.tags);
-    let (set, gone) = tags::difference(&before, &tags::merged(request));
-    if let Some(set) = tags::listed(&set, "Key", "Value") {
-        call(door, "TagRole", json!({"RoleName": name, "Tags": set})).await?;
-    }
-    if !gone.is_empty() {
-        call(door, "UntagRole", json!({"RoleName": name, "TagKeys": gone})).await?;
-    }
-    Ok(())
+    let policy = json!({"RoleName": role, "PolicyName": policy});
+    IAM.delete(door, "DeleteRolePolicy", policy).await.map(drop)
 }

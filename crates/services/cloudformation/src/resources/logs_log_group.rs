@@ -4,14 +4,17 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use types::Arn;
 
+use super::client::Client;
 use super::schema::TAGS;
 use super::{
     Deletion, Failure, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, input, tags, text,
 };
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct LogGroup;
+
+const LOGS: Client = Client::new("logs", "CloudWatchLogs");
 
 const PROPERTIES: &[Property] = &[
     Property::refused("BearerTokenAuthenticationEnabled"),
@@ -65,11 +68,11 @@ impl ResourceType for LogGroup {
                 ("logGroupClass", request.properties.get("LogGroupClass").cloned()),
                 ("tags", tags::mapped(&tags::merged(request))),
             ]);
-            match door.call("logs", "CreateLogGroup", group).await {
+            match LOGS.ask(door, "CreateLogGroup", group).await {
                 Ok(_) => {}
                 // The name was free when it was looked at: an earlier try of ours has taken it.
                 Err(error) if resumed && error.error.code.contains("AlreadyExists") => {}
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(LOGS.failure(&error)),
             }
             if let Some(days) = request.properties.get("RetentionInDays") {
                 put_retention(door, &request.name, days)
@@ -95,16 +98,16 @@ impl ResourceType for LogGroup {
             let name = current.physical_id.as_deref().unwrap_or_default();
             match request.properties.get("RetentionInDays") {
                 Some(days) => put_retention(door, name, days).await?,
-                None => drop(call(door, "DeleteRetentionPolicy", json!({"logGroupName": name})).await?),
+                None => drop(LOGS.call(door, "DeleteRetentionPolicy", json!({"logGroupName": name})).await?),
             }
             let before = tags::of(&current.properties, &current.tags);
             let (set, gone) = tags::difference(&before, &tags::merged(request));
             let arn = arn(door, name);
             if let Some(set) = tags::mapped(&set) {
-                call(door, "TagResource", json!({"resourceArn": arn, "tags": set})).await?;
+                LOGS.call(door, "TagResource", json!({"resourceArn": arn, "tags": set})).await?;
             }
             if !gone.is_empty() {
-                call(door, "UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
+                LOGS.call(door, "UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
             }
             Ok(made(door, name))
         })
@@ -116,33 +119,21 @@ impl ResourceType for LogGroup {
         resource: &'a Resource,
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
         Box::pin(async {
-            match door.call("logs", "DeleteLogGroup", json!({"logGroupName": resource.physical_id})).await {
-                Ok(_) => Ok(Deletion::Done),
-                Err(error) if error.is_not_found() => Ok(Deletion::Done),
-                Err(error) => Err(failure(&error)),
-            }
+            LOGS.delete(door, "DeleteLogGroup", json!({"logGroupName": resource.physical_id})).await
         })
     }
 }
 
-fn failure(error: &CallError) -> Failure {
-    Failure::of_call("CloudWatchLogs", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("logs", operation, input).await.map_err(|error| failure(&error))
-}
-
 async fn exists(door: &Door, name: &str) -> Result<bool, Failure> {
     // Names sort behind their prefixes, so the group itself comes first.
-    let answer = call(door, "DescribeLogGroups", json!({"logGroupNamePrefix": name})).await?;
+    let answer = LOGS.call(door, "DescribeLogGroups", json!({"logGroupNamePrefix": name})).await?;
     let groups = answer.get("logGroups").and_then(Value::as_array);
     Ok(groups.is_some_and(|groups| groups.iter().any(|group| text(group, &["logGroupName"]) == name)))
 }
 
 async fn put_retention(door: &Door, name: &str, days: &Value) -> Result<(), Failure> {
     let input = json!({"logGroupName": name, "retentionInDays": days});
-    call(door, "PutRetentionPolicy", input).await.map(drop)
+    LOGS.call(door, "PutRetentionPolicy", input).await.map(drop)
 }
 
 fn arn(door: &Door, name: &str) -> String {

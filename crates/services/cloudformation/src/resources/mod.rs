@@ -4,11 +4,14 @@
 //! stacks, events or rollback.
 
 mod cdk_metadata;
+mod client;
+mod ec2;
 mod ecs_cluster;
 mod ecs_service;
 mod ecs_task_definition;
 mod events_rule;
 mod failure;
+mod iam_policy;
 mod iam_role;
 mod logs_log_group;
 mod s3_bucket;
@@ -161,8 +164,9 @@ pub struct Naming {
 
 /// The type of that name.
 pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
-    let types: [&'static dyn ResourceType; 14] = [
+    let types: [&'static dyn ResourceType; 27] = [
         &iam_role::Role,
+        &iam_policy::Policy,
         &logs_log_group::LogGroup,
         &s3_bucket::Bucket,
         &states_state_machine::StateMachine,
@@ -176,6 +180,18 @@ pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
         &ssm_parameter::Parameter,
         &secretsmanager_secret::Secret,
         &cdk_metadata::Metadata,
+        &ec2::Vpc,
+        &ec2::Subnet,
+        &ec2::InternetGateway,
+        &ec2::VpcGatewayAttachment,
+        &ec2::NatGateway,
+        &ec2::Eip,
+        &ec2::RouteTable,
+        &ec2::Route,
+        &ec2::SubnetRouteTableAssociation,
+        &ec2::SecurityGroup,
+        &ec2::SecurityGroupIngress,
+        &ec2::SecurityGroupEgress,
     ];
     types.into_iter().find(|resource_type| resource_type.type_name() == type_name)
 }

@@ -4,6 +4,7 @@
 //! do. Rules between properties are the services' own.
 
 use serde_json::{Map, Number, Value};
+use template::DynamicReference;
 
 use super::{Failure, ResourceType};
 
@@ -94,9 +95,6 @@ pub fn conform(
     }
     let mut problems = Vec::new();
     let conformed = object(resource_type.properties(), properties, "#", &mut problems);
-    if let Some(text) = properties.values().find_map(dynamic_reference) {
-        return Err(Failure::plain(format!("Runwright does not serve dynamic references: {text}")));
-    }
     if problems.is_empty() {
         return Ok(conformed);
     }
@@ -138,6 +136,8 @@ fn one(kind: &Kind, value: &Value, path: &str, problems: &mut Vec<String>) -> Va
         (Kind::Json, _) | (Kind::Text, Value::String(_)) | (Kind::Boolean, Value::Bool(_)) => {
             Some(value.clone())
         }
+        // What it stands for is looked at when it is known.
+        (_, Value::String(text)) if DynamicReference::is_in(text) => Some(value.clone()),
         (Kind::Text, Value::Number(number)) => Some(number.to_string().into()),
         (Kind::Text, Value::Bool(truth)) => Some(truth.to_string().into()),
         (Kind::Integer, Value::Number(number)) if !number.is_f64() => Some(value.clone()),
@@ -192,15 +192,6 @@ fn found(value: &Value) -> &'static str {
         Value::String(_) => "String",
         Value::Array(_) => "JSONArray",
         Value::Object(_) => "JSONObject",
-    }
-}
-
-fn dynamic_reference(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => text.contains("{{resolve:").then_some(text.as_str()),
-        Value::Array(elements) => elements.iter().find_map(dynamic_reference),
-        Value::Object(members) => members.values().find_map(dynamic_reference),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 

@@ -5,15 +5,18 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::client::{Client, TAG_RESOURCE};
 use super::schema::TAGS;
 use super::{
     Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
     input, tags, text,
 };
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct Secret;
+
+const SECRETS: Client = Client::new("secretsmanager", "SecretsManager");
 
 const PROPERTIES: &[Property] = &[
     Property::new("Description", Kind::Text),
@@ -59,10 +62,9 @@ impl ResourceType for Secret {
 
     fn look<'a>(&'a self, door: &'a Door, request: &'a Request) -> BoxFuture<'a, Result<Sighting, Failure>> {
         Box::pin(async {
-            match door.call("secretsmanager", "DescribeSecret", json!({"SecretId": request.name})).await {
-                Ok(_) => Err(Failure::exists(self.type_name(), &request.name)),
-                Err(error) if error.is_not_found() => Ok(Sighting::default()),
-                Err(error) => Err(failure(&error)),
+            match SECRETS.has(door, "DescribeSecret", json!({"SecretId": request.name})).await? {
+                true => Err(Failure::exists(self.type_name(), &request.name)),
+                false => Ok(Sighting::default()),
             }
         })
     }
@@ -82,12 +84,12 @@ impl ResourceType for Secret {
                 ("SecretString", value(door, &request.properties).await?),
                 ("Tags", tags::listed(&tags::merged(request), "Key", "Value")),
             ]);
-            let answer = match door.call("secretsmanager", "CreateSecret", secret).await {
+            let answer = match SECRETS.ask(door, "CreateSecret", secret).await {
                 // The name was free when it was looked at: an earlier try of ours has taken it.
                 Err(error) if resumed && error.error.code.contains("Exists") => {
-                    call(door, "DescribeSecret", json!({"SecretId": request.name})).await?
+                    SECRETS.call(door, "DescribeSecret", json!({"SecretId": request.name})).await?
                 }
-                answer => answer.map_err(|error| failure(&error))?,
+                answer => answer.map_err(|error| SECRETS.failure(&error))?,
             };
             Ok(made(text(&answer, &["ARN"])))
         })
@@ -119,15 +121,10 @@ impl ResourceType for Secret {
                 ("KmsKeyId", request.properties.get("KmsKeyId").cloned()),
                 ("SecretString", fresh),
             ]);
-            call(door, "UpdateSecret", secret).await?;
+            SECRETS.call(door, "UpdateSecret", secret).await?;
             let before = tags::of(&current.properties, &current.tags);
-            let (set, gone) = tags::difference(&before, &tags::merged(request));
-            if let Some(set) = tags::listed(&set, "Key", "Value") {
-                call(door, "TagResource", json!({"SecretId": arn, "Tags": set})).await?;
-            }
-            if !gone.is_empty() {
-                call(door, "UntagResource", json!({"SecretId": arn, "TagKeys": gone})).await?;
-            }
+            let resource = json!({"SecretId": arn});
+            SECRETS.retag(door, TAG_RESOURCE, &resource, &before, &tags::merged(request)).await?;
             Ok(made(arn))
         })
     }
@@ -140,21 +137,9 @@ impl ResourceType for Secret {
         Box::pin(async {
             // Without a recovery window, so that the stack can be made again.
             let input = json!({"SecretId": resource.physical_id, "ForceDeleteWithoutRecovery": true});
-            match door.call("secretsmanager", "DeleteSecret", input).await {
-                Ok(_) => Ok(Deletion::Done),
-                Err(error) if error.is_not_found() => Ok(Deletion::Done),
-                Err(error) => Err(failure(&error)),
-            }
+            SECRETS.delete(door, "DeleteSecret", input).await
         })
     }
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_call("SecretsManager", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("secretsmanager", operation, input).await.map_err(|error| failure(&error))
 }
 
 /// The value that the properties give, or one that is made up as they say.
@@ -170,7 +155,7 @@ async fn value(door: &Door, properties: &Map<String, Value>) -> Result<Option<Va
     };
     let mut wanted = rules.clone();
     wanted.retain(|name, _| name != "GenerateStringKey" && name != "SecretStringTemplate");
-    let answer = call(door, "GetRandomPassword", wanted.into()).await?;
+    let answer = SECRETS.call(door, "GetRandomPassword", wanted.into()).await?;
     let password = text(&answer, &["RandomPassword"]);
     let rule = |name: &str| rules.get(name).and_then(Value::as_str);
     match (rule("SecretStringTemplate"), rule("GenerateStringKey")) {

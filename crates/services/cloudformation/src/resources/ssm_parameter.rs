@@ -3,14 +3,22 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::client::{Client, TagOperations};
 use super::{
     Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
     tags,
 };
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct Parameter;
+
+const SSM: Client = Client::new("ssm", "Ssm");
+
+const TAG_PARAMETER: TagOperations = TagOperations {
+    set: ("AddTagsToResource", "Tags", ["Key", "Value"]),
+    remove: ("RemoveTagsFromResource", "TagKeys"),
+};
 
 const PROPERTIES: &[Property] = &[
     Property::new("AllowedPattern", Kind::Text),
@@ -43,10 +51,9 @@ impl ResourceType for Parameter {
 
     fn look<'a>(&'a self, door: &'a Door, request: &'a Request) -> BoxFuture<'a, Result<Sighting, Failure>> {
         Box::pin(async {
-            match door.call("ssm", "GetParameter", json!({"Name": request.name})).await {
-                Ok(_) => Err(Failure::exists(self.type_name(), &request.name)),
-                Err(error) if error.is_not_found() => Ok(Sighting::default()),
-                Err(error) => Err(failure(&error)),
+            match SSM.has(door, "GetParameter", json!({"Name": request.name})).await? {
+                true => Err(Failure::exists(self.type_name(), &request.name)),
+                false => Ok(Sighting::default()),
             }
         })
     }
@@ -64,11 +71,11 @@ impl ResourceType for Parameter {
             if let Some(tags) = tags::listed(&tags, "Key", "Value") {
                 parameter.insert("Tags".to_owned(), tags);
             }
-            match door.call("ssm", "PutParameter", parameter.into()).await {
+            match SSM.ask(door, "PutParameter", parameter.into()).await {
                 Ok(_) => {}
                 // The name was free when it was looked at: an earlier try of ours has taken it.
                 Err(error) if resumed && error.error.code.contains("AlreadyExists") => {}
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(SSM.failure(&error)),
             }
             Ok(made(&request.name, &request.properties))
         })
@@ -91,18 +98,12 @@ impl ResourceType for Parameter {
             let mut parameter = parameter(name, &request.properties)?;
             if parameter != self::parameter(name, &current.properties)? {
                 parameter.insert("Overwrite".to_owned(), true.into());
-                call(door, "PutParameter", parameter.into()).await?;
+                SSM.call(door, "PutParameter", parameter.into()).await?;
             }
             let before = all_tags(&current.properties, &current.tags);
-            let (set, gone) = tags::difference(&before, &all_tags(&request.properties, &request.tags));
-            if let Some(set) = tags::listed(&set, "Key", "Value") {
-                let input = json!({"ResourceType": "Parameter", "ResourceId": name, "Tags": set});
-                call(door, "AddTagsToResource", input).await?;
-            }
-            if !gone.is_empty() {
-                let input = json!({"ResourceType": "Parameter", "ResourceId": name, "TagKeys": gone});
-                call(door, "RemoveTagsFromResource", input).await?;
-            }
+            let after = all_tags(&request.properties, &request.tags);
+            let resource = json!({"ResourceType": "Parameter", "ResourceId": name});
+            SSM.retag(door, TAG_PARAMETER, &resource, &before, &after).await?;
             Ok(made(name, &request.properties))
         })
     }
@@ -112,29 +113,15 @@ impl ResourceType for Parameter {
         door: &'a Door,
         resource: &'a Resource,
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
-        Box::pin(async {
-            match door.call("ssm", "DeleteParameter", json!({"Name": resource.physical_id})).await {
-                Ok(_) => Ok(Deletion::Done),
-                Err(error) if error.is_not_found() => Ok(Deletion::Done),
-                Err(error) => Err(failure(&error)),
-            }
-        })
+        Box::pin(async { SSM.delete(door, "DeleteParameter", json!({"Name": resource.physical_id})).await })
     }
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_call("Ssm", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("ssm", operation, input).await.map_err(|error| failure(&error))
 }
 
 /// The input of PutParameter, without tags.
 fn parameter(name: &str, properties: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
     if properties.get("Type").and_then(Value::as_str) == Some("SecureString") {
         // A template is no place for what is to be encrypted.
-        let text = "AWS::SSM::Parameter does not support the type SecureString.";
+        let text = "SSM Parameters of type SecureString cannot be created using CloudFormation";
         return Err(Failure::handler(text, HandlerErrorCode::InvalidRequest));
     }
     let mut parameter = properties.clone();

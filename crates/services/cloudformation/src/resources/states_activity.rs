@@ -4,14 +4,17 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use types::Arn;
 
+use super::client::{Client, SMALL_TAG_RESOURCE};
 use super::schema::TAGS;
 use super::{
     Deletion, Failure, Kind, Made, Naming, Property, ResourceType, Tagging, attributes, input, tags, text,
 };
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct Activity;
+
+const STATES: Client = Client::old("states", "AWSStepFunctions");
 
 const PROPERTIES: &[Property] = &[
     Property::refused("EncryptionConfiguration"),
@@ -40,10 +43,9 @@ impl ResourceType for Activity {
         Box::pin(async {
             // CreateActivity answers an existing activity as if it had made it.
             let arn = arn(door, &request.name);
-            match door.call("states", "DescribeActivity", json!({"activityArn": arn})).await {
-                Ok(_) => Err(Failure::exists(self.type_name(), &arn)),
-                Err(error) if error.is_not_found() => Ok(Sighting::default()),
-                Err(error) => Err(failure(&error)),
+            match STATES.has(door, "DescribeActivity", json!({"activityArn": arn})).await? {
+                true => Err(Failure::exists(self.type_name(), &arn)),
+                false => Ok(Sighting::default()),
             }
         })
     }
@@ -60,7 +62,7 @@ impl ResourceType for Activity {
                 ("name", Some(request.name.clone().into())),
                 ("tags", tags::listed(&tags::merged(request), "key", "value")),
             ]);
-            let answer = call(door, "CreateActivity", activity).await?;
+            let answer = STATES.call(door, "CreateActivity", activity).await?;
             Ok(made(text(&answer, &["activityArn"]), &request.name))
         })
     }
@@ -79,13 +81,8 @@ impl ResourceType for Activity {
         Box::pin(async move {
             let arn = current.physical_id.clone().unwrap_or_default();
             let before = tags::of(&current.properties, &current.tags);
-            let (set, gone) = tags::difference(&before, &tags::merged(request));
-            if let Some(set) = tags::listed(&set, "key", "value") {
-                call(door, "TagResource", json!({"resourceArn": arn, "tags": set})).await?;
-            }
-            if !gone.is_empty() {
-                call(door, "UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
-            }
+            let resource = json!({"resourceArn": arn});
+            STATES.retag(door, SMALL_TAG_RESOURCE, &resource, &before, &tags::merged(request)).await?;
             let name = current.attributes.get("Name").and_then(Value::as_str).unwrap_or_default();
             Ok(made(&arn, name))
         })
@@ -97,18 +94,10 @@ impl ResourceType for Activity {
         resource: &'a Resource,
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
         Box::pin(async {
-            call(door, "DeleteActivity", json!({"activityArn": resource.physical_id})).await?;
+            STATES.call(door, "DeleteActivity", json!({"activityArn": resource.physical_id})).await?;
             Ok(Deletion::Done)
         })
     }
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_old_call("AWSStepFunctions", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("states", operation, input).await.map_err(|error| failure(&error))
 }
 
 fn arn(door: &Door, name: &str) -> String {

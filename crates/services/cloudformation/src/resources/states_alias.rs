@@ -5,12 +5,15 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::client::Client;
 use super::schema::to_api;
 use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, attributes, input, text};
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting};
 
 pub(super) struct StateMachineAlias;
+
+const STATES: Client = Client::old("states", "AWSStepFunctions");
 
 const PROPERTIES: &[Property] = &[
     Property::new(
@@ -62,12 +65,12 @@ impl ResourceType for StateMachineAlias {
             let version = routes.get(0).map_or("", |route| text(route, &["stateMachineVersionArn"]));
             let machine = version.rsplit_once(':').map_or(version, |(machine, _)| machine);
             let alias = json!({"stateMachineAliasArn": format!("{machine}:{}", request.name)});
-            match door.call("states", "DescribeStateMachineAlias", alias).await {
+            match STATES.ask(door, "DescribeStateMachineAlias", alias).await {
                 Ok(answer) => {
                     Err(Failure::exists(self.type_name(), text(&answer, &["stateMachineAliasArn"])))
                 }
                 Err(error) if error.is_not_found() => Ok(Sighting::default()),
-                Err(error) => Err(failure(&error)),
+                Err(error) => Err(STATES.failure(&error)),
             }
         })
     }
@@ -86,7 +89,7 @@ impl ResourceType for StateMachineAlias {
                 ("description", request.properties.get("Description").cloned()),
                 ("routingConfiguration", Some(routes(&request.properties)?)),
             ]);
-            let answer = call(door, "CreateStateMachineAlias", alias).await?;
+            let answer = STATES.call(door, "CreateStateMachineAlias", alias).await?;
             Ok(made(text(&answer, &["stateMachineAliasArn"])))
         })
     }
@@ -105,7 +108,7 @@ impl ResourceType for StateMachineAlias {
                 ("description", Some(description.unwrap_or_else(|| "".into()))),
                 ("routingConfiguration", Some(routes(&request.properties)?)),
             ]);
-            call(door, "UpdateStateMachineAlias", alias).await?;
+            STATES.call(door, "UpdateStateMachineAlias", alias).await?;
             Ok(made(arn))
         })
     }
@@ -117,11 +120,7 @@ impl ResourceType for StateMachineAlias {
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
         Box::pin(async {
             let alias = json!({"stateMachineAliasArn": resource.physical_id});
-            match door.call("states", "DeleteStateMachineAlias", alias).await {
-                Ok(_) => Ok(Deletion::Done),
-                Err(error) if error.is_not_found() => Ok(Deletion::Done),
-                Err(error) => Err(failure(&error)),
-            }
+            STATES.delete(door, "DeleteStateMachineAlias", alias).await
         })
     }
 }
@@ -147,14 +146,6 @@ fn routes(properties: &Map<String, Value>) -> Result<Value, Failure> {
             "Runwright does not serve DeploymentPreference Type {other} of AWS::StepFunctions::StateMachineAlias."
         ))),
     }
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_old_call("AWSStepFunctions", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("states", operation, input).await.map_err(|error| failure(&error))
 }
 
 fn made(arn: &str) -> Made {

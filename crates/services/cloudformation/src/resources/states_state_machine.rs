@@ -4,15 +4,18 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use types::Arn;
 
+use super::client::{Client, SMALL_TAG_RESOURCE};
 use super::schema::{TAGS, to_api};
 use super::{
     Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
     input, tags, text,
 };
-use crate::door::{CallError, Door};
+use crate::door::Door;
 use crate::stack::{Request, Resource, Sighting, Tag};
 
 pub(super) struct StateMachine;
+
+const STATES: Client = Client::old("states", "AWSStepFunctions");
 
 const PROPERTIES: &[Property] = &[
     Property::new("Definition", Kind::Json),
@@ -69,12 +72,11 @@ impl ResourceType for StateMachine {
             // Faults of the definition's own form come first, as AWS's handler has them.
             definition(&request.properties)?;
             let arn = arn(door, &request.name);
-            match door.call("states", "DescribeStateMachine", json!({"stateMachineArn": arn})).await {
-                Ok(_) => {
+            match STATES.has(door, "DescribeStateMachine", json!({"stateMachineArn": arn})).await? {
+                true => {
                     Err(Failure::handler("State machine already exists", HandlerErrorCode::AlreadyExists))
                 }
-                Err(error) if error.is_not_found() => Ok(Sighting::default()),
-                Err(error) => Err(failure(&error)),
+                false => Ok(Sighting::default()),
             }
         })
     }
@@ -98,13 +100,13 @@ impl ResourceType for StateMachine {
                 ("tracingConfiguration", api.get("tracingConfiguration").cloned()),
                 ("tags", tags::listed(&tags::merged(request), "key", "value")),
             ]);
-            let arn = match door.call("states", "CreateStateMachine", machine).await {
+            let arn = match STATES.ask(door, "CreateStateMachine", machine).await {
                 Ok(answer) => text(&answer, &["stateMachineArn"]).to_owned(),
                 // The name was free when it was looked at: an earlier try of ours has taken it.
                 Err(error) if resumed && error.error.code.contains("AlreadyExists") => {
                     arn(door, &request.name)
                 }
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(STATES.failure(&error)),
             };
             Ok(made(arn, &request.name, "INITIAL"))
         })
@@ -132,15 +134,10 @@ impl ResourceType for StateMachine {
                 ("loggingConfiguration", api.get("loggingConfiguration").cloned()),
                 ("tracingConfiguration", api.get("tracingConfiguration").cloned()),
             ]);
-            let answer = call(door, "UpdateStateMachine", machine).await?;
+            let answer = STATES.call(door, "UpdateStateMachine", machine).await?;
             let before = tags::of(&current.properties, &current.tags);
-            let (set, gone) = tags::difference(&before, &tags::merged(request));
-            if let Some(set) = tags::listed(&set, "key", "value") {
-                call(door, "TagResource", json!({"resourceArn": arn, "tags": set})).await?;
-            }
-            if !gone.is_empty() {
-                call(door, "UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
-            }
+            let resource = json!({"resourceArn": arn});
+            STATES.retag(door, SMALL_TAG_RESOURCE, &resource, &before, &tags::merged(request)).await?;
             let name = current.attributes.get("Name").and_then(Value::as_str).unwrap_or_default();
             // A machine that nothing has changed yet has its first revision.
             let revision = answer.get("revisionId").and_then(Value::as_str).unwrap_or("INITIAL");
@@ -155,27 +152,14 @@ impl ResourceType for StateMachine {
     ) -> BoxFuture<'a, Result<Deletion, Failure>> {
         Box::pin(async {
             let machine = json!({"stateMachineArn": resource.physical_id});
-            match door.call("states", "DeleteStateMachine", machine.clone()).await {
-                Ok(_) => {}
-                Err(error) if error.is_not_found() => return Ok(Deletion::Done),
-                Err(error) => return Err(failure(&error)),
-            }
+            STATES.delete(door, "DeleteStateMachine", machine.clone()).await?;
             // It is there until its executions have ended.
-            match door.call("states", "DescribeStateMachine", machine).await {
-                Ok(_) => Ok(Deletion::Pending),
-                Err(error) if error.is_not_found() => Ok(Deletion::Done),
-                Err(error) => Err(failure(&error)),
+            match STATES.has(door, "DescribeStateMachine", machine).await? {
+                true => Ok(Deletion::Pending),
+                false => Ok(Deletion::Done),
             }
         })
     }
-}
-
-fn failure(error: &CallError) -> Failure {
-    Failure::of_old_call("AWSStepFunctions", error)
-}
-
-async fn call(door: &Door, operation: &str, input: Value) -> Result<Value, Failure> {
-    door.call("states", operation, input).await.map_err(|error| failure(&error))
 }
 
 fn arn(door: &Door, name: &str) -> String {

@@ -37,6 +37,8 @@ pub struct World {
     pub failing: BTreeMap<String, AwsError>,
     /// The machine dies at the call of this number, counted from 0, before or after it takes effect.
     pub dies_at: Option<(usize, bool)>,
+    /// The numbers of changing calls of real services.
+    pub changing: Vec<usize>,
     /// How many calls there were, reading ones too.
     pub count: usize,
     /// How often a deleted state machine is still found.
@@ -53,6 +55,53 @@ pub struct Account {
 pub struct Fake {
     account: Account,
     model: &'static ServiceModel,
+}
+
+/// A real service, whose calls are noted, fail and kill as the account says.
+struct Guarded {
+    account: Account,
+    inner: Arc<dyn Service>,
+}
+
+impl Service for Guarded {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn model(&self) -> &'static ServiceModel {
+        self.inner.model()
+    }
+
+    fn serve<'a>(
+        &'a self,
+        cx: &'a Context,
+        operation: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        Box::pin(async move {
+            let (dies, failure) = self.account.change(|world| {
+                let dies = world.next_call();
+                if !operation.starts_with("Describe") {
+                    world.changing.push(world.count - 1);
+                    world.calls.push(format!("{}:{operation}", self.name()));
+                }
+                (dies, world.failing.get(&format!("{}:{operation}", self.name())).cloned())
+            });
+            if dies != Some(false) && failure.is_none() {
+                let answer = self.inner.serve(cx, operation, input).await;
+                if dies.is_none() {
+                    return answer;
+                }
+            }
+            match failure {
+                Some(failure) if dies.is_none() => Err(failure),
+                _ => {
+                    self.account.died.notify_one();
+                    std::future::pending().await
+                }
+            }
+        })
+    }
 }
 
 static ANY: Shape = Shape::structure("Any", &[]);
@@ -180,6 +229,11 @@ impl Account {
         [&IAM, &LOGS, &STATES, &EVENTS, &ECS, &S3].map(fake).to_vec()
     }
 
+    /// A real service, as whose calls this account befalls them.
+    pub fn guarded(&self, inner: Arc<dyn Service>) -> Arc<dyn Service> {
+        Arc::new(Guarded { account: self.clone(), inner })
+    }
+
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut self.world.lock().unwrap())
     }
@@ -232,9 +286,7 @@ impl Service for Fake {
                 && cx.principal == Principal::service("cloudformation.amazonaws.com");
             let (dies, answer) = {
                 let mut world = self.account.world.lock().unwrap();
-                let number = world.count;
-                world.count += 1;
-                let dies = world.dies_at.filter(|(at, _)| *at == number).map(|(_, after)| after);
+                let dies = world.next_call();
                 if dies == Some(false) {
                     (dies, Ok(Value::Null))
                 } else if marks {
@@ -257,6 +309,13 @@ fn text<'v>(input: &'v Value, name: &str) -> &'v str {
 }
 
 impl World {
+    /// Counts a call, and says whether the machine dies at it: after it takes effect, or before.
+    fn next_call(&mut self) -> Option<bool> {
+        let number = self.count;
+        self.count += 1;
+        self.dies_at.filter(|(at, _)| *at == number).map(|(_, after)| after)
+    }
+
     fn mark(&mut self, service: &str, input: &Value) -> Value {
         let (arn, tags) = match service {
             "events" => (text(input, "ResourceARN"), &input["Tags"]),

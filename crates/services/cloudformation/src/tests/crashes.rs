@@ -8,7 +8,7 @@ use super::{Machine, SCHEDULED, TASKS, submission};
 use crate::engine::runner::step;
 
 /// Runs a stack's operation on processes that die once, and gives the stack's last status.
-async fn run_through_a_death(machine: &Arc<Machine>, stack: &str) -> String {
+pub(super) async fn run_through_a_death(machine: &Arc<Machine>, stack: &str) -> String {
     let uuid = stack.rsplit('/').next().unwrap();
     let key = format!("111111111111/us-east-1/{uuid}");
     let first = machine.start();

@@ -211,10 +211,6 @@ async fn properties_that_do_not_fit_fail_with_a_reason() {
             "Properties validation failed for resource G with message:\n#/Tags/0: required key [Value] not found",
         ),
         ("{KmsKeyId: k}", "Runwright does not serve property KmsKeyId of AWS::Logs::LogGroup."),
-        (
-            "{LogGroupName: '{{resolve:ssm:x}}'}",
-            "Runwright does not serve dynamic references: {{resolve:ssm:x}}",
-        ),
         ("{LogGroupName: !ImportValue x}", "No export named x found"),
     ] {
         let process = Process::new();

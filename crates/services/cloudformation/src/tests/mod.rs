@@ -8,6 +8,8 @@ mod create;
 mod delete;
 mod ecs_services;
 mod machine_parts;
+mod network;
+mod references;
 mod update;
 
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use std::sync::Arc;
 use account::Account;
 use api::{AwsError, Call, Dispatcher, Principal};
 use clock::{Clock, VirtualClock};
+use sealed::SecretKey;
+use secretsmanager::SecretsManager;
 use serde_json::{Value, json};
 use store::{SqliteStore, Store};
 use types::{AccountId, Region, Timestamp};
@@ -27,7 +31,7 @@ struct Machine {
     account: Account,
     store: Arc<dyn Store>,
     hand: VirtualClock,
-    _disk: tempfile::TempDir,
+    disk: tempfile::TempDir,
 }
 
 /// The service as one process has it.
@@ -42,13 +46,18 @@ impl Machine {
         let disk = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(disk.path()).unwrap());
         let hand = VirtualClock::new(Timestamp::from_seconds(1_800_000_000));
-        Arc::new(Self { account: Account::default(), store, hand, _disk: disk })
+        Arc::new(Self { account: Account::default(), store, hand, disk })
     }
 
     fn start(self: &Arc<Self>) -> Process {
         let dispatcher = Dispatcher::new(Clock::Virtual(self.hand.clone()));
         let service = CloudFormation::new(Arc::clone(&self.store), dispatcher.clone());
         let mut services = self.account.services();
+        let store = || Arc::clone(&self.store);
+        let key = SecretKey::load_or_create(&self.disk.path().join("key")).unwrap();
+        services.push(self.account.guarded(Arc::new(ec2::Ec2::new(store()))));
+        services.push(self.account.guarded(Arc::new(ssm::Ssm::new(store(), key.clone()))));
+        services.push(self.account.guarded(Arc::new(SecretsManager::new(store(), dispatcher.clone(), key))));
         services.push(Arc::new(service.clone()));
         dispatcher.install(services);
         Process { service, dispatcher, machine: Arc::clone(self) }
@@ -61,12 +70,16 @@ impl Process {
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
+        self.call_of("cloudformation", operation, input).await
+    }
+
+    async fn call_of(&self, service: &str, operation: &str, input: Value) -> Result<Value, AwsError> {
         let account = AccountId::new("111111111111");
         let call = Call {
             principal: Principal::Root { account: account.clone() },
             account,
             region: Region::new("us-east-1"),
-            service: "cloudformation".to_owned(),
+            service: service.to_owned(),
             operation: operation.to_owned(),
             input,
             request_id: "r".to_owned(),

@@ -375,6 +375,15 @@ static OPERATIONS: &[Operation] = &[
         errors: &[],
     },
     Operation {
+        name: "ReplaceRoute",
+        action: "ec2:ReplaceRoute",
+        input: &SHAPE_REPLACE_ROUTE_INPUT,
+        output: &SHAPE_REPLACE_ROUTE_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterValue",
+        errors: &[],
+    },
+    Operation {
         name: "RevokeSecurityGroupEgress",
         action: "ec2:RevokeSecurityGroupEgress",
         input: &SHAPE_REVOKE_SECURITY_GROUP_EGRESS_INPUT,
@@ -388,6 +397,24 @@ static OPERATIONS: &[Operation] = &[
         action: "ec2:RevokeSecurityGroupIngress",
         input: &SHAPE_REVOKE_SECURITY_GROUP_INGRESS_INPUT,
         output: &SHAPE_REVOKE_SECURITY_GROUP_INGRESS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterValue",
+        errors: &[],
+    },
+    Operation {
+        name: "UpdateSecurityGroupRuleDescriptionsEgress",
+        action: "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+        input: &SHAPE_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_INPUT,
+        output: &SHAPE_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterValue",
+        errors: &[],
+    },
+    Operation {
+        name: "UpdateSecurityGroupRuleDescriptionsIngress",
+        action: "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+        input: &SHAPE_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_INPUT,
+        output: &SHAPE_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_OUTPUT,
         result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[],
@@ -1303,6 +1330,30 @@ static SHAPE_RELEASE_ADDRESS_INPUT: Shape = Shape::structure(
     ],
 );
 static SHAPE_RELEASE_ADDRESS_OUTPUT: Shape = Shape::structure("ReleaseAddressOutput", &[]);
+static SHAPE_REPLACE_ROUTE_INPUT: Shape = Shape::structure(
+    "ReplaceRouteInput",
+    &[
+        Member::optional("DestinationPrefixListId", &STRING),
+        Member::optional("VpcEndpointId", &STRING),
+        Member::optional("LocalTarget", &BOOLEAN),
+        Member::optional("TransitGatewayId", &STRING),
+        Member::optional("LocalGatewayId", &STRING),
+        Member::optional("CarrierGatewayId", &STRING),
+        Member::optional("CoreNetworkArn", &STRING),
+        Member::optional("OdbNetworkArn", &STRING),
+        Member::optional("DryRun", &BOOLEAN).named("dryRun"),
+        Member::required("RouteTableId", &STRING).named("routeTableId"),
+        Member::optional("DestinationCidrBlock", &STRING).named("destinationCidrBlock"),
+        Member::optional("GatewayId", &STRING).named("gatewayId"),
+        Member::optional("DestinationIpv6CidrBlock", &STRING).named("destinationIpv6CidrBlock"),
+        Member::optional("EgressOnlyInternetGatewayId", &STRING).named("egressOnlyInternetGatewayId"),
+        Member::optional("InstanceId", &STRING).named("instanceId"),
+        Member::optional("NetworkInterfaceId", &STRING).named("networkInterfaceId"),
+        Member::optional("VpcPeeringConnectionId", &STRING).named("vpcPeeringConnectionId"),
+        Member::optional("NatGatewayId", &STRING).named("natGatewayId"),
+    ],
+);
+static SHAPE_REPLACE_ROUTE_OUTPUT: Shape = Shape::structure("ReplaceRouteOutput", &[]);
 static SHAPE_RESOURCE_ID_LIST: Shape = Shape::list("ResourceIdList", &STRING, "member", false, Size::NONE);
 static SHAPE_RESOURCE_TYPE: Shape = Shape::string(
     "ResourceType",
@@ -1604,6 +1655,17 @@ static SHAPE_SECURITY_GROUP_RULE: Shape = Shape::structure(
         Member::optional("SecurityGroupRuleArn", &STRING).named("securityGroupRuleArn"),
     ],
 );
+static SHAPE_SECURITY_GROUP_RULE_DESCRIPTION: Shape = Shape::structure(
+    "SecurityGroupRuleDescription",
+    &[Member::optional("SecurityGroupRuleId", &STRING), Member::optional("Description", &STRING)],
+);
+static SHAPE_SECURITY_GROUP_RULE_DESCRIPTION_LIST: Shape = Shape::list(
+    "SecurityGroupRuleDescriptionList",
+    &SHAPE_SECURITY_GROUP_RULE_DESCRIPTION,
+    "item",
+    false,
+    Size::NONE,
+);
 static SHAPE_SECURITY_GROUP_RULE_ID_LIST: Shape =
     Shape::list("SecurityGroupRuleIdList", &STRING, "item", false, Size::NONE);
 static SHAPE_SECURITY_GROUP_RULE_LIST: Shape =
@@ -1709,6 +1771,36 @@ static SHAPE_TAG_SPECIFICATION: Shape = Shape::structure(
 static SHAPE_TAG_SPECIFICATION_LIST: Shape =
     Shape::list("TagSpecificationList", &SHAPE_TAG_SPECIFICATION, "item", false, Size::NONE);
 static SHAPE_TENANCY: Shape = Shape::string("Tenancy", Text::new().one_of(&["default", "host", "dedicated"]));
+static SHAPE_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_INPUT: Shape = Shape::structure(
+    "UpdateSecurityGroupRuleDescriptionsEgressInput",
+    &[
+        Member::optional("DryRun", &BOOLEAN),
+        Member::optional("GroupId", &STRING),
+        Member::optional("GroupName", &STRING),
+        Member::optional("IpPermissions", &SHAPE_IP_PERMISSION_LIST),
+        Member::optional("SecurityGroupRuleDescriptions", &SHAPE_SECURITY_GROUP_RULE_DESCRIPTION_LIST)
+            .named("SecurityGroupRuleDescription"),
+    ],
+);
+static SHAPE_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_OUTPUT: Shape = Shape::structure(
+    "UpdateSecurityGroupRuleDescriptionsEgressOutput",
+    &[Member::optional("Return", &BOOLEAN).named("return")],
+);
+static SHAPE_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_INPUT: Shape = Shape::structure(
+    "UpdateSecurityGroupRuleDescriptionsIngressInput",
+    &[
+        Member::optional("DryRun", &BOOLEAN),
+        Member::optional("GroupId", &STRING),
+        Member::optional("GroupName", &STRING),
+        Member::optional("IpPermissions", &SHAPE_IP_PERMISSION_LIST),
+        Member::optional("SecurityGroupRuleDescriptions", &SHAPE_SECURITY_GROUP_RULE_DESCRIPTION_LIST)
+            .named("SecurityGroupRuleDescription"),
+    ],
+);
+static SHAPE_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_OUTPUT: Shape = Shape::structure(
+    "UpdateSecurityGroupRuleDescriptionsIngressOutput",
+    &[Member::optional("Return", &BOOLEAN).named("return")],
+);
 static SHAPE_USER_ID_GROUP_PAIR: Shape = Shape::structure(
     "UserIdGroupPair",
     &[

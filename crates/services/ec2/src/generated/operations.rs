@@ -290,6 +290,13 @@ pub trait Api: Send + Sync {
         input: types::ReleaseAddressInput,
     ) -> impl Future<Output = Result<types::ReleaseAddressOutput, Self::Error>> + Send;
 
+    /// Replaces an existing route within a route table in a VPC.
+    fn replace_route(
+        &self,
+        cx: &Context,
+        input: types::ReplaceRouteInput,
+    ) -> impl Future<Output = Result<types::ReplaceRouteOutput, Self::Error>> + Send;
+
     /// Removes the specified outbound (egress) rules from the specified security group.
     fn revoke_security_group_egress(
         &self,
@@ -303,6 +310,20 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::RevokeSecurityGroupIngressInput,
     ) -> impl Future<Output = Result<types::RevokeSecurityGroupIngressOutput, Self::Error>> + Send;
+
+    /// Updates the description of an egress (outbound) security group rule.
+    fn update_security_group_rule_descriptions_egress(
+        &self,
+        cx: &Context,
+        input: types::UpdateSecurityGroupRuleDescriptionsEgressInput,
+    ) -> impl Future<Output = Result<types::UpdateSecurityGroupRuleDescriptionsEgressOutput, Self::Error>> + Send;
+
+    /// Updates the description of an ingress (inbound) security group rule.
+    fn update_security_group_rule_descriptions_ingress(
+        &self,
+        cx: &Context,
+        input: types::UpdateSecurityGroupRuleDescriptionsIngressInput,
+    ) -> impl Future<Output = Result<types::UpdateSecurityGroupRuleDescriptionsIngressOutput, Self::Error>> + Send;
 }
 
 /// Calls the operation of that name.
@@ -360,8 +381,15 @@ pub async fn dispatch<A: Api>(
         "ModifySubnetAttribute" => encode(api.modify_subnet_attribute(cx, decode(input)?).await),
         "ModifyVpcAttribute" => encode(api.modify_vpc_attribute(cx, decode(input)?).await),
         "ReleaseAddress" => encode(api.release_address(cx, decode(input)?).await),
+        "ReplaceRoute" => encode(api.replace_route(cx, decode(input)?).await),
         "RevokeSecurityGroupEgress" => encode(api.revoke_security_group_egress(cx, decode(input)?).await),
         "RevokeSecurityGroupIngress" => encode(api.revoke_security_group_ingress(cx, decode(input)?).await),
+        "UpdateSecurityGroupRuleDescriptionsEgress" => {
+            encode(api.update_security_group_rule_descriptions_egress(cx, decode(input)?).await)
+        }
+        "UpdateSecurityGroupRuleDescriptionsIngress" => {
+            encode(api.update_security_group_rule_descriptions_ingress(cx, decode(input)?).await)
+        }
         _ => Err(unknown_operation(operation)),
     }
 }

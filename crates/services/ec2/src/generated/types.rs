@@ -1762,6 +1762,70 @@ pub struct ReleaseAddressInput {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReleaseAddressOutput {}
 
+/// Request of ReplaceRoute.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReplaceRouteInput {
+    /// The ID of the prefix list for the route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_prefix_list_id: Option<String>,
+    /// The ID of a VPC endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint_id: Option<String>,
+    /// Specifies whether to reset the local route to its default target (local).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_target: Option<bool>,
+    /// The ID of a transit gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_id: Option<String>,
+    /// The ID of the local gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_gateway_id: Option<String>,
+    /// \[IPv4 traffic only\] The ID of a carrier gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carrier_gateway_id: Option<String>,
+    /// The Amazon Resource Name (ARN) of the core network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub core_network_arn: Option<String>,
+    /// The Amazon Resource Name (ARN) of the ODB network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odb_network_arn: Option<String>,
+    /// Checks whether you have the required permissions for the action, without actually making the request,
+    /// and provides an error response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// The ID of the route table.
+    pub route_table_id: String,
+    /// The IPv4 CIDR address block used for the destination match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_cidr_block: Option<String>,
+    /// The ID of an internet gateway or virtual private gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_id: Option<String>,
+    /// The IPv6 CIDR address block used for the destination match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_ipv6_cidr_block: Option<String>,
+    /// \[IPv6 traffic only\] The ID of an egress-only internet gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress_only_internet_gateway_id: Option<String>,
+    /// The ID of a NAT instance in your VPC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
+    /// The ID of a network interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_interface_id: Option<String>,
+    /// The ID of a VPC peering connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_peering_connection_id: Option<String>,
+    /// \[IPv4 traffic only\] The ID of a NAT gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nat_gateway_id: Option<String>,
+}
+
+/// Answer of ReplaceRoute.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReplaceRouteOutput {}
+
 /// Request of RevokeSecurityGroupEgress.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -2114,6 +2178,18 @@ pub struct SecurityGroupRule {
     pub security_group_rule_arn: Option<String>,
 }
 
+/// Describes the description of a security group rule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SecurityGroupRuleDescription {
+    /// The ID of the security group rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_rule_id: Option<String>,
+    /// The description of the security group rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
 /// Describes a subnet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -2265,6 +2341,68 @@ pub struct TagSpecification {
     /// The tags to apply to the resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
+}
+
+/// Request of UpdateSecurityGroupRuleDescriptionsEgress.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateSecurityGroupRuleDescriptionsEgressInput {
+    /// Checks whether you have the required permissions for the action, without actually making the request,
+    /// and provides an error response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// The ID of the security group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
+    /// \[Default VPC\] The name of the security group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// The IP permissions for the security group rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_permissions: Option<Vec<IpPermission>>,
+    /// The description for the egress security group rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_rule_descriptions: Option<Vec<SecurityGroupRuleDescription>>,
+}
+
+/// Answer of UpdateSecurityGroupRuleDescriptionsEgress.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateSecurityGroupRuleDescriptionsEgressOutput {
+    /// Returns true if the request succeeds; otherwise, returns an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#return: Option<bool>,
+}
+
+/// Request of UpdateSecurityGroupRuleDescriptionsIngress.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateSecurityGroupRuleDescriptionsIngressInput {
+    /// Checks whether you have the required permissions for the action, without actually making the request,
+    /// and provides an error response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// The ID of the security group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
+    /// \[Default VPC\] The name of the security group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// The IP permissions for the security group rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_permissions: Option<Vec<IpPermission>>,
+    /// The description for the ingress security group rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_rule_descriptions: Option<Vec<SecurityGroupRuleDescription>>,
+}
+
+/// Answer of UpdateSecurityGroupRuleDescriptionsIngress.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateSecurityGroupRuleDescriptionsIngressOutput {
+    /// Returns true if the request succeeds; otherwise, returns an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#return: Option<bool>,
 }
 
 /// Describes a security group and Amazon Web Services account ID pair.

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use event_pattern::Event;
 use store::{Batch, Timer};
 use tokio::sync::Semaphore;
 use types::Timestamp;
@@ -139,9 +138,8 @@ impl Inner {
     /// Adds the deliveries of an event that comes again, to the rules that the replay is for.
     fn replay_event(&self, batch: &mut Batch, bus: &BusName, replay: &Replay, kept: &Kept, now: Timestamp) {
         let Some(event) = named(&kept.event, &replay.name) else { return };
-        let Ok(parsed) = Event::parse(&event) else { return };
         let arrival = Arrival { id: &kept.id, event: &event, forwarded: false };
-        for matched in self.registry.matches(bus, &parsed) {
+        for matched in self.registry.matches(bus, &event).unwrap_or_default() {
             if replay.filter_arns.is_empty() || replay.filter_arns.contains(&matched.arn) {
                 self.take(batch, bus, &matched, &arrival, now);
             }

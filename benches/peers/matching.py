@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""Measures event matching beside AWS's event-ruler: the same rules, the same events, one thread each, in turn.
+
+    benches/peers/matching.py                                   # prints the table
+    benches/peers/matching.py --write docs/performance.md       # and puts it into the document
+    benches/peers/matching.py --rules 300 --only wildcard       # a part of it
+
+Needs cargo, a JDK of 17 or later and Maven, which fetches event-ruler. The categories are those of event-ruler's own
+benchmark, the events are of that benchmark's form and size, made here from a seed: lots of a town, with a street address
+and a polygon of some ten corners. Both sides are given each event as text, so a figure includes reading it. For each category
+both processes are alive and measured by turns, A B A B; a figure is the median of the rounds, in events a second of the
+CPU time of the matching thread. The first turns, in which Java compiles, are not counted. Both must find as many matches.
+"""
+
+import argparse
+import os
+import pathlib
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / "benches/peers"
+BEGIN, END = "<!-- figures: benches/peers/matching.py -->", "<!-- end of matching figures -->"
+EVENTS = 10_000
+STREETS = ["MAIN", "OAK", "PARK", "ELM", "LAKE", "HILL", "RIVER", "MAPLE", "CEDAR", "VALE", "MILL", "ROSE", "KING", "QUAY"]
+ENDINGS = ["LAND", "TON", "WOOD", "FIELD", "SIDE", "GATE", "BURY", "FORD", "VIEW", "DALE"]
+KINDS = ["ST", "AVE", "WAY", "RD", "LN", "CT"]
+
+
+# --- Events and rules --------------------------------------------------------------------------------------------------
+
+
+def street(chance):
+    return f"{chance.choice(STREETS)}{chance.choice(ENDINGS)} {chance.randrange(1, 1000)}"
+
+
+def lot(chance):
+    return f"{chance.randrange(10_000):04}{chance.randrange(1000):03}"
+
+
+def longitude(chance):
+    return repr(-122 - chance.random())
+
+
+def latitude(chance):
+    return repr(37 + chance.random())
+
+
+def corner(chance):
+    return f'{{"x":{longitude(chance)},"y":{latitude(chance)},"z":0.0}}'
+
+
+def event(chance):
+    number, odd = lot(chance), chance.choice("EO")
+    first = corner(chance)
+    corners = ",".join([first] + [corner(chance) for _ in range(chance.randrange(7, 11))] + [first])
+    kind = "Polygon" if chance.random() < 0.98 else "MultiPolygon"
+    house = chance.randrange(1, 5000)
+    return (
+        f'{{"type":"Feature","properties":{{"MAPBLKLOT":"{number}","BLKLOT":"{number}","BLOCK_NUM":"{number[:4]}",'
+        f'"LOT_NUM":"{number[4:]}","FROM_ST":"{house}","TO_ST":"{house}","STREET":"{street(chance)}",'
+        f'"ST_TYPE":"{chance.choice(KINDS)}","ODD_EVEN":"{odd}"}},'
+        f'"geometry":{{"type":"{kind}","firstCoordinates":{first},"coordinates":[[{corners}]]}}}}'
+    )
+
+
+def property_rule(name, entry):
+    return f'{{"properties":{{"{name}":[{entry}]}}}}'
+
+
+def operator(name, value):
+    return f'{{"{name}":{value}}}'
+
+
+def quoted(text):
+    return f'"{text}"'
+
+
+def any_case(chance, text):
+    return "".join(letter.lower() if chance.random() < 0.5 else letter for letter in text)
+
+
+def wildcard(chance):
+    name, number = street(chance).split(" ")
+    digits = lot(chance)
+    return chance.choice(
+        [
+            property_rule("MAPBLKLOT", operator("wildcard", quoted(f"{digits[:4]}*{digits[6]}"))),
+            property_rule("MAPBLKLOT", operator("wildcard", quoted(f"{digits[:3]}*{digits[4]}*{digits[6]}"))),
+            property_rule("STREET", operator("wildcard", quoted(f"{name[:2]}*{name[-2:]} {number}"))),
+            property_rule("STREET", operator("wildcard", quoted(f"*{name[-4:]} {number[:2]}*"))),
+        ]
+    )
+
+
+def between(chance, millionths):
+    top = chance.randrange(10**6 - millionths) / 10**6
+    return f'{{"numeric":[">=",{-122 - top - millionths / 10**6:.6f},"<",{-122 - top:.6f}]}}'
+
+
+def numeric(chance):
+    return chance.choice(
+        [
+            f'{{"numeric":["=",{longitude(chance)}]}}',
+            f'{{"numeric":["<=",-122.99{chance.randrange(10**6):06}]}}',
+            between(chance, 200_000),
+            between(chance, 1000),
+        ]
+    )
+
+
+def anything_but(chance, values):
+    name, make = chance.choice([("STREET", street), ("MAPBLKLOT", lot)])
+    return property_rule(name, operator("anything-but", values(chance, make)))
+
+
+def some(chance, make):
+    return "[" + ",".join(quoted(make(chance)) for _ in range(3)) + "]"
+
+
+def inside(name):
+    def values(chance, make):
+        texts = [make(chance) for _ in range(3)]
+        cut = {"prefix": lambda text: text[:6], "suffix": lambda text: text[-4:]}.get(name, lambda text: text)
+        return operator(name, "[" + ",".join(quoted(cut(text)) for text in texts) + "]")
+
+    return values
+
+
+def starred(chance, make):
+    text = make(chance)
+    return operator("wildcard", quoted(f"{text[:2]}*{text[3:]}"))
+
+
+def complex_arrays(chance):
+    axis = f'"coordinates":{{"x":[{numeric(chance)}]}}'
+    kind = chance.choice(["Polygon", "MultiPolygon"])
+    return chance.choice([f'{{"geometry":{{{axis}}}}}', f'{{"geometry":{{"type":["{kind}"],{axis}}}}}'])
+
+
+def envelope(chance):
+    # Rules of the kind that buses have: an exact field, and one that is looked at more closely.
+    return (
+        f'{{"type":["Feature"],"properties":{{"ST_TYPE":["{chance.choice(KINDS)}"],"STREET":[{{"prefix":"{street(chance)[:9]}"}}],'
+        f'"ODD_EVEN":[{{"anything-but":"{chance.choice("EO")}"}}]}}}}'
+    )
+
+
+def texts(name, shape):
+    def rule(chance):
+        field, make = chance.choice([("STREET", street), ("MAPBLKLOT", lot)])
+        value, entry = shape(chance, make(chance)), None
+        entry = quoted(value) if name is None else name.format(quoted(value))
+        return property_rule(field, entry)
+
+    return rule
+
+
+CATEGORIES = {
+    "EXACT": texts(None, lambda _, text: text),
+    "WILDCARD": wildcard,
+    "PREFIX": texts('{{"prefix":{}}}', lambda _, text: text[:6]),
+    "PREFIX_EIC": texts('{{"prefix":{{"equals-ignore-case":{}}}}}', lambda chance, text: any_case(chance, text[:6])),
+    "SUFFIX": texts('{{"suffix":{}}}', lambda _, text: text[-5:]),
+    "SUFFIX_EIC": texts('{{"suffix":{{"equals-ignore-case":{}}}}}', lambda chance, text: any_case(chance, text[-5:])),
+    "EQUALS_IGNORE_CASE": texts('{{"equals-ignore-case":{}}}', any_case),
+    "NUMERIC": lambda chance: f'{{"geometry":{{"type":["Polygon"],"firstCoordinates":{{"x":[{numeric(chance)}]}}}}}}',
+    "ANYTHING_BUT": lambda chance: anything_but(chance, some),
+    "ANYTHING_BUT_IGNORE_CASE": lambda chance: anything_but(chance, inside("equals-ignore-case")),
+    "ANYTHING_BUT_PREFIX": lambda chance: anything_but(chance, inside("prefix")),
+    "ANYTHING_BUT_SUFFIX": lambda chance: anything_but(chance, inside("suffix")),
+    "ANYTHING_BUT_WILDCARD": lambda chance: anything_but(chance, starred),
+    "COMPLEX_ARRAYS": complex_arrays,
+    "FIELDS": envelope,
+}
+
+
+def combined(chance):
+    return CATEGORIES[chance.choice(list(CATEGORIES))](chance)
+
+
+def rules(category, count):
+    chance = random.Random(f"{category} {count}")
+    make = combined if category == "COMBO" else CATEGORIES[category]
+    return [make(chance) for _ in range(count)]
+
+
+# --- Both sides --------------------------------------------------------------------------------------------------------
+
+
+def build(target):
+    """Builds both programs and returns the commands that start them."""
+    subprocess.run(["cargo", "build", "--release", "-q", "-p", "event-pattern", "--example", "peer"], cwd=ROOT, check=True)
+    ours = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/examples/peer"
+    maven = ["mvn", "-q", "-B", f"-Dpeers.target={target}", "compile", "dependency:copy-dependencies", f"-DoutputDirectory={target}/lib"]
+    subprocess.run(maven, cwd=HERE, check=True)
+    java = ["java", "-Xms1g", "-Xmx4g", "-XX:+UseSerialGC", "-cp", f"{target}/classes:{target}/lib/*", "RulerPeer"]
+    return [str(ours)], java
+
+
+class Side:
+    def __init__(self, command, rules, events):
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([*command, rules, events], stdin=pipe, stdout=pipe, text=True)
+        if self.process.stdout.readline().strip() != "ready":
+            sys.exit(f"{command[0]} does not start")
+
+    def measure(self, seconds):
+        print(seconds, file=self.process.stdin, flush=True)
+        events, cpu, matches = self.process.stdout.readline().split()
+        return int(events) / float(cpu), int(matches)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(commands, category, count, events, options, folder):
+    path = folder / "rules"
+    path.write_text("\n".join(rules(category, count)) + "\n")
+    sides = [Side(command, path, events) for command in commands]
+    for side, warm in zip(sides, [options.seconds / 4, options.warm]):
+        side.measure(warm)
+    rates, matches = ([], []), set()
+    for _ in range(options.rounds):
+        for side, found in zip(sides, rates):
+            rate, count_of_matches = side.measure(options.seconds)
+            found.append(rate)
+            matches.add(count_of_matches)
+    for side in sides:
+        side.end()
+    if len(matches) != 1:
+        sys.exit(f"{category}, {count} rules: the sides disagree, {matches} matches")
+    return [statistics.median(found) for found in rates], matches.pop()
+
+
+def table(commands, options, folder):
+    events = folder / "events"
+    chance = random.Random(1)
+    texts = [event(chance) for _ in range(options.events)]
+    events.write_text("\n".join(texts) + "\n")
+    size = sum(map(len, texts)) // len(texts)
+    before = os.getloadavg()
+    lines = ["| category | rules | matches per event | Runwright, events/s | event-ruler, events/s | ratio |", "|---|---:|---:|---:|---:|---:|"]
+    for count in options.rules:
+        for category in [*CATEGORIES, "COMBO"]:
+            if options.only and not any(one.upper() in category for one in options.only):
+                continue
+            (ours, theirs), matches = compare(commands, category, count, events, options, folder)
+            lines.append(
+                f"| {category} | {count:,} | {matches / len(texts):,.2f} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.1f} |"
+            )
+            print(lines[-1], file=sys.stderr, flush=True)
+    load = f"load average {' '.join(f'{one:.2f}' for one in before)} before, {' '.join(f'{one:.2f}' for one in os.getloadavg())} after"
+    return "\n".join([f"{len(texts):,} events of {size} bytes; event-ruler 2.0.1; {load}.", "", *lines])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rules", type=int, nargs="+", default=[5, 300, 20_000])
+    parser.add_argument("--only", nargs="+", help="parts of categories' names")
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one turn")
+    parser.add_argument("--warm", type=float, default=4.0, help="seconds that Java is given first")
+    parser.add_argument("--write", type=pathlib.Path)
+    options = parser.parse_args()
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "peers"
+    with tempfile.TemporaryDirectory() as folder:
+        figures = table(build(target), options, pathlib.Path(folder))
+    print(figures)
+    if options.write:
+        text = options.write.read_text()
+        block = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+        options.write.write_text(block.sub(lambda _: f"{BEGIN}\n\n{figures}\n\n{END}", text))
+
+
+if __name__ == "__main__":
+    main()
