@@ -14,6 +14,7 @@ use crate::call::is_internal;
 use crate::model::ServiceModel;
 use crate::service::{Context, Reply, Service};
 use crate::validation::validate;
+use crate::watch::{Occurrence, Watcher};
 use crate::{AwsError, Body, Call};
 
 type Services = BTreeMap<&'static str, Arc<dyn Service>>;
@@ -23,12 +24,13 @@ type Services = BTreeMap<&'static str, Arc<dyn Service>>;
 pub struct Dispatcher {
     services: Arc<OnceLock<Services>>,
     clock: Clock,
+    watcher: Arc<Watcher>,
 }
 
 impl Dispatcher {
     /// A door with nothing behind it yet.
     pub fn new(clock: Clock) -> Self {
-        Self { services: Arc::default(), clock }
+        Self { services: Arc::default(), clock, watcher: Arc::default() }
     }
 
     /// Puts the services behind the door, once. Services are made with a clone of the dispatcher and installed after.
@@ -43,6 +45,16 @@ impl Dispatcher {
     /// The clock that calls are timed by.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Has what becomes of schedules' occurrences told to `tell`, unless it is told to somebody already. It must not wait.
+    pub fn watch(&self, tell: impl Fn(Occurrence<'_>) + Send + Sync + 'static) {
+        self.watcher.set(tell);
+    }
+
+    /// Tells whoever watches what became of an occurrence, once that is durable.
+    pub fn tell(&self, occurrence: Occurrence<'_>) {
+        self.watcher.tell(occurrence);
     }
 
     /// The models of all services, for whoever speaks their protocols.

@@ -114,7 +114,7 @@ impl Wire {
     ) -> Result<Caller, Refusal> {
         let signed = signed?;
         let credential = self.credentials.lookup(signed.access_key_id()).await.ok_or(Refusal::UnknownKey)?;
-        signed.check_token(&credential, self.dispatcher.clock().now())?;
+        signed.check_token(&credential, self.dispatcher.clock().machine().now())?;
         signed.verify(
             &credential.secret_access_key,
             model.signing_name,
