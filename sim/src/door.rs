@@ -50,7 +50,7 @@ impl Ways {
             Principal::Root { .. } => {
                 !["Describe", "Filter", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
             }
-            Principal::Role { .. } => false,
+            Principal::Role { .. } | Principal::Anonymous => false,
         };
         let is_calm = self.is_calm.load(Ordering::Relaxed);
         is_repeated

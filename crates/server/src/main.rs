@@ -61,6 +61,9 @@ fn main() -> ExitCode {
     container::embedded::run_supervisor_if_requested();
     let command = Cli::parse().command;
     start_logging();
+    if let Command::Serve(_) | Command::Run(_) | Command::Doctor(_) = command {
+        container::embedded::raise_open_files();
+    }
     match start(command) {
         Ok(code) => code,
         Err(error) => {

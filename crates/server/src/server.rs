@@ -78,6 +78,7 @@ impl Server {
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
         let wire = Wire::new(dispatcher.clone(), Arc::new(iam.clone()), Clock::Wall);
         let front = Front::api(Arc::new(wire));
+        let endpoint_of_links = loopback.endpoint.clone();
         let tasks = ecs::Config {
             endpoint_url: Some(loopback.endpoint),
             api: Some(front.clone()),
@@ -87,10 +88,11 @@ impl Server {
         };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
+        let sns = sns::Sns::new(Arc::clone(&store), dispatcher.clone(), endpoint_of_links);
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
-        let services: [Arc<dyn Service>; 13] = [
+        let services: [Arc<dyn Service>; 14] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -101,6 +103,7 @@ impl Server {
             Arc::new(s3.clone()),
             Arc::new(ec2::Ec2::new(Arc::clone(&store))),
             Arc::new(ssm),
+            Arc::new(sns.clone()),
             Arc::new(sqs.clone()),
             Arc::new(secrets.clone()),
             Arc::clone(&cloudformation) as _,
@@ -116,6 +119,7 @@ impl Server {
         events.load().await?;
         states.start().await?;
         ecs.start().await?;
+        sns.start().await?;
         events.start().await?;
         scheduler.start().await?;
         cloudformation.start().await?;

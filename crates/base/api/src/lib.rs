@@ -16,6 +16,7 @@ pub mod model;
 mod service;
 pub mod validation;
 
+pub use authorize::is_open_to_all;
 pub use body::{Body, Content, FileRange, Reader, Spool};
 pub use call::{Call, Principal};
 pub use dispatcher::Dispatcher;

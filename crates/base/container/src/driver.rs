@@ -4,7 +4,7 @@
 //! they do not agree on is not in here.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddrV4, TcpListener};
+use std::net::{IpAddr, SocketAddrV4, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -242,11 +242,40 @@ pub struct ContainerSpec {
     pub hostname: Option<String>,
     /// Lines added to `/etc/hosts`.
     pub extra_hosts: Vec<HostEntry>,
+    /// The name servers that it asks, instead of those of its network.
+    #[serde(default)]
+    pub dns_servers: Vec<IpAddr>,
+    /// The domains in which it looks for names, instead of this machine's.
+    #[serde(default)]
+    pub dns_search_domains: Vec<String>,
+    /// Kernel parameters of its namespaces, as `net.core.somaxconn`. Containers of a network share those of networks.
+    #[serde(default)]
+    pub system_controls: BTreeMap<String, String>,
+    /// The processes that it sees.
+    #[serde(default)]
+    pub processes: Sharing,
+    /// The shared memory, semaphores and queues that it sees.
+    #[serde(default)]
+    pub inter_process: Sharing,
+    /// Leaves its standard input open, which then says nothing; without, it is at its end.
+    #[serde(default)]
+    pub open_input: bool,
     /// Whatever the owner wants to find again in [`Driver::list`].
     pub labels: BTreeMap<String, String>,
     /// How much of what it writes is kept for a reader that falls behind.
     #[serde(default)]
     pub log_buffer: LogBuffer,
+}
+
+/// What a container shares of something that the kernel can divide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Sharing {
+    /// Its own only.
+    #[default]
+    Own,
+    /// This machine's.
+    Host,
 }
 
 /// One `setrlimit`.
@@ -354,7 +383,27 @@ impl ContainerSpec {
         if let Some(hostname) = self.hostname.as_deref().filter(|name| !is_hostname(name)) {
             return refuse(format!("invalid hostname: {hostname:?}"));
         }
+        if let Some(domain) = self.dns_search_domains.iter().find(|domain| !is_hostname(domain)) {
+            return refuse(format!("invalid DNS search domain: {domain:?}"));
+        }
+        self.validate_system_controls()?;
         self.validate_mounts()
+    }
+
+    /// Only what belongs to a namespace of its own: everything else is this machine's.
+    fn validate_system_controls(&self) -> Result<(), LaunchError> {
+        for (name, value) in &self.system_controls {
+            let own = match name.strip_prefix("net.") {
+                Some(_) => self.network != NetworkMode::Host,
+                None => is_inter_process(name) && self.inter_process == Sharing::Own,
+            };
+            let sound = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte));
+            let leads_out = name.split(['.', '/']).any(str::is_empty);
+            if !own || !sound || leads_out || value.contains(['\0', '\n']) {
+                return Err(LaunchError::CannotCreate(format!("invalid sysctl: {name}={value}")));
+            }
+        }
+        Ok(())
     }
 
     fn validate_mounts(&self) -> Result<(), LaunchError> {
@@ -378,6 +427,13 @@ impl ContainerSpec {
         }
         Ok(())
     }
+}
+
+/// Whether a kernel parameter belongs to the namespace of inter-process communication. Source: `ipc_namespaces(7)`.
+fn is_inter_process(name: &str) -> bool {
+    const NAMES: [&str; 8] =
+        ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"];
+    name.starts_with("fs.mqueue.") || name.strip_prefix("kernel.").is_some_and(|name| NAMES.contains(&name))
 }
 
 /// Whether `name` is 1 to 128 characters of `[A-Za-z0-9_.-]`, the first a letter or a digit.

@@ -26,7 +26,7 @@ pub mod stats;
 pub use driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit,
     HostEntry, Image, ImageError, LaunchError, LogBuffer, LogChunk, LogLine, LogPosition, LogStream, Mount,
-    ResourceLimit, Started,
+    ResourceLimit, Sharing, Started,
 };
 pub use exec::{Exec, ExecSpec, TerminalSize};
 pub use network::{

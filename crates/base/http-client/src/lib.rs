@@ -2,6 +2,9 @@
 //!
 //! What is in a request, and whether it is sent again, is its sender's business. Redirects are answers like any other.
 
+pub mod connection;
+pub mod form;
+
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -82,7 +82,13 @@ impl Wire {
             Ok(Target { model, operation, input }) => (model, operation, input),
             Err(error) => return syntax.error(&error, None, request_id),
         };
-        let caller = match self.authenticate(signed, body, model).await {
+        let input = input.read(operation.input);
+        let is_open = api::is_open_to_all(model.signing_name, operation.name);
+        let identified = match (signed, &input) {
+            (Err(Refusal::Missing), Ok(input)) if is_open => Ok(Caller::of_link(input)),
+            (signed, _) => self.authenticate(signed, body, model).await,
+        };
+        let caller = match identified {
             Ok(caller) => caller,
             Err(refusal) => {
                 let error = syntax.refusal(&refusal);
@@ -91,7 +97,7 @@ impl Wire {
                 return syntax.error(&error, None, request_id);
             }
         };
-        match self.call(caller, model, operation, input.read(operation.input), request_id).await {
+        match self.call(caller, model, operation, input, request_id).await {
             Ok(mut output) => {
                 queue_url::localise(model, &parts.headers, &mut output);
                 syntax.output(operation, &output, request_id)
@@ -160,12 +166,27 @@ struct Caller {
     region: Region,
 }
 
+impl Caller {
+    /// Somebody who follows a link: it leads to where the ARN is that it names.
+    fn of_link(input: &Value) -> Self {
+        let texts =
+            input.as_object().into_iter().flat_map(|members| members.values()).filter_map(Value::as_str);
+        let arn = texts.filter_map(|text| text.parse::<Arn>().ok()).next();
+        let (account, region) = arn.map(|arn| (arn.account, arn.region)).unwrap_or_default();
+        Self {
+            principal: Principal::Anonymous,
+            account: AccountId::new(account),
+            region: Region::new(region),
+        }
+    }
+}
+
 /// Services sign nothing, so they have no account on the wire.
 pub(crate) fn account(principal: &Principal) -> Option<AccountId> {
     match principal {
         Principal::Root { account } => Some(account.clone()),
         Principal::Role { role_arn, .. } => Some(AccountId::new(role_arn.parse::<Arn>().ok()?.account)),
-        Principal::Service { .. } => None,
+        Principal::Service { .. } | Principal::Anonymous => None,
     }
 }
 

@@ -120,7 +120,7 @@ fn by_path<'a>(
 }
 
 fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static ServiceModel]) -> Routed<'a> {
-    let Some(service) = service else {
+    let Some(service) = service.or_else(|| open_service(&form, models)) else {
         // Who does not sign does not say which service is meant.
         let error = AwsError::new("MissingAuthenticationToken", "Request is missing Authentication Token");
         return Routed { syntax: Syntax::Query { namespace: "" }, target: Err(error.with_status(403)) };
@@ -153,6 +153,12 @@ fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static Servi
         None => Err(invalid_action(action, version)),
     };
     Routed { syntax: Syntax::of(model), target }
+}
+
+/// The service of a form that needs no signature.
+fn open_service(form: &Form<'_>, models: &[&'static ServiceModel]) -> Option<&'static str> {
+    let action = form.get("Action").unwrap_or_default();
+    models.iter().map(|model| model.signing_name).find(|service| api::is_open_to_all(service, action))
 }
 
 fn invalid_action(action: &str, version: &str) -> AwsError {

@@ -8,6 +8,7 @@ mod ecs_run_task;
 mod events_put_events;
 mod http_invoke;
 mod parameters;
+mod sns_publish;
 mod states_start_execution;
 
 use std::sync::Arc;
@@ -299,6 +300,14 @@ pub const INTEGRATIONS: &[Integration] = &[
         parameters: http_invoke::PARAMETERS,
         adds_started_by: false,
         check_values: http_invoke::check_values,
+    },
+    Integration {
+        service: "sns",
+        action: "publish",
+        patterns: &[Pattern::RequestResponse, Pattern::WaitForTaskToken],
+        parameters: sns_publish::PARAMETERS,
+        adds_started_by: false,
+        check_values: any_values,
     },
     Integration {
         service: "states",

@@ -92,13 +92,13 @@ impl Eight {
     fn string_ends(self) -> u64 {
         let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
         let controls = self.0.wrapping_sub(ONES * 0x20) & !self.0;
-        (zero(self.0 ^ ONES * 0x22) | zero(self.0 ^ ONES * 0x5c) | controls) & FLAGS
+        (zero(self.0 ^ (ONES * 0x22)) | zero(self.0 ^ (ONES * 0x5c)) | controls) & FLAGS
     }
 
     /// The dots; all flags are right.
     #[inline]
     fn dots(self) -> u64 {
-        let others = self.0 ^ ONES * 0x2e;
+        let others = self.0 ^ (ONES * 0x2e);
         !(((others & !FLAGS) + !FLAGS) | others) & FLAGS
     }
 
@@ -106,7 +106,7 @@ impl Eight {
     #[inline]
     fn other_than_digits(self) -> u64 {
         // Digits become 0 to 9, to which 0x76 can be added below the flag.
-        let distances = self.0 ^ ONES * 0x30;
+        let distances = self.0 ^ (ONES * 0x30);
         (((distances & !FLAGS) + ONES * 0x76) | distances) & FLAGS
     }
 }

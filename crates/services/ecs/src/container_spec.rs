@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit};
+use container::{ContainerSpec, HostEntry, Mount, NetworkMode, ResourceLimit, Sharing};
 
 use crate::generated::types::{ContainerDefinition, LinuxParameters};
 use crate::task::LaunchType;
@@ -31,6 +31,10 @@ pub struct Surroundings<'a> {
     pub launch_type: LaunchType,
     /// The network mode of the task definition.
     pub network_mode: Option<&'a str>,
+    /// The processes that the task definition shares.
+    pub pid_mode: Option<&'a str>,
+    /// The inter-process communication that it shares.
+    pub ipc_mode: Option<&'a str>,
     /// CPU units of the whole task.
     pub cpu: Option<i64>,
     /// MiB of the whole task.
@@ -70,6 +74,12 @@ pub fn build(container: &ContainerDefinition, place: usize, task: &Surroundings<
             .flatten()
             .map(|host| HostEntry { hostname: host.hostname.clone(), ip_address: host.ip_address.clone() })
             .collect(),
+        dns_servers: container.dns_servers.iter().flatten().filter_map(|one| one.parse().ok()).collect(),
+        dns_search_domains: container.dns_search_domains.clone().unwrap_or_default(),
+        system_controls: system_controls(container),
+        processes: sharing(task.pid_mode),
+        inter_process: sharing(task.ipc_mode),
+        open_input: container.interactive.unwrap_or(false),
         hostname: container.hostname.clone(),
         labels: labels(container, task),
         log_buffer: log_configuration::buffer(container),
@@ -152,6 +162,16 @@ fn network(container: &ContainerDefinition, task: &Surroundings<'_>) -> NetworkM
         Some("host") => NetworkMode::Host,
         _ => NetworkMode::Network(task.task_id.to_owned()),
     }
+}
+
+fn sharing(mode: Option<&str>) -> Sharing {
+    if mode == Some("host") { Sharing::Host } else { Sharing::Own }
+}
+
+/// Of a parameter that is named twice the last value holds.
+fn system_controls(container: &ContainerDefinition) -> BTreeMap<String, String> {
+    let controls = container.system_controls.iter().flatten();
+    controls.filter_map(|one| Some((one.namespace.clone()?, one.value.clone()?))).collect()
 }
 
 fn labels(container: &ContainerDefinition, task: &Surroundings<'_>) -> BTreeMap<String, String> {

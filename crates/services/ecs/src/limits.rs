@@ -116,6 +116,10 @@ pub const LOG_MAX_BUFFER_SIZE: u64 = 10 * 1024 * 1024;
 pub const LOG_EVENT_BYTES: usize = 256 * 1024 - LOG_EVENT_OVERHEAD_BYTES;
 /// Bytes that each log event counts beside its message.
 pub const LOG_EVENT_OVERHEAD_BYTES: usize = 26;
+/// How long lines wait for others that belong to their event: Docker's `awslogs-force-flush-interval-seconds`.
+pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+/// Bytes that a compiled `awslogs-multiline-pattern` may take, and those of what it remembers of its matches. Ours.
+pub const MULTILINE_PATTERN_BYTES: usize = 256 * 1024;
 /// Bytes of one PutLogEvents request.
 pub const LOG_REQUEST_BYTES: usize = 1_048_576;
 /// Events of one PutLogEvents request.

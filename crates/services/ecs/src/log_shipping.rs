@@ -18,7 +18,9 @@ use tokio::task::JoinSet;
 use types::{AccountId, Region, Timestamp};
 
 use crate::limits;
-use crate::log_batches::{Lines, LogEvent, batches};
+use crate::log_batches::batches;
+use crate::log_lines::{Lines, LogEvent, Place};
+use crate::multiline::Multiline;
 use crate::retry::Delays;
 use crate::task::{Container, ContainerState, LaunchType, LogStream, Task};
 
@@ -136,48 +138,61 @@ struct Delivery {
 
 impl Delivery {
     async fn run(self) {
-        let run = self.run;
         // Each run of a container begins its output anew.
-        let reached = Some(self.door.reached().await).filter(|reached| reached.run == run);
-        let Reached { mut position, events: mut delivered, .. } = reached.unwrap_or_default();
-        let mut reading = position.clone();
+        let reached = Some(self.door.reached().await).filter(|reached| reached.run == self.run);
+        let Reached { place, .. } = reached.unwrap_or_default();
+        let mut lines = Lines::new(self.door.multiline(), &place);
+        let mut reading = LogPosition::clone(&place.position);
         // What CloudWatch Logs knows of, and a restart begins at.
-        let mut known = position.clone();
-        let mut lines = Lines::default();
-        // Events after `position`: those that were delivered before a restart are read again, and passed over.
-        let mut passed_over = delivered;
+        let mut known = reading.clone();
         loop {
-            let Some((LogChunk { lines: read, next, ended }, _turn)) = self.read(&reading).await else {
-                return;
+            let read = tokio::select! {
+                biased;
+                read = self.read(&reading) => read,
+                () = self.late(&lines) => {
+                    lines.flush();
+                    self.deliver(lines.take(), &mut known).await;
+                    continue;
+                }
             };
-            for line in read {
-                lines.push(self.door.on_our_clock(line.timestamp), line.message, line.partial);
-            }
+            let Some((LogChunk { lines: pieces, next, ended }, _turn)) = read else {
+                lines.end();
+                return self.deliver(lines.take(), &mut known).await;
+            };
+            lines.read(&reading, pieces);
             if ended {
                 lines.end();
             }
-            let mut events = lines.take();
-            let again = passed_over.min(events.len());
-            passed_over -= again;
-            events.drain(..again);
-            for events in batches(events) {
-                delivered += events.len();
-                let reached = Reached { run, position: position.clone(), events: delivered };
-                if self.door.put(&events, &reached).await {
-                    known.clone_from(&position);
-                }
-            }
+            self.deliver(lines.take(), &mut known).await;
             reading = next;
             self.free(&reading, &known).await;
-            // A line that goes on is delivered as one: until it ends, a restart reads it from its beginning.
-            if lines.is_complete() && passed_over == 0 {
-                position = reading.clone();
-                delivered = 0;
-            }
             if ended {
                 return;
             }
         }
+    }
+
+    /// Delivers events; `known` is what CloudWatch Logs knows of then.
+    async fn deliver(&self, mut events: Vec<LogEvent>, known: &mut LogPosition) {
+        for event in &mut events {
+            event.timestamp = self.door.on_our_clock(event.timestamp);
+        }
+        for events in batches(events) {
+            let Some(last) = events.last() else { continue };
+            let reached = Reached { run: self.run, place: last.after.clone() };
+            if self.door.put(&events, &reached).await {
+                known.clone_from(&reached.place.position);
+            }
+        }
+    }
+
+    /// Waits until lines do not wait for others any more; for ever where none do.
+    async fn late(&self, lines: &Lines) {
+        if !lines.is_waiting() {
+            std::future::pending::<()>().await;
+        }
+        let clock = self.door.clock();
+        clock.sleep_until(clock.now() + limits::LOG_FLUSH_INTERVAL).await;
     }
 
     /// The next lines, and the turn in which they are to be delivered; `None` where nothing can be read any more.
@@ -223,24 +238,27 @@ impl Delivery {
     }
 }
 
-/// How far output was delivered: so many events after a position at which a line begins, in the output of a run.
+/// How far the output of a run was delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Reached {
     run: u32,
-    position: LogPosition,
-    events: usize,
+    place: Place,
 }
 
 impl Reached {
+    /// Reads what [`Self::text`] says, and what was said before there were pieces, or runs: `RUN:EVENTS@POSITION`.
     fn parse(text: &str) -> Option<Self> {
-        let (events, position) = text.split_once('@')?;
-        let (run, events) = events.split_once(':').unwrap_or(("0", events));
-        let position = LogPosition::from_text(position);
-        Some(Self { run: run.parse().ok()?, position, events: events.parse().ok()? })
+        let (counts, position) = text.split_once('@')?;
+        let (run, counts) = counts.split_once(':').unwrap_or(("0", counts));
+        let (pieces, events) = counts.split_once('+').unwrap_or(("0", counts));
+        let position = Arc::new(LogPosition::from_text(position));
+        let place = Place { position, pieces: pieces.parse().ok()?, events: events.parse().ok()? };
+        Some(Self { run: run.parse().ok()?, place })
     }
 
     fn text(&self) -> String {
-        format!("{}:{}@{}", self.run, self.events, self.position.as_str())
+        let Place { position, pieces, events } = &self.place;
+        format!("{}:{pieces}+{events}@{}", self.run, position.as_str())
     }
 }
 
@@ -285,6 +303,11 @@ impl Door {
         }
         let input = json!({ "logGroupName": group, "logStreamName": name });
         unless_known(self.call("CreateLogStream", input).await)
+    }
+
+    /// What begins an event. It was checked when the definition was registered.
+    fn multiline(&self) -> Option<Multiline> {
+        self.stream.multiline.as_deref().and_then(|pattern| Multiline::new(pattern).ok())
     }
 
     /// How far the stream's events reach. A stream that cannot be asked is begun anew.

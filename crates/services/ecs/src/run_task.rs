@@ -228,6 +228,8 @@ impl Request<'_> {
             definition: (shape.family.as_deref().unwrap_or_default(), shape.revision.unwrap_or_default()),
             launch_type,
             network_mode: shape.network_mode.as_deref(),
+            pid_mode: shape.pid_mode.as_deref(),
+            ipc_mode: shape.ipc_mode.as_deref(),
             cpu: self.size.cpu,
             memory: self.size.memory,
             volumes,

@@ -351,6 +351,9 @@ pub struct LogStream {
     pub region: String,
     /// Whether the group is made where there is none.
     pub create_group: bool,
+    /// What the first line of every event matches, where events have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiline: Option<String>,
 }
 
 impl Task {

@@ -140,7 +140,7 @@ fn is_aws_principal(name: &str, sender: &Sender<'_>) -> bool {
     let account = sender.account.as_str();
     let is_role = match sender.principal {
         Principal::Role { role_arn, .. } => role_arn == name,
-        Principal::Root { .. } | Principal::Service { .. } => false,
+        Principal::Root { .. } | Principal::Service { .. } | Principal::Anonymous => false,
     };
     let is_account = name
         .parse::<Arn>()

@@ -114,7 +114,8 @@ impl Inner {
             if !payload.is_of(&seen.value) {
                 return Ok(());
             }
-            let batch = occurrence(&bus, &seen, timer, now);
+            let rule = self.registry.compile(&bus, seen.value.clone());
+            let batch = occurrence(&bus, &seen, &rule, timer, now);
             match self.store.submit(batch).durable().await {
                 // Somebody changed the rule, perhaps only its targets: this occurrence is looked at again.
                 Err(store::Error::Conflict { .. }) => {}
@@ -125,17 +126,28 @@ impl Inner {
 }
 
 /// The deliveries of one occurrence and the timer of the next one, if nobody changes the rule before.
-fn occurrence(bus: &BusName, seen: &Versioned<Rule>, timer: &Timer, now: Timestamp) -> Batch {
+fn occurrence(
+    bus: &BusName,
+    seen: &Versioned<Rule>,
+    rule: &CompiledRule,
+    timer: &Timer,
+    now: Timestamp,
+) -> Batch {
     let mut batch = Batch::new();
     batch.require_version("events/rule", seen.key.as_str(), seen.version);
     // What fell due meanwhile and is not too late yet still fires.
     let late = now - FIRING_LATE_MAX - Duration::from_millis(1);
     set_timer(&mut batch, bus, &seen.value, timer.due.max(late));
     if now.since(timer.due) <= FIRING_LATE_MAX {
-        let rule = CompiledRule::of(bus, seen.value.clone());
         let id = api::ids::uuid();
         let event = scheduled(bus, &rule.arn, &id, timer.due);
-        delivery::plan(&mut batch, bus, &rule, &Arrival { id: &id, event: &event, forwarded: false }, now);
+        delivery::plan(
+            &mut batch,
+            bus,
+            rule,
+            &Arrival { id: &id, event: &event, forwarded: false, watched: false },
+            now,
+        );
     } else {
         tracing::warn!(rule = timer.key, due = %timer.due, "the schedule was due while nobody was there: skipped");
     }
@@ -240,6 +252,7 @@ mod tests {
                 None => inner.rules.delete(&mut batch, &due.key),
             }
             inner.store.submit(batch).durable().await.unwrap();
+            inner.registry.watch_all();
             let before = inner.outcomes.list(store::Range::prefix("")).await.unwrap().len();
             inner.fire_due(&due, now).await.unwrap();
             inner.outcomes.list(store::Range::prefix("")).await.unwrap().len() - before

@@ -88,7 +88,7 @@ impl Inner {
             }
         };
         let mut batch = Batch::new();
-        let arrival = Arrival { id: &id, event: &event, forwarded: false };
+        let arrival = Arrival { id: &id, event: &event, forwarded: false, watched: true };
         self.take(&mut batch, &bus, &CompiledRule::of(&bus, rule), &arrival, cx.now);
         self.store.submit(batch).durable().await?;
         Ok(json!({"EventId": id}))

@@ -282,7 +282,9 @@ fn require_root(cx: &Context, user_name: Option<String>) -> Result<(), Error> {
     match (user_name, &cx.principal) {
         (Some(name), _) => Err(Error::UserNotFound(name)),
         (None, Principal::Root { .. }) => Ok(()),
-        (None, Principal::Role { .. } | Principal::Service { .. }) => Err(Error::UserNameRequired),
+        (None, Principal::Role { .. } | Principal::Service { .. } | Principal::Anonymous) => {
+            Err(Error::UserNameRequired)
+        }
     }
 }
 

@@ -62,6 +62,8 @@ impl Api for Sts {
                 (format!("{}:{session}", role.id), role.account)
             }
             Principal::Service { name } => (name.clone(), cx.account.clone()),
+            // Nobody is let in here without a signature.
+            Principal::Anonymous => return Err(Error::RoleOfSessionGone),
         };
         Ok(GetCallerIdentityOutput {
             user_id: Some(user_id),
@@ -88,6 +90,7 @@ impl Sts {
                 if trust::permits(&role.trust_policy, &request) { Ok(role) } else { Err(denied()) }
             }
             Principal::Root { .. } | Principal::Role { .. } => Ok(role),
+            Principal::Anonymous => Err(denied()),
         }
     }
 

@@ -237,6 +237,8 @@ fn sender(principal: &Principal) -> String {
             format!("{}:{session}", role_arn.rsplit('/').next().unwrap_or(role_arn))
         }
         Principal::Service { name } => name.clone(),
+        // Nobody sends without a signature.
+        Principal::Anonymous => String::new(),
     }
 }
 

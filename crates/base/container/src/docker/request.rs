@@ -7,7 +7,7 @@ use bollard::models::{
     MountBindOptions, MountType, ResourcesUlimits,
 };
 
-use crate::driver::{ContainerSpec, Image, LaunchError, LogBuffer, Mount};
+use crate::driver::{ContainerSpec, Image, LaunchError, LogBuffer, Mount, Sharing};
 use crate::network::NetworkMode;
 
 use super::network::holder_name;
@@ -25,6 +25,7 @@ pub fn creation(spec: &ContainerSpec) -> Result<ContainerCreateBody, LaunchError
         working_dir: spec.working_directory.clone(),
         user: spec.user.clone(),
         stop_signal: spec.stop_signal.clone(),
+        open_stdin: Some(spec.open_input),
         // The engine refuses a name together with a network that has its own.
         hostname: spec.hostname.clone().filter(|_| spec.network == NetworkMode::Private),
         labels: Some(spec.labels.clone().into_iter().collect()),
@@ -78,6 +79,11 @@ fn host_config(spec: &ContainerSpec) -> Result<HostConfig, LaunchError> {
         extra_hosts: Some(
             spec.extra_hosts.iter().map(|host| format!("{}:{}", host.hostname, host.ip_address)).collect(),
         ),
+        dns: some(spec.dns_servers.iter().map(ToString::to_string).collect()),
+        dns_search: some(spec.dns_search_domains.clone()),
+        sysctls: Some(spec.system_controls.clone().into_iter().collect()),
+        pid_mode: (spec.processes == Sharing::Host).then(|| "host".to_owned()),
+        ipc_mode: (spec.inter_process == Sharing::Host).then(|| "host".to_owned()),
         // Other log drivers of the engine's configuration cannot be read back.
         log_config: Some(HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
@@ -85,6 +91,11 @@ fn host_config(spec: &ContainerSpec) -> Result<HostConfig, LaunchError> {
         }),
         ..HostConfig::default()
     })
+}
+
+/// The engine refuses even an empty list where a network has its own.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
 }
 
 /// The engine's own buffer is in front of its disk; the disk itself takes all.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::cgroup::Hierarchies;
 use super::state::{ContainerDirectory, Plan};
 use super::user::User;
-use crate::driver::{Mount, ResourceLimit};
+use crate::driver::{Mount, ResourceLimit, Sharing};
 use crate::network::NetworkMode;
 
 /// Docker's default capabilities.
@@ -94,6 +94,7 @@ pub fn configuration(plan: &Plan, surroundings: &Surroundings<'_>) -> Result<Val
         "linux": {
             "cgroupsPath": plan.cgroup,
             "namespaces": namespaces(plan, surroundings),
+            "sysctl": plan.spec.system_controls,
             "resources": resources(plan, surroundings.hierarchies),
             "maskedPaths": masked_paths(plan, surroundings),
             "readonlyPaths": READ_ONLY,
@@ -129,7 +130,12 @@ fn capabilities(plan: &Plan, hierarchies: &Hierarchies) -> Vec<String> {
 }
 
 fn namespaces(plan: &Plan, surroundings: &Surroundings<'_>) -> Vec<Value> {
-    let mut namespaces = vec![json!({"type": "pid"}), json!({"type": "ipc"}), json!({"type": "mount"})];
+    let mut namespaces = vec![json!({"type": "mount"})];
+    for (kind, sharing) in [("pid", plan.spec.processes), ("ipc", plan.spec.inter_process)] {
+        if sharing == Sharing::Own {
+            namespaces.push(json!({ "type": kind }));
+        }
+    }
     // libcontainer sets the host name only in a UTS namespace; with the host's network the machine's name is kept.
     namespaces.push(json!({"type": "uts"}));
     if surroundings.hierarchies.unified {

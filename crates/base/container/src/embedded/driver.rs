@@ -21,7 +21,7 @@ use super::log::{self, Freed};
 use super::network::Networks;
 use super::state::{ContainerDirectory, ExitRecord, Plan, Standing, now};
 use super::unsafe_calls::watch;
-use super::{SUPERVISOR_ARGUMENT, exec, supervisor, usage};
+use super::{SUPERVISOR_ARGUMENT, exec, open_files, supervisor, usage};
 use crate::driver::{
     BoxFuture, ContainerSpec, ContainerState, ContainerSummary, Driver, DriverError, DriverKind, Exit, Image,
     ImageError, LaunchError, LogChunk, LogPosition, Mount, Started, is_container_name,
@@ -184,7 +184,10 @@ impl EmbeddedDriver {
         made.map_err(unavailable)
     }
 
-    fn plan(&self, spec: ContainerSpec, image: Option<&StoredImage>) -> Result<Plan, LaunchError> {
+    fn plan(&self, mut spec: ContainerSpec, image: Option<&StoredImage>) -> Result<Plan, LaunchError> {
+        if !spec.resource_limits.iter().any(|limit| limit.name == "nofile") {
+            spec.resource_limits.extend(open_files::of_containers());
+        }
         let described = self.describe(&spec.image, image);
         let hostname = match (&spec.network, &spec.hostname) {
             (NetworkMode::Host, _) => {

@@ -14,6 +14,7 @@ mod executor;
 mod log;
 pub(crate) mod needs;
 pub(crate) mod network;
+mod open_files;
 mod rootfs;
 mod seccomp;
 mod state;
@@ -31,6 +32,11 @@ pub use driver::{EmbeddedConfig, EmbeddedDriver};
 pub const SUPERVISOR_ARGUMENT: &str = "__shim";
 /// The first argument of the process that runs one command in a container.
 pub const COMPANION_ARGUMENT: &str = "__exec";
+
+/// Asks for as many open files as this process may have, for a server. Containers get what it had before.
+pub fn raise_open_files() {
+    open_files::raise();
+}
 
 /// Becomes a container's supervisor, or a command's companion, if this process was started as one, and then does not
 /// return.

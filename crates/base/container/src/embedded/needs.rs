@@ -8,12 +8,20 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use super::cgroup::Hierarchies;
+use super::open_files;
 use crate::doctor::Check;
 use crate::driver::DriverKind;
 
 /// Looks at everything. `data_directory` is created when missing.
 pub fn check(data_directory: &Path) -> Vec<Check> {
-    vec![root(), namespaces(), overlayfs(data_directory), control_groups(), system_calls()]
+    vec![
+        root(),
+        namespaces(),
+        overlayfs(data_directory),
+        control_groups(),
+        system_calls(),
+        open_files::check(),
+    ]
 }
 
 fn check_of(name: &'static str, found: Result<String, String>, advice: &'static str) -> Check {

@@ -166,11 +166,13 @@ pub fn write_network_files(
     fs::write(files.join("hostname"), format!("{hostname}\n"))?;
     // The host's may be a link to nothing; an empty one makes libc ask 127.0.0.1.
     let ours = fs::read("/etc/resolv.conf").unwrap_or_default();
-    let servers = network.map(|record| record.network.dns_servers.as_slice()).unwrap_or_default();
-    let resolv_conf = if servers.is_empty() {
+    let given = network.map(|record| record.network.dns_servers.as_slice()).unwrap_or_default();
+    let servers = if plan.spec.dns_servers.is_empty() { given } else { &plan.spec.dns_servers };
+    let domains = &plan.spec.dns_search_domains;
+    let resolv_conf = if servers.is_empty() && domains.is_empty() {
         ours
     } else {
-        resolver::resolv_conf(servers, &String::from_utf8_lossy(&ours)).into_bytes()
+        resolver::resolv_conf(servers, domains, &String::from_utf8_lossy(&ours)).into_bytes()
     };
     fs::write(files.join("resolv.conf"), resolv_conf)?;
     let mut hosts = match plan.spec.network {

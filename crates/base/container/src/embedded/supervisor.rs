@@ -114,6 +114,8 @@ struct Running {
     signals: SignalFd,
     log: LogWriter,
     _supervisor: OwnedFd,
+    /// The other end of an input that is left open.
+    _silence: Option<OwnedFd>,
 }
 
 /// Makes and starts the container. A failure leaves nothing running.
@@ -171,12 +173,15 @@ fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies)
         init: plan.spec.init,
         supervisor: Arc::new(watched),
     };
-    let nothing = OwnedFd::from(File::open("/dev/null").map_err(text)?);
+    let (input, silence) = match plan.spec.open_input {
+        true => pipe().map(|(input, silence)| (input, Some(silence))).map_err(text)?,
+        false => (OwnedFd::from(File::open("/dev/null").map_err(text)?), None),
+    };
     let container = ContainerBuilder::new("container".to_owned(), SyscallType::default())
         .with_root_path(bundle.join("state"))
         .map_err(|error| describe(&error))?
         .with_executor(executor)
-        .with_stdin(nothing)
+        .with_stdin(input)
         .with_stdout(stdout_end)
         .with_stderr(stderr_end)
         .as_init(&bundle)
@@ -193,6 +198,7 @@ fn start(plan: &Plan, directory: &ContainerDirectory, hierarchies: &Hierarchies)
         signals,
         log: LogWriter::new(log, LOG_BYTES_MAX, plan.spec.log_buffer, directory.join("freed")),
         _supervisor: alive,
+        _silence: silence,
     };
     running.begin(container, directory)
 }

@@ -21,6 +21,8 @@ pub fn add<'a>(data: &'a Path, add: Add<'_, 'a>) {
     add("half_made_networks_are_removed", Box::pin(half_made_networks_are_removed(data)));
     add("addresses_are_given_once", Box::pin(addresses_are_given_once(data)));
     add("datagrams_pass", Box::pin(datagrams_pass(data)));
+    add("datagrams_follow_the_port", Box::pin(datagrams_follow_the_port(data)));
+    add("what_a_deleted_directory_left_is_swept", Box::pin(what_a_deleted_directory_left_is_swept()));
     add("beyond_this_machine_by_masquerade", Box::pin(beyond_this_machine_by_masquerade(data)));
     add("this_machines_loopback_is_out_of_reach", Box::pin(this_machines_loopback_is_out_of_reach(data)));
 }
@@ -107,6 +109,61 @@ async fn datagrams_pass(data: &Path) {
     }
     drop(server);
     driver.remove_network("datagrams").await.unwrap();
+}
+
+/// Who goes on sending from the same port reaches whoever has this machine's port now, not who had it.
+async fn datagrams_follow_the_port(data: &Path) {
+    let driver = open_embedded(data);
+    let client = UdpSocket::bind("0.0.0.0:0").unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut port = None;
+    for name in ["former", "latter"] {
+        let dns = PortMapping { container_port: 53, host_port: port, protocol: Protocol::Udp };
+        let network = driver.provide_network(bridged(name, &[dns])).await.unwrap();
+        let host_port = network.ports[0].host_port;
+        port = Some(host_port);
+        let server = inside(namespace(data, name), || UdpSocket::bind("0.0.0.0:53").unwrap());
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.send_to(b"question", (Ipv4Addr::LOCALHOST, host_port)).unwrap();
+        let mut buffer = [0; 16];
+        let received = server.recv_from(&mut buffer).map(|(length, _)| length);
+        assert_eq!(received.ok(), Some(8), "{name}");
+        drop(server);
+        driver.remove_network(name).await.unwrap();
+    }
+}
+
+async fn what_a_deleted_directory_left_is_swept() {
+    let (gone, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let driver = open_embedded(gone.path());
+    driver.provide_network(bridged("swept", &[mapping(80, None)])).await.unwrap();
+    let data = gone.path().to_str().unwrap().to_owned();
+    let bridges = || -> Vec<String> {
+        let links = fs::read_dir("/sys/class/net").unwrap().map(|entry| entry.unwrap().path());
+        let says = |link: &PathBuf| fs::read_to_string(link.join("ifalias")).unwrap_or_default();
+        let ours = links.filter(|link| says(link).contains(&data));
+        ours.map(|link| link.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+    let [bridge] = &bridges()[..] else { panic!("one bridge") };
+    drop(open_embedded(here.path()));
+    assert_eq!(bridges().len(), 1, "as long as there is the directory");
+    // As a server that is killed after its last task.
+    let namespace = namespace(gone.path(), "swept");
+    ip(&format!("link del {}", port_of(bridge)));
+    nix::mount::umount(&namespace).unwrap();
+    std::mem::forget(driver);
+    gone.close().unwrap();
+    drop(open_embedded(here.path()));
+    assert_eq!(bridges(), Vec::<String>::new());
+    let tables = Command::new("nft").args(["list", "tables"]).output();
+    let tables = tables.map(|output| String::from_utf8(output.stdout).unwrap()).unwrap_or_default();
+    assert!(!tables.contains(&format!("runwright-{}", &bridge[3..])), "{tables}");
+}
+
+/// The only port of a bridge.
+fn port_of(bridge: &str) -> String {
+    let mut ports = fs::read_dir(format!("/sys/class/net/{bridge}/brif")).unwrap();
+    ports.next().unwrap().unwrap().file_name().into_string().unwrap()
 }
 
 fn ip(arguments: &str) {

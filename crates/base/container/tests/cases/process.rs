@@ -1,6 +1,6 @@
 //! What runs, as whom, with what.
 
-use container::{ContainerSpec, ImageError, LaunchError, Mount, NetworkMode, ResourceLimit};
+use container::{ContainerSpec, ImageError, LaunchError, Mount, NetworkMode, ResourceLimit, Sharing};
 
 use super::Add;
 use crate::support::{CONFIGURED_IMAGE, Target, complete, run, shell};
@@ -19,6 +19,10 @@ pub fn add<'a>(target: &'a Target, add: Add<'_, 'a>) {
     add("limits", Box::pin(limits(target)));
     add("network", Box::pin(network(target)));
     add("isolation", Box::pin(isolation(target)));
+    add("kernel_parameters", Box::pin(kernel_parameters(target)));
+    add("name_servers_of_its_own", Box::pin(name_servers_of_its_own(target)));
+    add("shares_with_this_machine", Box::pin(shares_with_this_machine(target)));
+    add("input_stays_open", Box::pin(input_stays_open(target)));
 }
 
 async fn arguments_arrive_as_they_are(target: &Target) {
@@ -319,4 +323,67 @@ async fn isolation(target: &Target) {
     let (_, lines) = complete(&*driver, spec).await;
     assert_eq!(lines[0], "CapEff:\t0000000000000020");
     assert!(lines.contains(&"refused".to_owned()), "{lines:?}");
+}
+
+async fn kernel_parameters(target: &Target) {
+    let driver = target.open().await;
+    let look = "cat /proc/sys/kernel/msgmax /proc/sys/net/core/somaxconn";
+    let controls = [("kernel.msgmax", "4096"), ("net.core.somaxconn", "77")];
+    let mut spec = shell("parameters", look);
+    spec.network = NetworkMode::Private;
+    spec.system_controls = controls.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    assert_eq!(complete(&*driver, spec.clone()).await, (0, vec!["4096".to_owned(), "77".to_owned()]));
+    spec.network = NetworkMode::Host;
+    let refused = driver.launch(spec.clone()).await;
+    assert!(matches!(refused, Err(LaunchError::CannotCreate(_))), "the network is this machine's");
+    for name in ["kernel.hostname", "vm.swappiness", "net..x", "net./../kernel/panic"] {
+        spec.system_controls = [(name.to_owned(), "1".to_owned())].into();
+        let refused = driver.launch(spec.clone()).await;
+        assert!(matches!(refused, Err(LaunchError::CannotCreate(_))), "{name}: {refused:?}");
+    }
+}
+
+async fn name_servers_of_its_own(target: &Target) {
+    let driver = target.open().await;
+    let mut spec = shell("resolver", "cat /etc/resolv.conf");
+    spec.dns_servers = vec!["192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()];
+    spec.dns_search_domains = vec!["one.example".to_owned(), "two.example".to_owned()];
+    let (_, lines) = complete(&*driver, spec).await;
+    let has = |line: &str| lines.iter().any(|found| found == line);
+    assert!(has("nameserver 192.0.2.1") && has("nameserver 192.0.2.2"), "{lines:?}");
+    assert!(has("search one.example two.example"), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("nameserver")).count(), 2, "{lines:?}");
+}
+
+async fn shares_with_this_machine(target: &Target) {
+    let driver = target.open().await;
+    let look = "readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc";
+    let ours = ["pid", "ipc"].map(|kind| {
+        let link = std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap();
+        link.to_str().unwrap().to_owned()
+    });
+    let spec =
+        ContainerSpec { processes: Sharing::Host, inter_process: Sharing::Host, ..shell("shares", look) };
+    assert_eq!(complete(&*driver, spec).await.1, ours);
+    let (_, theirs) = complete(&*driver, shell("shares-nothing", look)).await;
+    assert!(theirs[0] != ours[0] && theirs[1] != ours[1], "{theirs:?}");
+    // What a program leaves behind ends with it, although it is not in a namespace that does.
+    let leave = "sleep 600 & echo $!";
+    let spec = ContainerSpec { processes: Sharing::Host, ..shell("leaves", leave) };
+    let (_, left) = complete(&*driver, spec).await;
+    let process = std::path::PathBuf::from(format!("/proc/{}", left[0]));
+    for _ in 0..1000 {
+        if !process.exists() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{} goes on", process.display());
+}
+
+async fn input_stays_open(target: &Target) {
+    let driver = target.open().await;
+    let wait = "exec 3<&0; cat <&3 & sleep 0.2; kill $! && echo waited";
+    let spec = ContainerSpec { open_input: true, ..shell("input", wait) };
+    assert_eq!(complete(&*driver, spec).await, (0, vec!["waited".to_owned()]));
 }

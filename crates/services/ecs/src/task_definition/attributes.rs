@@ -23,6 +23,9 @@ pub fn required(input: &RegisterTaskDefinitionInput, containers: &[ContainerDefi
     if input.network_mode.as_deref() == Some("awsvpc") {
         names.insert("ecs.capability.task-eni");
     }
+    if input.pid_mode.is_some() || input.ipc_mode.is_some() {
+        names.insert("ecs.capability.pid-ipc-namespace-sharing");
+    }
     for container in containers {
         if log_configuration::is_awslogs(container) {
             names.insert("com.amazonaws.ecs.capability.logging-driver.awslogs");

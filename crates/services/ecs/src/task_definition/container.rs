@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{health_check, linux_parameters, log_configuration, restart_policy};
+use super::{
+    health_check, linux_parameters, log_configuration, name_servers, restart_policy, system_controls,
+};
 use crate::error::Error;
 use crate::generated::types::{ContainerDefinition, PortMapping, RegisterTaskDefinitionInput};
 use crate::{environment_files, names, secrets};
@@ -26,6 +28,8 @@ pub fn parse(
     environment_files::check(given.environment_files.as_deref(), task.execution_role_arn.as_deref())?;
     check_limits(name, given)?;
     check_host_names(given, task.network_mode.as_deref())?;
+    name_servers::check(name, given, task.network_mode.as_deref())?;
+    system_controls::check(name, given, task)?;
     linux_parameters::check(name, given)?;
     restart_policy::check(name, given)?;
     log_configuration::check(given)?;
@@ -37,7 +41,7 @@ pub fn parse(
     container.mount_points = Some(given.mount_points.clone().unwrap_or_default());
     container.volumes_from = Some(given.volumes_from.clone().unwrap_or_default());
     container.health_check = health_check::parse(name, given)?;
-    container.system_controls = Some(Vec::new());
+    container.system_controls = Some(given.system_controls.clone().unwrap_or_default());
     Ok(container)
 }
 

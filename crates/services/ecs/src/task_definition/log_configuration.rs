@@ -7,14 +7,17 @@ use container::LogBuffer;
 use crate::error::Error;
 use crate::generated::types::ContainerDefinition;
 use crate::limits;
+use crate::multiline::{Multiline, datetime_pattern};
 use crate::task::LogStream;
 
 /// Options of `awslogs` that are honoured.
-const OPTIONS: [&str; 6] = [
+const OPTIONS: [&str; 8] = [
     "awslogs-group",
     "awslogs-region",
     "awslogs-stream-prefix",
     "awslogs-create-group",
+    "awslogs-datetime-format",
+    "awslogs-multiline-pattern",
     "mode",
     "max-buffer-size",
 ];
@@ -52,7 +55,29 @@ pub fn check(container: &ContainerDefinition) -> Result<(), Error> {
             )));
         }
     }
+    check_multiline(options)?;
     log_buffer(options).map(drop)
+}
+
+/// What Docker's `awslogs` driver says when the container is started is said here.
+fn check_multiline(options: &BTreeMap<String, String>) -> Result<(), Error> {
+    if options.contains_key("awslogs-datetime-format") && options.contains_key("awslogs-multiline-pattern") {
+        return Err(Error::client(
+            "you cannot configure log opt 'awslogs-datetime-format' and 'awslogs-multiline-pattern' at the same time",
+        ));
+    }
+    match multiline(options) {
+        Some(pattern) => Multiline::new(&pattern).map(drop).map_err(|reason| {
+            Error::client(format!("awslogs could not parse multiline pattern key {pattern:?}: {reason}"))
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What the first line of every event matches, where events have several.
+fn multiline(options: &BTreeMap<String, String>) -> Option<String> {
+    let format = options.get("awslogs-datetime-format").map(|format| datetime_pattern(format));
+    format.or_else(|| options.get("awslogs-multiline-pattern").cloned())
 }
 
 /// What happens to the container when it writes faster than CloudWatch Logs takes it.
@@ -128,6 +153,7 @@ pub fn stream(container: &ContainerDefinition, task_id: &str) -> Option<LogStrea
         name: stream,
         region: options.get("awslogs-region")?.clone(),
         create_group: options.get("awslogs-create-group").is_some_and(|create| create == "true"),
+        multiline: multiline(options),
     })
 }
 

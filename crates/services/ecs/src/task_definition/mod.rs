@@ -2,7 +2,7 @@
 //!
 //! One rule stands in one place: `container` has what holds for each container, `fargate` what Fargate asks beyond
 //! that, `dependencies` what holds between containers, `size` the units of processor and memory, `health_check`,
-//! `restart_policy`, `linux_parameters` and `log_configuration` the fields of these names, `unsupported` what Runwright
+//! `restart_policy`, `linux_parameters`, `system_controls`, `name_servers` and `log_configuration` the fields of these names, `unsupported` what Runwright
 //! refuses because it could not honour it.
 
 pub mod attributes;
@@ -12,8 +12,10 @@ pub mod fargate;
 pub mod health_check;
 pub mod linux_parameters;
 pub mod log_configuration;
+pub mod name_servers;
 pub mod restart_policy;
 pub mod size;
+pub mod system_controls;
 pub mod unsupported;
 
 use serde::{Deserialize, Serialize};

@@ -9,11 +9,14 @@ use crate::generated::types::{ContainerDefinition, LinuxParameters, RegisterTask
 /// [`Error::Client`] naming the first such field.
 pub fn check(input: &RegisterTaskDefinitionInput) -> Result<(), Error> {
     let compatibility = |name: &str| input.requires_compatibilities.iter().flatten().any(|one| one == name);
+    let several = input.container_definitions.len() > 1;
+    let shared = |mode: Option<&str>| several && mode == Some("task");
     let platform = input.runtime_platform.as_ref();
     let fields = [
         ("placementConstraints", is_filled(&input.placement_constraints)),
-        ("pidMode", input.pid_mode.is_some()),
-        ("ipcMode", input.ipc_mode.is_some()),
+        // Nothing is shared where there is one container.
+        ("pidMode task of more than one container", shared(input.pid_mode.as_deref())),
+        ("ipcMode task of more than one container", shared(input.ipc_mode.as_deref())),
         ("proxyConfiguration", input.proxy_configuration.is_some()),
         ("inferenceAccelerators", is_filled(&input.inference_accelerators)),
         ("enableFaultInjection", input.enable_fault_injection == Some(true)),
@@ -36,12 +39,8 @@ fn container(container: &ContainerDefinition) -> Result<(), Error> {
         ("repositoryCredentials", container.repository_credentials.is_some()),
         ("links", is_filled(&container.links)),
         ("privileged", container.privileged == Some(true)),
-        ("dnsServers", is_filled(&container.dns_servers)),
-        ("dnsSearchDomains", is_filled(&container.dns_search_domains)),
         ("dockerSecurityOptions", is_filled(&container.docker_security_options)),
-        ("interactive", container.interactive == Some(true)),
         ("pseudoTerminal", container.pseudo_terminal == Some(true)),
-        ("systemControls", is_filled(&container.system_controls)),
         ("resourceRequirements", is_filled(&container.resource_requirements)),
         ("firelensConfiguration", container.firelens_configuration.is_some()),
         ("credentialSpecs", is_filled(&container.credential_specs)),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::world::{ACCOUNT, LOG_GROUP, REGION, World, in_time};
 
 /// Answers that must be as recorded, at least.
-const FLOOR: usize = 245;
+const FLOOR: usize = 258;
 
 #[tokio::test]
 async fn answers_are_those_that_aws_gave() {
@@ -57,6 +57,8 @@ impl Tally {
 fn is_left_out(name: &str) -> bool {
     // The limit of a request was raised from 256 KiB to 1 MiB after the recording.
     name.ends_with("put_event_with_too_big_detail")
+        // AWS took the method `put` for that of an OAuth connection, which its own model forbids.
+        || name.ends_with("api_destinations_auth2")
         // Counts what else happened in the account in which it was recorded.
         || name.ends_with("list_archive_with_events_False-default")
 }

@@ -11,6 +11,7 @@ mod http_invoke;
 mod http_request;
 pub(crate) mod sdk_names;
 mod sdk_shape;
+mod sns_publish;
 pub(crate) mod states_start_execution;
 
 use std::sync::Arc;
@@ -136,7 +137,7 @@ impl Attempt<'_> {
             operation: operation.to_owned(),
             input,
             request_id: request_id.clone(),
-            idempotency_key: None,
+            idempotency_key: Some(request_id.clone()),
         };
         (request_id, self.dispatcher.call_streaming(call, body).await)
     }
@@ -159,6 +160,7 @@ pub(crate) async fn invoke(attempt: &Attempt<'_>) -> Answer {
             ("ecs", "runTask") => ecs_run_task::invoke(attempt).await,
             ("events", "putEvents") => events_put_events::invoke(attempt).await,
             ("http", "invoke") => http_invoke::invoke(attempt).await,
+            ("sns", "publish") => sns_publish::invoke(attempt).await,
             ("states", "startExecution") => states_start_execution::invoke(attempt).await,
             _ => not_served(attempt),
         },

@@ -113,6 +113,7 @@ impl Inner {
     pub fn remove_strays(&self) -> io::Result<()> {
         let mut links = Links::open()?;
         let Some(bridge) = links.index(&self.bridge_name())? else { return Ok(()) };
+        self.describe_bridge(&mut links, bridge)?;
         let known: Vec<String> = self.records.names()?.iter().map(|name| self.port_name(name)).collect();
         for (index, name) in links.ports(bridge)? {
             if !known.contains(&name) {

@@ -7,6 +7,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::time::Duration;
 
+use super::abandoned::{BRIDGE, BRIDGE_SCOPE};
 use super::links::{self, Links};
 use super::range::{self, Range};
 use super::{Inner, failed};
@@ -31,7 +32,7 @@ pub struct Bridge {
 impl Inner {
     /// The name of the bridge: at most 15 characters, as the kernel wants.
     pub fn bridge_name(&self) -> String {
-        format!("rwb{}", self.scope.get(..10).unwrap_or(&self.scope))
+        format!("{BRIDGE}{}", self.scope.get(..BRIDGE_SCOPE).unwrap_or(&self.scope))
     }
 
     /// The bridge, made where there is none. Its range is chosen once, and again only when another network of this
@@ -92,6 +93,7 @@ impl Inner {
         links.add_bridge(name, links::mac_of(gateway))?;
         let index = links.index(name)?.ok_or(io::ErrorKind::NotFound)?;
         forward();
+        self.describe_bridge(links, index)?;
         links.add_address(index, gateway, range.prefix())?;
         Ok(Bridge { index, range })
     }

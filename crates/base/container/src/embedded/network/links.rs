@@ -20,6 +20,20 @@ const REPLACE: u16 = libc::NLM_F_REPLACE as u16;
 const LINK_BYTES: usize = 16;
 const ADDRESS_BYTES: usize = 8;
 const ROUTE_BYTES: usize = 12;
+/// Bytes of an interface's description.
+const DESCRIPTION_BYTES: usize = 255;
+
+/// An interface, and what it says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its number.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub description: String,
+}
+
 /// A hardware address.
 pub type Mac = [u8; 6];
 
@@ -60,6 +74,34 @@ impl Links {
             .with(libc::IFLA_ADDRESS, &mac)
             .with_nested(libc::IFLA_LINKINFO, |info| info.with_text(libc::IFLA_INFO_KIND, "bridge"));
         self.0.request(message)
+    }
+
+    /// Gives an interface a description for people, of at most 255 bytes: what is too long is not given.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn set_description(&mut self, index: u32, description: &str) -> io::Result<()> {
+        if description.len() > DESCRIPTION_BYTES {
+            return Ok(());
+        }
+        let message = Message::new(libc::RTM_NEWLINK, 0, &link(index, 0));
+        self.0.request(message.with(libc::IFLA_IFALIAS, description.as_bytes()))
+    }
+
+    /// The interfaces that have a description.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn described(&mut self) -> io::Result<Vec<Described>> {
+        let replies = self.0.list(Message::new(libc::RTM_GETLINK, 0, &link(0, 0)))?;
+        let described = |reply: &Reply| {
+            let of = |kind: u16| reply.attributes(LINK_BYTES).find(|(found, _)| *found == kind);
+            let (_, description) = of(libc::IFLA_IFALIAS)?;
+            let (_, name) = of(libc::IFLA_IFNAME)?;
+            let index = reply.number(4).map(u32::from_ne_bytes)?;
+            Some(Described { index, name: text(name), description: text(description) })
+        };
+        Ok(replies.iter().filter_map(described).collect())
     }
 
     /// Makes a pair of interfaces: `name` here, started and a port of `bridge`, and `peer` in `namespace`.

@@ -4,8 +4,10 @@
 //! is found again by names made from the data directory and the network's name, so that a server that was killed at any
 //! moment completes or removes what it had begun.
 
+mod abandoned;
 mod assembly;
 mod bridge;
+mod connections;
 mod links;
 pub mod namespace;
 pub(crate) mod needs;
@@ -66,6 +68,9 @@ impl Networks {
         // Nothing that a start could not do without, and not everyone may do it.
         if let Err(error) = inner.remove_strays() {
             tracing::warn!(%error, "interfaces of networks that are gone cannot be removed");
+        }
+        if let Err(error) = abandoned::sweep() {
+            tracing::debug!(%error, "what deleted data directories left cannot be removed");
         }
         Ok(Self(Arc::new(inner)))
     }

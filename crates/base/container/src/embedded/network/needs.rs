@@ -12,16 +12,17 @@ use super::links::{self, Links};
 use super::netlink::Connection;
 use super::nf_tables::{Transaction, tables_that_refuse_forwarding};
 use super::range::Range;
-use super::{namespace, translation};
+use super::{abandoned, namespace, translation};
 use crate::doctor::Check;
 use crate::driver::DriverKind;
 
 /// Looks at everything.
 pub fn check() -> Vec<Check> {
+    let swept = abandoned::sweep().unwrap_or_default();
     let translated = aside(make_table);
     let addresses =
         aside(make_interfaces).map(|()| "a bridge, and a pair of interfaces for each task".to_owned());
-    vec![
+    let mut checks = vec![
         check_of(
             "task addresses",
             addresses,
@@ -39,7 +40,12 @@ pub fn check() -> Vec<Check> {
             translated.map(|()| "DNAT by nf_tables".to_owned()),
             "tasks with port mappings in the network mode bridge do not start; load the kernel module nf_tables",
         ),
-    ]
+    ];
+    if !swept.is_empty() {
+        let found = format!("what deleted data directories had left was removed: {}", swept.join(", "));
+        checks.push(check_of("left-overs", Ok(found), ""));
+    }
+    checks
 }
 
 fn check_of(name: &'static str, found: Result<String, String>, advice: &'static str) -> Check {

@@ -17,7 +17,8 @@ const ACKNOWLEDGE: u16 = 0x4;
 const DUMP: u16 = 0x300;
 /// The bits of an attribute's type that say how it is to be read, and not which one it is.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
-const NESTED: u16 = 0x8000;
+/// The bit of an attribute's type that says that attributes are in it.
+pub const NESTED: u16 = 0x8000;
 
 /// One message to the kernel, under construction.
 #[derive(Clone, Debug)]

@@ -52,6 +52,11 @@ impl Records {
         Self { directory: data.join("networks") }
     }
 
+    /// Where they are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Makes the directories, where they are missing.
     ///
     /// # Errors

@@ -21,12 +21,17 @@ fn reachable(file: &str) -> Vec<IpAddr> {
     servers.filter(|server| server.is_ipv4() && !server.is_loopback()).collect()
 }
 
-/// `/etc/resolv.conf` for a network: its name servers, and the rest of what this machine's says.
-pub fn resolv_conf(servers: &[IpAddr], ours: &str) -> String {
-    let rest =
-        ours.lines().filter(|line| ["search", "domain", "options"].iter().any(|word| line.starts_with(word)));
+/// `/etc/resolv.conf` for a container: name servers and domains, and whatever else this machine's says.
+pub fn resolv_conf(servers: &[IpAddr], domains: &[String], ours: &str) -> String {
+    let kept: &[&str] = match (servers.is_empty(), domains.is_empty()) {
+        (true, _) => &["nameserver", "options"],
+        (false, true) => &["search", "domain", "options"],
+        (false, false) => &["options"],
+    };
+    let rest = ours.lines().filter(|line| kept.iter().any(|word| line.starts_with(word)));
     let servers = servers.iter().map(|server| format!("nameserver {server}\n"));
-    servers.chain(rest.map(|line| format!("{line}\n"))).collect()
+    let search = (!domains.is_empty()).then(|| format!("search {}\n", domains.join(" ")));
+    servers.chain(search).chain(rest.map(|line| format!("{line}\n"))).collect()
 }
 
 #[cfg(test)]
@@ -43,7 +48,14 @@ mod tests {
         assert_eq!(texts(&["nameserver 10.0.0.2\nnameserver ::1\nnameserver 127.0.0.1"]), ["10.0.0.2"]);
         assert_eq!(texts(&[stub, "nameserver 192.168.1.1\n"]), ["192.168.1.1"]);
         assert_eq!(texts(&[stub, ""]), ["8.8.8.8", "8.8.4.4"]);
-        let text = resolv_conf(&name_servers(&[stub, "nameserver 192.168.1.1"]), stub);
+        let text = resolv_conf(&name_servers(&[stub, "nameserver 192.168.1.1"]), &[], stub);
         assert_eq!(text, "nameserver 192.168.1.1\noptions edns0\nsearch example.com\n");
+        let domains = ["a.example".to_owned(), "b.example".to_owned()];
+        assert_eq!(
+            resolv_conf(&[], &domains, "nameserver 10.0.0.2\nsearch x\n"),
+            "search a.example b.example\nnameserver 10.0.0.2\n"
+        );
+        let text = resolv_conf(&name_servers(&[stub, ""]), &domains, stub);
+        assert!(text.ends_with("search a.example b.example\noptions edns0\n"), "{text}");
     }
 }

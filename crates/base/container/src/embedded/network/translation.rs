@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 
 use super::Inner;
 use super::bridge::Bridge;
+use super::connections;
 use super::netlink::Connection;
 use super::nf_tables::{Expression, Hook, Transaction, mapped_ports, table_exists, tables};
 use super::range::Range;
@@ -20,7 +21,7 @@ const BEFORE_TRACKING: i32 = -300;
 const RECEIVERS: i32 = -100;
 const SENDERS: i32 = 100;
 /// What the name of each data directory's table begins with.
-const TABLE: &str = "runwright-";
+pub const TABLE: &str = "runwright-";
 const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
 impl Inner {
@@ -61,7 +62,21 @@ impl Inner {
             let one = Transaction::on(&table).unmap_port(map(*protocol), *host_port);
             missing_is_fine(Connection::to_netfilter().and_then(|mut kernel| one.commit(&mut kernel)))?;
         }
+        self.forget_connections(record);
         Ok(())
+    }
+
+    /// What cannot be forgotten ends by itself, once nothing has been sent for a while.
+    fn forget_connections(&self, record: &Record) {
+        let Some(address) = record.network.address else { return };
+        for port in record.network.ports.iter().filter(|port| port.protocol == Protocol::Udp) {
+            let forgotten = Connection::to_netfilter().and_then(|mut kernel| {
+                connections::forget_udp(&mut kernel, port.host_port, (address, port.container_port))
+            });
+            if let Err(error) = forgotten {
+                tracing::debug!(%error, port = port.host_port, "connections to a network that is gone are not forgotten");
+            }
+        }
     }
 
     /// The ports of this machine that lead into networks of other data directories. No program listens at those.
