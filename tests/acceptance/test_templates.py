@@ -35,7 +35,7 @@ Resources:
       PolicyDocument:
         Version: '2012-10-17'
         Statement: [{Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: sqs:SendMessage, Resource: !GetAtt Dead.Arn}]
-  Key: {Type: AWS::SecretsManager::Secret, Properties: {GenerateSecretString: {}}}
+  Key: {Type: AWS::SecretsManager::Secret, Properties: {GenerateSecretString: {ExcludePunctuation: true}}}
   Connection:
     Type: AWS::Events::Connection
     Properties:
