@@ -249,24 +249,26 @@ def compare(commands, category, count, events, options, folder):
 
 
 def table(commands, options, folder):
-    events = folder / "events"
     chance = random.Random(1)
     texts = [event(chance) for _ in range(options.events)]
-    events.write_text("\n".join(texts) + "\n")
     size = sum(map(len, texts)) // len(texts)
     before = os.getloadavg()
     lines = ["| category | rules | matches per event | Runwright, events/s | event-ruler, events/s | ratio |", "|---|---:|---:|---:|---:|---:|"]
     for count in options.rules:
+        # With many rules some categories take milliseconds for an event.
+        used = texts if count < 10_000 else texts[: max(1, len(texts) // 20)]
+        events = folder / "events"
+        events.write_text("\n".join(used) + "\n")
         for category in [*CATEGORIES, "COMBO"]:
             if options.only and not any(one.upper() in category for one in options.only):
                 continue
             (ours, theirs), matches = compare(commands, category, count, events, options, folder)
             lines.append(
-                f"| {category} | {count:,} | {matches / len(texts):,.2f} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.1f} |"
+                f"| {category} | {count:,} | {matches / len(used):,.2f} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.1f} |"
             )
             print(lines[-1], file=sys.stderr, flush=True)
     load = f"load average {' '.join(f'{one:.2f}' for one in before)} before, {' '.join(f'{one:.2f}' for one in os.getloadavg())} after"
-    return "\n".join([f"{len(texts):,} events of {size} bytes; event-ruler 2.0.1; {load}.", "", *lines])
+    return "\n".join([f"{len(texts):,} events of {size} bytes (a twentieth of them with 10,000 rules and more); event-ruler 2.0.1; {load}.", "", *lines])
 
 
 def main():
