@@ -9,7 +9,8 @@ Needs cargo, a JDK of 17 or later and Maven, which fetches event-ruler. The cate
 benchmark, the events are of that benchmark's form and size, made here from a seed: lots of a town, with a street address
 and a polygon of some ten corners. Both sides are given each event as text, so a figure includes reading it. For each category
 both processes are alive and measured by turns, A B A B; a figure is the median of the rounds, in events a second of the
-CPU time of the matching thread. The first turns, in which Java compiles, are not counted. Both must find as many matches.
+CPU time of the matching thread. Turns are not counted until they get no faster, because
+Java compiles in them. Both must find as many matches.
 """
 
 import argparse
@@ -214,6 +215,15 @@ class Side:
         events, cpu, matches = self.process.stdout.readline().split()
         return int(events) / float(cpu), int(matches)
 
+    def warm(self, seconds):
+        """Until a turn is hardly faster than the best before, or for twelve turns."""
+        best = 0
+        for turn in range(12):
+            rate, _ = self.measure(seconds)
+            if turn > 1 and rate < best * 1.03:
+                return
+            best = max(best, rate)
+
     def end(self):
         self.process.stdin.close()
         self.process.wait()
@@ -223,8 +233,8 @@ def compare(commands, category, count, events, options, folder):
     path = folder / "rules"
     path.write_text("\n".join(rules(category, count)) + "\n")
     sides = [Side(command, path, events) for command in commands]
-    for side, warm in zip(sides, [options.seconds / 4, options.warm]):
-        side.measure(warm)
+    for side in sides:
+        side.warm(options.warm)
     rates, matches = ([], []), set()
     for _ in range(options.rounds):
         for side, found in zip(sides, rates):
@@ -266,7 +276,7 @@ def main():
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="of one turn")
-    parser.add_argument("--warm", type=float, default=4.0, help="seconds that Java is given first")
+    parser.add_argument("--warm", type=float, default=2.0, help="seconds of a turn before those that count")
     parser.add_argument("--write", type=pathlib.Path)
     options = parser.parse_args()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "peers"

@@ -94,8 +94,9 @@ pub struct Call {
     /// The request's id, a UUID.
     pub request_id: String,
     /// What a service of Runwright's own that may have to try again gives to all tries of one call; 128 characters at
-    /// most. A service that would do the same thing twice (a queue, a topic) answers a second try as it did the first.
-    /// Nothing on the wire sets it.
+    /// most. A service that would do the same thing twice (a queue, a topic) answers a second try as it did the first. Each
+    /// entry of a batch is a thing of its own: its key is this one, a slash, and the entry's `Id`. Nothing on the wire
+    /// sets it.
     pub idempotency_key: Option<String>,
 }
 

@@ -2,6 +2,9 @@
 //!
 //! What is in a request, and whether it is sent again, is its sender's business. Redirects are answers like any other.
 
+pub mod connection;
+pub mod form;
+
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -94,6 +97,8 @@ impl HttpClient {
     ) -> Result<Answered, Failure> {
         let request = request(outgoing)?;
         let answered = pin!(self.send(request, bounds.answer_bytes));
+        // The other side answers in the machine's time.
+        let clock = clock.machine();
         let late = pin!(clock.sleep_until(clock.now() + bounds.time));
         match select(answered, late).await {
             Either::Left((answered, _)) => answered,

@@ -27,6 +27,10 @@ impl ParseError {
         }
     }
 
+    pub(crate) fn without_location(self) -> Self {
+        Self { location: None, ..self }
+    }
+
     /// The reason without the place in the text.
     pub fn reason(&self) -> &str {
         self.message.split('\n').next().unwrap_or_default()

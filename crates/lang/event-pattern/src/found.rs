@@ -64,7 +64,7 @@ impl<'a> Found<'a> {
     pub(crate) fn reset<'b>(self, fields: usize) -> Found<'b> {
         let mut next = Found {
             // Keeps the allocation, not the borrowed values: there are none left.
-            leaves: cleared(self.leaves).into_iter().filter_map(|_| None).collect(),
+            leaves: cleared(self.leaves).into_iter().map_while(|_| None).collect(),
             slots: cleared(self.slots),
             arrays: cleared(self.arrays),
             elements: cleared(self.elements),

@@ -245,7 +245,13 @@ impl<'a> Tokens<'a> {
             'f' => self.literal("false", Token::False),
             'n' => self.literal("null", Token::Null),
             '-' | '0'..='9' => self.number(first),
-            ']' | '}' => Err(self.unexpected(first, "expected a value")),
+            '}' => Err(self.unexpected(first, "expected a value")),
+            '+' => {
+                let reason = "JSON spec does not allow numbers to have plus signs: enable \
+                              `JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow";
+                Err(self
+                    .error(format!("Unexpected character ({}) in numeric value: {reason}", described(first))))
+            }
             _ if is_identifier_start(first) => {
                 let start = self.position - first.len_utf8();
                 Err(self.invalid_token(start))
@@ -276,6 +282,10 @@ impl<'a> Tokens<'a> {
             }
         }
         let word = self.source.get(start..self.position).unwrap_or_default();
+        if matches!(word, "NaN" | "Infinity") {
+            let reason = "enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow";
+            return self.error(format!("Non-standard token '{word}': {reason}"));
+        }
         self.error(format!("Unrecognized token '{word}': was expecting {EXPECTED_VALUE}"))
     }
 
@@ -351,7 +361,8 @@ impl<'a> Tokens<'a> {
                         "Illegal unquoted character ({}): has to be escaped using backslash to be included in {what}",
                         described(character)
                     );
-                    return Err(self.error(message));
+                    // Inside a string a line break begins no line.
+                    return Err(ParseError::new(message, Some(self.location_at(self.position - 1, 2))));
                 }
                 _ => {
                     if let Some(text) = &mut unescaped {

@@ -30,12 +30,7 @@ pub(crate) fn match_expression(tokens: &mut Tokens<'_>) -> Result<ValuePattern, 
         }
         "wildcard" => {
             let text = string(tokens, "wildcard match pattern must be a string")?;
-            let wildcard = Wildcard::parse(&text).map_err(|reason| tokens.error(reason))?;
-            if wildcard.is_too_complex() {
-                let reason = "Rule is too complex - try using fewer wildcard characters or fewer repeating character \
-                              sequences after a wildcard character";
-                return Err(ParseError::new(reason.to_owned(), None));
-            }
+            let wildcard = wildcard(tokens, &text)?;
             end_object(tokens, ONE_KEY)?;
             Ok(ValuePattern::Text(TextPattern::Wildcard(wildcard)))
         }
@@ -66,6 +61,16 @@ pub(crate) fn match_expression(tokens: &mut Tokens<'_>) -> Result<ValuePattern, 
         "anything-but" => anything_but(tokens),
         _ => Err(tokens.error(format!("Unrecognized match type {name}"))),
     }
+}
+
+fn wildcard(tokens: &Tokens<'_>, text: &str) -> Result<Wildcard, ParseError> {
+    let wildcard = Wildcard::parse(text).map_err(|reason| tokens.error(reason))?;
+    if wildcard.is_too_complex() {
+        let reason = "Rule is too complex - try using fewer wildcard characters or fewer repeating character \
+                      sequences after a wildcard character";
+        return Err(ParseError::new(reason.to_owned(), None));
+    }
+    Ok(wildcard)
 }
 
 /// `prefix` or `suffix`, of a string or of `{"equals-ignore-case": string}`.
@@ -125,7 +130,11 @@ fn anything_but(tokens: &mut Tokens<'_>) -> Result<ValuePattern, ParseError> {
 fn anything_but_values(tokens: &mut Tokens<'_>, first: Token) -> Result<ValuePattern, ParseError> {
     match first {
         Token::String => return Ok(ValuePattern::AnythingButStrings(vec![tokens.text()?.into_owned()])),
-        Token::Number => return Ok(ValuePattern::AnythingButNumbers(vec![number(tokens)?])),
+        Token::Number => {
+            // Alone it is refused without its place in the text.
+            let value = number(tokens).map_err(ParseError::without_location)?;
+            return Ok(ValuePattern::AnythingButNumbers(vec![value]));
+        }
         _ => {}
     }
     let (mut strings, mut numbers) = (vec![], vec![]);
@@ -156,20 +165,25 @@ fn anything_but_texts(
     operator: &str,
 ) -> Result<ValuePattern, ParseError> {
     if first != Token::StartArray {
-        return Ok(ValuePattern::AnythingButText(vec![text_pattern(tokens, first, operator)?]));
+        let text = operand(tokens, first, operator)?;
+        return Ok(ValuePattern::AnythingButText(vec![text_pattern(tokens, text, operator)?]));
     }
-    let mut unwanted = vec![];
+    let mut texts = vec![];
     loop {
         match tokens.next().map_err(ParseError::repeated_in_list)? {
-            Token::EndArray => return Ok(ValuePattern::AnythingButText(unwanted)),
+            Token::EndArray => break,
             token => {
-                unwanted.push(text_pattern(tokens, token, operator).map_err(ParseError::repeated_in_list)?)
+                texts.push(operand(tokens, token, operator).map_err(ParseError::repeated_in_list)?);
             }
         }
     }
+    // Wildcards are compiled when the whole list is read.
+    let patterns = texts.into_iter().map(|text| text_pattern(tokens, text, operator));
+    Ok(ValuePattern::AnythingButText(patterns.collect::<Result<_, _>>()?))
 }
 
-fn text_pattern(tokens: &mut Tokens<'_>, token: Token, operator: &str) -> Result<TextPattern, ParseError> {
+/// One text that `anything-but` is told with an operator.
+fn operand(tokens: &mut Tokens<'_>, token: Token, operator: &str) -> Result<String, ParseError> {
     if token != Token::String {
         return Err(tokens.error(match operator {
             "equals-ignore-case" => {
@@ -183,10 +197,14 @@ fn text_pattern(tokens: &mut Tokens<'_>, token: Token, operator: &str) -> Result
     if matches!(operator, "prefix" | "suffix") && text.is_empty() {
         return Err(tokens.error("Null prefix/suffix not allowed"));
     }
+    Ok(text)
+}
+
+fn text_pattern(tokens: &Tokens<'_>, text: String, operator: &str) -> Result<TextPattern, ParseError> {
     Ok(match operator {
         "prefix" => TextPattern::Prefix(text),
         "suffix" => TextPattern::Suffix(text),
-        "wildcard" => TextPattern::Wildcard(Wildcard::parse(&text).map_err(|reason| tokens.error(reason))?),
+        "wildcard" => TextPattern::Wildcard(wildcard(tokens, &text)?),
         _ => TextPattern::EqualsIgnoreCase(text),
     })
 }

@@ -15,7 +15,7 @@ use crate::{cidr, number};
 /// Source: EventBridge User Guide, "Or matching": 1,000 combinations.
 const OR_COMBINATIONS_MAX: usize = 1000;
 
-/// Field names that make `$or` an ordinary field, because they are operators or kept for future ones.
+/// Field names that no object inside a `$or` may have, because they are operators or kept for future ones.
 const RESERVED_IN_OR: [&str; 24] = [
     "exactly",
     "equals-ignore-case",
@@ -46,6 +46,15 @@ const RESERVED_IN_OR: [&str; 24] = [
 /// The fields of one alternative while it is being read. A later field of the same name replaces an earlier one.
 type Fields = BTreeMap<String, Arc<[ValuePattern]>>;
 
+/// A pattern being read.
+struct Reading<'t, 'a> {
+    tokens: &'t mut Tokens<'a>,
+    /// The dotted name of the object at hand.
+    path: String,
+    /// In how many `$or`s the object at hand is.
+    ors: usize,
+}
+
 /// Reads a pattern.
 pub(crate) fn parse(text: &str) -> Result<Vec<Alternative>, ParseError> {
     let mut tokens = Tokens::new(text);
@@ -53,106 +62,82 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Alternative>, ParseError> {
         return Err(tokens.error("Filter is not an object"));
     }
     let mut alternatives = vec![];
-    let mut path = String::new();
-    object(&mut tokens, &mut alternatives, &mut path)?;
+    object(&mut Reading { tokens: &mut tokens, path: String::new(), ors: 0 }, &mut alternatives)?;
     let fields = |fields: Fields| fields.into_iter().map(|(name, accepts)| Field { name, accepts }).collect();
     Ok(alternatives.into_iter().map(|alternative| Alternative { fields: fields(alternative) }).collect())
 }
 
-fn object(
-    tokens: &mut Tokens<'_>,
-    alternatives: &mut Vec<Fields>,
-    path: &mut String,
-) -> Result<(), ParseError> {
+fn object(reading: &mut Reading<'_, '_>, alternatives: &mut Vec<Fields>) -> Result<(), ParseError> {
     let mut is_empty = true;
-    let outer = path.len();
-    while tokens.next()? != Token::EndObject {
+    let outer = reading.path.len();
+    while reading.tokens.next()? != Token::EndObject {
         is_empty = false;
-        if tokens.name() == "$or" && is_or(tokens.clone()) {
-            or(tokens, alternatives, path)?;
+        let name = reading.tokens.name().to_owned();
+        if name == "$or" {
+            or(reading, alternatives)?;
             continue;
         }
-        if outer > 0 {
-            path.push('.');
+        if reading.ors > 0 && RESERVED_IN_OR.contains(&name.as_str()) {
+            let reason = format!("{name} is Ruler reserved fieldName which cannot be used inside $or.");
+            return Err(reading.tokens.error(reason));
         }
-        path.push_str(tokens.name());
-        match tokens.next()? {
-            Token::StartObject => object(tokens, alternatives, path)?,
+        if outer > 0 {
+            reading.path.push('.');
+        }
+        reading.path.push_str(&name);
+        match reading.tokens.next()? {
+            Token::StartObject => object(reading, alternatives)?,
             Token::StartArray => {
-                let accepts: Arc<[ValuePattern]> = value_patterns(tokens)?.into();
+                let accepts: Arc<[ValuePattern]> = value_patterns(reading.tokens)?.into();
                 if alternatives.is_empty() {
                     alternatives.push(Fields::new());
                 }
                 for fields in alternatives.iter_mut() {
-                    fields.insert(path.clone(), Arc::clone(&accepts));
+                    fields.insert(reading.path.clone(), Arc::clone(&accepts));
                 }
             }
-            _ => {
-                let message = format!("\"{}\" must be an object or an array", tokens.name());
-                return Err(tokens.error(message));
-            }
+            _ => return Err(reading.tokens.error(format!("\"{name}\" must be an object or an array"))),
         }
-        path.truncate(outer);
+        reading.path.truncate(outer);
     }
     if is_empty {
-        return Err(tokens.error("Empty objects are not allowed"));
+        return Err(reading.tokens.error("Empty objects are not allowed"));
     }
     Ok(())
 }
 
-/// Whether a field named `$or` is the operator: a list of two or more objects without reserved names.
-fn is_or(mut ahead: Tokens<'_>) -> bool {
-    let mut look = || -> Result<bool, ParseError> {
-        if ahead.next()? != Token::StartArray {
-            return Ok(false);
-        }
-        let mut objects = 0;
-        loop {
-            match ahead.next()? {
-                Token::EndArray => return Ok(objects >= 2),
-                Token::StartObject => objects += 1,
-                _ => return Ok(false),
-            }
-            let mut depth = 1_usize;
-            while depth > 0 {
-                match ahead.next()? {
-                    Token::StartObject | Token::StartArray => depth += 1,
-                    Token::EndObject | Token::EndArray => depth -= 1,
-                    Token::FieldName if depth == 1 && RESERVED_IN_OR.contains(&ahead.name()) => {
-                        return Ok(false);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    };
-    // Broken JSON further on is reported when it is reached.
-    look().unwrap_or(true)
-}
-
-fn or(tokens: &mut Tokens<'_>, alternatives: &mut Vec<Fields>, path: &mut String) -> Result<(), ParseError> {
+/// Reads the list of a `$or`: two or more objects, of which every alternative so far is combined with each.
+fn or(reading: &mut Reading<'_, '_>, alternatives: &mut Vec<Fields>) -> Result<(), ParseError> {
     let before = std::mem::take(alternatives);
-    if tokens.next()? != Token::StartArray {
-        return Err(tokens.error("It must be an Array followed with $or."));
+    if reading.tokens.next()? != Token::StartArray {
+        return Err(reading.tokens.error("It must be an Array followed with $or."));
     }
+    let mut objects = 0;
     loop {
-        match tokens.next()? {
+        match reading.tokens.next()? {
+            Token::EndArray if objects < 2 => {
+                return Err(reading.tokens.error("There must have at least 2 Objects in $or relationship."));
+            }
             Token::EndArray => return Ok(()),
             Token::StartObject => {
+                objects += 1;
                 let mut branch = before.clone();
                 if branch.is_empty() {
                     branch.push(Fields::new());
                 }
-                object(tokens, &mut branch, path)?;
+                reading.ors += 1;
+                object(reading, &mut branch)?;
+                reading.ors -= 1;
                 alternatives.append(&mut branch);
                 if alternatives.len() > OR_COMBINATIONS_MAX {
-                    return Err(ParseError::new(
-                        "Rule is too complex - try using fewer $or conditions".to_owned(),
-                        None,
-                    ));
+                    let reason = "Rule is too complex - try using fewer $or conditions";
+                    return Err(ParseError::new(reason.to_owned(), None));
                 }
             }
-            _ => return Err(tokens.error("Only JSON object is allowed in array of $or relationship.")),
+            _ => {
+                let reason = "Only JSON object is allowed in array of $or relationship.";
+                return Err(reading.tokens.error(reason));
+            }
         }
     }
 }

@@ -120,7 +120,7 @@ impl Choices {
                     .replace('[', "{\"numeric\":[")
                     + "}"
             }
-            11..=13 => format!("{{\"exists\":{}}}", self.of(&["true", "false"])),
+            12 | 13 => format!("{{\"exists\":{}}}", self.of(&["true", "false"])),
             14 => format!("{{\"cidr\":\"{}\"}}", self.of(&["10.0.0.0/8", "::/64", "10.0.0.1/31"])),
             15 => format!("{{\"anything-but\":[{}]}}", self.list(2, Choices::text)),
             16 => format!("{{\"anything-but\":{}}}", self.of(&["1", "[0,2.5]", "\"a\""])),

@@ -59,22 +59,29 @@ impl State {
     }
 }
 
+impl Connection {
+    /// Whether it can be used as far as is known.
+    pub(crate) fn is_authorized(&self) -> bool {
+        self.state == State::Authorized
+    }
+}
+
 const OAUTH: &str = "OAUTH_CLIENT_CREDENTIALS";
 
 /// A connection whose secrets are asked for.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RetrieveCredentials {
-    connection_arn: String,
+    pub(crate) connection_arn: String,
 }
 
 /// What became of the request for a token.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NoteAuthorization {
-    connection_arn: String,
+    pub(crate) connection_arn: String,
     /// Why there is no token; absent where there is one.
-    failure: Option<String>,
+    pub(crate) failure: Option<String>,
 }
 
 impl Inner {
@@ -237,6 +244,29 @@ impl Inner {
         })
     }
 
+    /// Takes a connection what it knows of secrets: it can be used again once it is updated.
+    pub(crate) async fn deauthorize(
+        &self,
+        cx: &Context,
+        name: &str,
+    ) -> Result<model::DeauthorizeConnectionOutput, Error> {
+        let seen = self.connection(cx, name, "deauthorize").await?;
+        let mut connection = seen.value.clone();
+        connection.sealed = self.seal(&connection.arn, &Default::default())?;
+        connection.state = State::Deauthorized;
+        connection.state_reason = None;
+        connection.modified = cx.now;
+        self.save_connection(&seen, &connection).await?;
+        self.forget_token(&connection.arn);
+        Ok(model::DeauthorizeConnectionOutput {
+            connection_arn: Some(connection.arn),
+            connection_state: Some("DEAUTHORIZING".to_owned()),
+            creation_time: Some(connection.created),
+            last_modified_time: Some(connection.modified),
+            last_authorized_time: Some(connection.authorized),
+        })
+    }
+
     /// What a service needs to show who it is: `AuthorizationType`, and `AuthParameters` with their secrets.
     pub(crate) async fn retrieve_credentials(
         &self,
@@ -279,7 +309,11 @@ impl Inner {
         found.ok_or_else(|| Error::ConnectionNotFound { name: name.to_owned(), purpose })
     }
 
-    async fn connection_with_arn(&self, cx: &Context, arn: &str) -> Result<Versioned<Connection>, Error> {
+    pub(crate) async fn connection_with_arn(
+        &self,
+        cx: &Context,
+        arn: &str,
+    ) -> Result<Versioned<Connection>, Error> {
         let parsed: Option<Arn> = arn.parse().ok();
         let name =
             parsed.as_ref().and_then(|arn| arn.resource.strip_prefix("connection/")?.split('/').next());

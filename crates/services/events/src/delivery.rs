@@ -1,12 +1,16 @@
 //! Delivers events to the targets of the rules they matched.
 //!
 //! One event and one target make one delivery: a timer that is due now, and due again after each failure that may pass,
-//! as the target's `RetryPolicy` says. Its outcome can be asked for an hour long. Nothing here matches patterns or
+//! as the target's `RetryPolicy` says; then its event goes to the dead-letter queue. Nothing here matches patterns or
 //! knows what a target wants (`targets`).
+
+mod dead_letter;
+mod lanes;
+mod outcome;
+mod retry;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::{AwsError, Principal};
 use event_pattern::RuleVariables;
@@ -14,24 +18,23 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Batch, Timer};
-use tokio::sync::Semaphore;
 use types::{AccountId, Region, Timestamp};
 
+use self::dead_letter::{GivenUp, LastError};
+use self::lanes::Due;
+use self::retry::{Condition, Next};
 use crate::bus_policy::{Labels, Sender};
 use crate::generated::types as model;
-use crate::limits::{
-    DELIVERIES_CONCURRENT_MAX, EVENT_AGE_MAX, OUTCOME_KEPT, RETRY_ATTEMPTS_MAX, RETRY_PAUSE_FIRST,
-    RETRY_PAUSE_MAX, STORE_PAUSE,
-};
+use crate::limits::{EVENT_AGE_MAX, STORE_PAUSE};
 use crate::names::{BusName, Resource};
-use crate::registry::CompiledRule;
-use crate::targets;
+use crate::registry::{CompiledRule, CompiledTarget};
+use crate::targets::{self, Attempt, Failure, Slot};
 use crate::{Error, Inner};
 
+pub(crate) use self::lanes::Lanes;
+pub(crate) use self::outcome::Outcome;
+
 const QUEUE: &str = "events/delivery";
-const UPKEEP: &str = "events/outcome-upkeep";
-/// Outcomes that are forgotten in one batch.
-const OUTCOMES_AT_A_TIME: usize = 256;
 
 /// One event for one target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,52 +55,32 @@ pub struct Delivery {
     pub target: model::Target,
     /// What the target is given.
     pub input: String,
+    /// The event, where a dead letter would need it and the input is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
     /// When the event was accepted.
     pub accepted: Timestamp,
     /// Attempts that have failed.
     pub failed_attempts: u32,
+    /// Why the last of them did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_error: Option<LastError>,
     /// The event came to the bus from another bus: it goes to no third one.
     #[serde(default)]
     pub forwarded: bool,
+    /// Somebody asks what becomes of it. Those of earlier releases all had an outcome.
+    #[serde(default = "yes")]
+    watched: bool,
+    /// Its turn at a target that takes only so many a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Slot>,
+    /// It was given up: what is left to do is its dead letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given_up: Option<GivenUp>,
 }
 
-/// What became of a delivery.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Outcome {
-    /// The event's id.
-    pub event_id: String,
-    /// The rule that matched.
-    pub rule_arn: String,
-    /// The target's id.
-    pub target_id: String,
-    /// The target's ARN.
-    pub target_arn: String,
-    /// How far it has come.
-    pub status: Status,
-    /// Attempts made.
-    pub attempts: u32,
-    /// Why the last attempt failed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub error_code: Option<String>,
-    /// The text to it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub error_message: Option<String>,
-    /// What the target answered.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub result: Option<Value>,
-}
-
-/// How far a delivery has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Status {
-    /// The target is yet to take it.
-    Pending,
-    /// The target took it.
-    Delivered,
-    /// It was given up.
-    Failed,
+fn yes() -> bool {
+    true
 }
 
 /// An event that has come to a bus.
@@ -108,6 +91,8 @@ pub(crate) struct Arrival<'a> {
     pub event: &'a str,
     /// Whether it came from another bus.
     pub forwarded: bool,
+    /// Whether somebody will ask what becomes of it.
+    pub watched: bool,
 }
 
 /// Adds the deliveries of an event to a rule's targets to a batch.
@@ -119,10 +104,20 @@ pub(crate) fn plan(
     now: Timestamp,
 ) {
     for target in &rule.targets {
-        let ingestion_time = now.to_iso_seconds();
-        let variables =
-            RuleVariables { rule_arn: &rule.arn, rule_name: &rule.name, ingestion_time: &ingestion_time };
-        let mut delivery = Delivery {
+        Delivery::of(bus, rule, target, arrival, now).begin(batch, rule, target, arrival, now);
+    }
+}
+
+impl Delivery {
+    /// A delivery without its input.
+    fn of(
+        bus: &BusName,
+        rule: &CompiledRule,
+        target: &CompiledTarget,
+        arrival: &Arrival<'_>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
             id: api::ids::uuid(),
             event_id: arrival.id.to_owned(),
             rule_name: rule.name.clone(),
@@ -131,33 +126,52 @@ pub(crate) fn plan(
             region: bus.region.clone(),
             target: target.target.clone(),
             input: String::new(),
+            event: None,
             accepted: now,
             failed_attempts: 0,
+            last_error: None,
             forwarded: arrival.forwarded,
-        };
-        match target.input.render(arrival.event, &variables) {
-            Some(input) => {
-                delivery.input = input;
-                delivery.set_timer(batch, now);
-                put_outcome(batch, &delivery.key(), &delivery.outcome(Status::Pending));
-            }
-            None => settle(batch, &delivery.key(), &delivery.without_input(), now),
+            watched: rule.watched || arrival.watched,
+            slot: None,
+            given_up: None,
         }
     }
-}
 
-fn put_outcome(batch: &mut Batch, key: &str, outcome: &Outcome) {
-    // Plain data with text keys: it cannot fail to be written.
-    batch.put("events/outcome", key, serde_json::to_vec(outcome).unwrap_or_default());
-}
+    /// Adds the first attempt to a batch.
+    fn begin(
+        mut self,
+        batch: &mut Batch,
+        rule: &CompiledRule,
+        target: &CompiledTarget,
+        arrival: &Arrival<'_>,
+        now: Timestamp,
+    ) {
+        let ingestion_time = now.to_iso_seconds();
+        let variables =
+            RuleVariables { rule_arn: &rule.arn, rule_name: &rule.name, ingestion_time: &ingestion_time };
+        let input = target.input.render(arrival.event, &variables);
+        if self.dead_letter_queue().is_some() && input.as_deref() != Some(arrival.event) {
+            self.event = Some(arrival.event.to_owned());
+        }
+        match input {
+            Some(input) => {
+                self.input = input;
+                self.set_timer(batch, now);
+                self.note_pending(batch);
+            }
+            None => {
+                // EventBridge does not deliver what a path to nothing or a template that becomes no JSON leaves.
+                let text = "The target's input cannot be made of the event.";
+                self.give_up(batch, &AwsError::new("InvalidInput", text), None, now);
+            }
+        }
+    }
 
-/// Ends a delivery: its outcome stays for a while, its timer goes.
-fn settle(batch: &mut Batch, key: &str, outcome: &Outcome, now: Timestamp) {
-    put_outcome(batch, key, outcome);
-    batch.clear_timer(QUEUE, key).set_timer(UPKEEP, key, now + OUTCOME_KEPT, Vec::new());
-}
+    /// Whether all that is left to do is its dead letter.
+    pub fn is_dead_letter(&self) -> bool {
+        self.given_up.is_some()
+    }
 
-impl Delivery {
     /// Unique among the deliveries of the event, and begins with the event's id.
     fn key(&self) -> String {
         format!("{}/{}", self.event_id, self.id)
@@ -165,20 +179,6 @@ impl Delivery {
 
     fn set_timer(&self, batch: &mut Batch, due: Timestamp) {
         batch.set_timer(QUEUE, self.key(), due, serde_json::to_vec(self).unwrap_or_default());
-    }
-
-    fn outcome(&self, status: Status) -> Outcome {
-        Outcome {
-            event_id: self.event_id.clone(),
-            rule_arn: self.rule_arn.clone(),
-            target_id: self.target.id.clone(),
-            target_arn: self.target.arn.clone(),
-            status,
-            attempts: self.failed_attempts,
-            error_code: None,
-            error_message: None,
-            result: None,
-        }
     }
 
     /// The bus that the event goes to, where the target is one.
@@ -189,160 +189,80 @@ impl Delivery {
         }
     }
 
-    /// An event that came from one bus over a second goes to no third one.
-    ///
-    /// Source: EventBridge User Guide, "Sending events between event buses in the same account and Region".
-    fn at_its_second_bus(&self) -> Outcome {
-        Outcome {
-            error_code: Some("ForwardedBefore".to_owned()),
-            error_message: Some(
-                "The event came from another event bus: it is sent to no third one.".to_owned(),
-            ),
-            ..self.outcome(Status::Failed)
-        }
-    }
-
-    /// The policy of the other bus does not let this account put events there.
-    fn not_admitted(&self, bus: &BusName) -> Outcome {
-        Outcome {
-            attempts: 1,
-            error_code: Some("AccessDeniedException".to_owned()),
-            error_message: Some(format!("The policy of {} does not allow events:PutEvents.", bus.arn())),
-            ..self.outcome(Status::Failed)
-        }
-    }
-
-    /// EventBridge does not deliver what a path to nothing or a template that becomes no JSON leaves.
-    fn without_input(&self) -> Outcome {
-        let (rule, target, event_id) = (&self.rule_arn, &self.target.id, &self.event_id);
-        tracing::warn!(
-            rule,
-            target,
-            event_id,
-            "the target's input cannot be made of the event: not delivered"
-        );
-        Outcome {
-            error_code: Some("InvalidInput".to_owned()),
-            error_message: Some("The target's input cannot be made of the event.".to_owned()),
-            ..self.outcome(Status::Failed)
-        }
-    }
-
-    fn too_old(&self) -> Outcome {
-        let (rule, target, event_id) = (&self.rule_arn, &self.target.id, &self.event_id);
-        tracing::warn!(rule, target, event_id, "the event has become too old: not delivered");
-        Outcome {
-            error_code: Some("EventAgeExceeded".to_owned()),
-            error_message: Some("The event is older than its MaximumEventAgeInSeconds.".to_owned()),
-            ..self.outcome(Status::Failed)
-        }
+    /// Adds the end of a delivery that its target took.
+    fn settle(&self, batch: &mut Batch, answer: Value, now: Timestamp) {
+        batch.clear_timer(QUEUE, self.key());
+        self.note_delivered(batch, answer, now);
     }
 
     /// Adds what follows a failed attempt: another one, or the end.
-    fn fail(&self, batch: &mut Batch, key: &str, error: &AwsError, now: Timestamp, chance: u64) {
-        let next = self.next_attempt(error, now, chance);
-        let (rule, target) = (&self.rule_arn, &self.target.arn);
-        tracing::warn!(rule, target, %error, retried = next.is_some(), "a target did not take an event");
-        let outcome = |status| Outcome {
-            error_code: Some(error.code.to_string()),
-            error_message: Some(error.message.clone()),
-            ..self.outcome(status)
-        };
-        match next {
-            Some(due) => {
+    fn fail(mut self, batch: &mut Batch, failure: &Failure, now: Timestamp, chance: u64) {
+        let error: &AwsError = &failure.error;
+        self.failed_attempts = self.failed_attempts.saturating_add(1);
+        self.slot = None;
+        match self.next(failure.retry, now, chance) {
+            Next::Again(due) => {
+                let (rule, target) = (&self.rule_arn, &self.target.arn);
+                tracing::warn!(rule, target, %error, %due, "a target did not take an event: it is tried again");
+                self.last_error = Some(LastError::from(error));
                 self.set_timer(batch, due);
-                put_outcome(batch, key, &outcome(Status::Pending));
+                self.note_pending(batch);
             }
-            None => settle(batch, key, &outcome(Status::Failed), now),
+            Next::Hopeless => self.give_up(batch, error, None, now),
+            Next::Exhausted(condition) => self.give_up(batch, error, Some(condition), now),
         }
     }
 
-    /// How old the event may become.
-    fn age_max(&self) -> Duration {
-        let policy = self.target.retry_policy.as_ref();
-        let seconds = policy.and_then(|policy| u64::try_from(policy.maximum_event_age_in_seconds?).ok());
-        seconds.map_or(EVENT_AGE_MAX, Duration::from_secs)
-    }
-
-    /// How many failures are followed by another attempt.
-    fn retries_max(&self) -> u32 {
-        let policy = self.target.retry_policy.as_ref();
-        policy
-            .and_then(|policy| u32::try_from(policy.maximum_retry_attempts?).ok())
-            .unwrap_or(RETRY_ATTEMPTS_MAX)
-    }
-
-    /// When to try again after a failure, or `None` where it is to be given up.
-    fn next_attempt(&self, error: &AwsError, now: Timestamp, chance: u64) -> Option<Timestamp> {
-        if !error.may_pass() || self.failed_attempts > self.retries_max() {
-            return None;
+    /// Adds the end of a delivery that is given up: its dead letter, where it has a queue for it.
+    fn give_up(mut self, batch: &mut Batch, error: &AwsError, condition: Option<Condition>, now: Timestamp) {
+        let (rule, target, event_id) = (&self.rule_arn, &self.target.arn, &self.event_id);
+        let dead_letter = self.dead_letter_queue();
+        tracing::warn!(rule, target, event_id, dead_letter, %error, "an event was not delivered");
+        self.last_error = Some(LastError::from(error));
+        self.note_failed(batch, now);
+        if self.dead_letter_queue().is_some() {
+            self.given_up = Some(GivenUp { at: now, condition, failed_sends: 0 });
+            self.set_timer(batch, now);
+        } else {
+            batch.clear_timer(QUEUE, self.key());
         }
-        let due = now + pause(self.failed_attempts, chance);
-        (due.since(self.accepted) <= self.age_max()).then_some(due)
     }
-}
-
-/// The pause after so many failures: doubling, between half and the whole of it by chance.
-fn pause(failed_attempts: u32, chance: u64) -> Duration {
-    let doubled = RETRY_PAUSE_FIRST.saturating_mul(1 << failed_attempts.saturating_sub(1).min(20));
-    let whole = doubled.min(RETRY_PAUSE_MAX);
-    let half = whole / 2;
-    let jitter_ms = chance % u64::try_from(half.as_millis()).unwrap_or(u64::MAX).max(1);
-    half + Duration::from_millis(jitter_ms)
 }
 
 /// Delivers from now on, what was left from before included.
 pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
     let mut timers = inner.store.timers(QUEUE).await?;
-    let permits = Arc::new(Semaphore::new(DELIVERIES_CONCURRENT_MAX));
     let delivering = Arc::clone(inner);
     tokio::spawn(async move {
         let clock = delivering.dispatcher.clock().clone();
         while let Some(timer) = timers.next(&clock).await {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            let inner = Arc::clone(&delivering);
-            tokio::spawn(async move {
-                inner.deliver(&timer).await;
-                drop(permit);
-            });
+            match read(timer) {
+                Some(due) => Lanes::push(&delivering, due),
+                None => continue,
+            }
         }
     });
-    start_upkeep(inner).await
+    outcome::start_upkeep(inner).await
 }
 
-/// Forgets outcomes that are old enough.
-async fn start_upkeep(inner: &Arc<Inner>) -> Result<(), Error> {
-    let mut timers = inner.store.timers(UPKEEP).await?;
-    let inner = Arc::clone(inner);
-    tokio::spawn(async move {
-        let clock = inner.dispatcher.clock().clone();
-        while let Some(first) = timers.next(&clock).await {
-            // One commit for many: they come as fast as events do.
-            let (mut batch, mut next) = (Batch::new(), Some(first));
-            while let Some(timer) = next {
-                batch.delete("events/outcome", timer.key.as_str()).clear_timer(UPKEEP, timer.key.as_str());
-                let is_full = batch.mutations.len() >= OUTCOMES_AT_A_TIME * 2;
-                next = if is_full { None } else { timers.next(&clock).now_or_never().flatten() };
-            }
-            if let Err(error) = inner.store.submit(batch).durable().await {
-                tracing::error!(%error, "old outcomes could not be removed");
-            }
+fn read(timer: Timer) -> Option<Due> {
+    match serde_json::from_slice(&timer.payload) {
+        Ok(delivery) => Some(Due { key: timer.key, delivery }),
+        Err(error) => {
+            tracing::error!(delivery = timer.key, %error, "a delivery cannot be read");
+            None
         }
-    });
-    Ok(())
+    }
 }
 
 impl Inner {
     /// Makes one attempt, and keeps what came of it as often as the store has to be asked for that.
-    async fn deliver(&self, timer: &Timer) {
-        let Ok(delivery) = serde_json::from_slice::<Delivery>(&timer.payload) else {
-            tracing::error!(delivery = timer.key, "a delivery cannot be read");
-            return;
-        };
-        let batch = self.attempt(&timer.key, delivery).await;
+    async fn deliver(&self, due: Vec<Due>) {
+        let key = due.first().map(|due| due.key.clone()).unwrap_or_default();
+        let batch = self.attempt(due.into_iter().map(|due| due.delivery).collect()).await;
         let clock = self.dispatcher.clock();
         while let Err(error) = self.store.submit(batch.clone()).durable().await.map_err(Error::from) {
-            tracing::error!(delivery = timer.key, %error, "a delivery's outcome could not be kept");
+            tracing::error!(delivery = key, %error, "a delivery's outcome could not be kept");
             if !error.may_pass() {
                 return;
             }
@@ -350,60 +270,85 @@ impl Inner {
         }
     }
 
-    /// Makes one attempt, unless the event has become too old while nobody was there; returns what is to be written.
-    async fn attempt(&self, key: &str, mut delivery: Delivery) -> Batch {
-        let clock = self.dispatcher.clock();
+    /// Makes one attempt for deliveries that go to their target together; returns what is to be written.
+    async fn attempt(&self, deliveries: Vec<Delivery>) -> Batch {
         let mut batch = Batch::new();
-        if let Some(bus) = delivery.next_bus() {
-            self.forward(&mut batch, key, &bus, &delivery, clock.now());
+        let mut ready = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            ready.extend(self.begin_attempt(&mut batch, delivery).await);
+        }
+        if ready.is_empty() {
             return batch;
         }
-        if clock.now().since(delivery.accepted) > delivery.age_max() {
-            settle(&mut batch, key, &delivery.too_old(), clock.now());
-            return batch;
-        }
-        let attempt = AssertUnwindSafe(targets::invoke(&self.dispatcher, &delivery)).catch_unwind().await;
-        let answer = attempt.unwrap_or_else(|_| {
-            Err(AwsError::internal("InternalException", &"a service panicked while it was given an event"))
+        let attempt = AssertUnwindSafe(targets::invoke(self, &ready)).catch_unwind().await;
+        let answers = attempt.unwrap_or_else(|_| {
+            let error =
+                AwsError::internal("InternalException", &"a service panicked while it was given an event");
+            ready.iter().map(|_| Err(Failure::from(error.clone()))).collect()
         });
-        match answer {
-            Ok(result) => {
-                let attempts = delivery.failed_attempts + 1;
-                let delivered = delivery.outcome(Status::Delivered);
-                settle(
-                    &mut batch,
-                    key,
-                    &Outcome { result: Some(result), attempts, ..delivered },
-                    clock.now(),
-                );
-            }
-            Err(error) => {
-                delivery.failed_attempts += 1;
-                delivery.fail(&mut batch, key, &error, clock.now(), api::ids::seed());
+        let now = self.dispatcher.clock().now();
+        for (mut delivery, answer) in ready.into_iter().zip(answers) {
+            match answer {
+                Ok(Attempt::Taken(answer)) => delivery.settle(&mut batch, answer, now),
+                Ok(Attempt::Postponed(slot)) => {
+                    let due = slot.due;
+                    delivery.slot = Some(slot);
+                    delivery.set_timer(&mut batch, due);
+                }
+                Err(failure) => delivery.fail(&mut batch, &failure, now, api::ids::seed()),
             }
         }
         batch
     }
 
-    /// Hands an event over to another bus: what follows there and the end of this delivery are one batch.
-    fn forward(&self, batch: &mut Batch, key: &str, bus: &BusName, delivery: &Delivery, now: Timestamp) {
-        if delivery.forwarded {
-            settle(batch, key, &delivery.at_its_second_bus(), now);
-            return;
+    /// The delivery, if its target is to be called now; everything else is done with the batch.
+    async fn begin_attempt(&self, batch: &mut Batch, delivery: Delivery) -> Option<Delivery> {
+        let now = self.dispatcher.clock().now();
+        if delivery.given_up.is_some() {
+            self.send_dead_letter(batch, delivery).await;
+            return None;
         }
-        if !self.may_forward(bus, delivery) {
-            settle(batch, key, &delivery.not_admitted(bus), now);
-            return;
+        if delivery.is_too_old(now) {
+            let text = "The event is older than its MaximumEventAgeInSeconds.";
+            let error = AwsError::new("EventAgeExceeded", text);
+            delivery.give_up(batch, &error, Some(Condition::MaximumEventAgeInSeconds), now);
+            return None;
         }
-        let arrival = Arrival { id: &delivery.event_id, event: &delivery.input, forwarded: true };
-        if let Err(error) = self.arrive(batch, bus, &arrival, now) {
-            tracing::error!(delivery = key, ?error, "what was to be handed on is no event");
+        let Some(bus) = delivery.next_bus() else { return Some(delivery) };
+        match self.forward(batch, &bus, &delivery, now).await {
+            Ok(()) => delivery.settle(batch, Value::Null, now),
+            Err(error) => delivery.fail(batch, &Failure::from(error), now, api::ids::seed()),
         }
-        settle(batch, key, &Outcome { attempts: 1, ..delivery.outcome(Status::Delivered) }, now);
+        None
     }
-}
 
-impl Inner {
+    /// Adds to a batch what follows an event that goes on to another bus: it is one with the end of the delivery.
+    ///
+    /// An event that came from one bus over a second goes to no third one.
+    ///
+    /// Source: EventBridge User Guide, "Sending and receiving events between event buses".
+    async fn forward(
+        &self,
+        batch: &mut Batch,
+        bus: &BusName,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
+        if delivery.forwarded {
+            let text = "The event came from another event bus: it is sent to no third one.";
+            return Err(AwsError::new("ForwardedBefore", text));
+        }
+        self.bus(bus).await?;
+        if !self.may_forward(bus, delivery) {
+            let text = format!("The policy of {} does not allow events:PutEvents.", bus.arn());
+            return Err(AwsError::new("AccessDeniedException", text));
+        }
+        let watched = delivery.watched;
+        let arrival = Arrival { id: &delivery.event_id, event: &delivery.input, forwarded: true, watched };
+        self.arrive(batch, bus, &arrival, now)
+            .map_err(|_| AwsError::new("InvalidInput", "What is sent to an event bus is no event."))
+    }
+
     /// Whether the bus takes the event from whoever the target is called as.
     fn may_forward(&self, bus: &BusName, delivery: &Delivery) -> bool {
         let Ok(labels) = serde_json::from_str::<Labels<'_>>(&delivery.input) else { return false };
@@ -419,52 +364,30 @@ impl Inner {
         };
         self.registry.admits(bus, &sender)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn delivery(policy: Option<model::RetryPolicy>, failed_attempts: u32) -> Delivery {
-        Delivery {
-            id: "d".to_owned(),
-            event_id: "e".to_owned(),
-            rule_name: "r".to_owned(),
-            rule_arn: "arn".to_owned(),
-            account: AccountId::new("0"),
-            region: Region::new("r"),
-            target: model::Target { retry_policy: policy, ..Default::default() },
-            input: String::new(),
-            accepted: Timestamp::from_seconds(0),
-            failed_attempts,
-            forwarded: false,
-        }
-    }
-
-    #[test]
-    fn pauses_double_up_to_a_quarter_of_an_hour() {
-        let halves: Vec<u64> =
-            [1, 2, 3, 4, 11, 200].map(|failed| pause(failed, 0).as_millis() as u64).to_vec();
-        assert_eq!(halves, [500, 1000, 2000, 4000, 450_000, 450_000]);
-        assert!((1..40).all(|failed| pause(failed, u64::MAX) <= RETRY_PAUSE_MAX));
-    }
-
-    #[test]
-    fn gives_up_by_number_age_and_kind() {
-        let failing = AwsError::new("InternalException", "").with_status(500);
-        let missing = AwsError::new("StateMachineDoesNotExist", "");
-        let policy = |attempts, age| {
-            Some(model::RetryPolicy {
-                maximum_retry_attempts: Some(attempts),
-                maximum_event_age_in_seconds: Some(age),
-            })
+    /// Tries to bring a dead letter to its queue; what cannot be brought within a day is lost, and said so.
+    async fn send_dead_letter(&self, batch: &mut Batch, mut delivery: Delivery) {
+        let sent = AssertUnwindSafe(dead_letter::send(&self.dispatcher, &delivery)).catch_unwind().await;
+        let sent = sent.unwrap_or_else(|_| {
+            Err(AwsError::internal(
+                "InternalException",
+                &"a service panicked while it was given a dead letter",
+            ))
+        });
+        let now = self.dispatcher.clock().now();
+        let (key, Some(given_up)) = (delivery.key(), delivery.given_up.as_mut()) else { return };
+        let Err(error) = sent else {
+            batch.clear_timer(QUEUE, key);
+            return;
         };
-        let now = Timestamp::from_seconds(30);
-        assert!(delivery(None, 1).next_attempt(&failing, now, 0).is_some());
-        assert!(delivery(None, 1).next_attempt(&missing, now, 0).is_none());
-        assert!(delivery(policy(0, 60), 1).next_attempt(&failing, now, 0).is_none());
-        assert!(delivery(policy(5, 60), 1).next_attempt(&failing, now, 0).is_some());
-        assert!(delivery(policy(5, 60), 1).next_attempt(&failing, Timestamp::from_seconds(60), 0).is_none());
-        assert!(delivery(None, 186).next_attempt(&failing, now, 0).is_none());
+        given_up.failed_sends = given_up.failed_sends.saturating_add(1);
+        let due = now + retry::pause(given_up.failed_sends, api::ids::seed());
+        if error.may_pass() && due.since(given_up.at) <= EVENT_AGE_MAX {
+            delivery.set_timer(batch, due);
+            return;
+        }
+        let (rule, queue, event) = (&delivery.rule_arn, delivery.dead_letter_queue(), &delivery.event_id);
+        tracing::error!(rule, queue, event, %error, "a dead letter could not be sent: the event is lost");
+        batch.clear_timer(QUEUE, key);
     }
 }

@@ -69,6 +69,17 @@ pub enum Error {
     /// The connection is there already.
     #[error("Connection {0} already exists.")]
     ConnectionExists(String),
+    /// No such API destination.
+    #[error("Failed to {purpose} the api-destination(s). An api-destination '{name}' does not exist.")]
+    DestinationNotFound {
+        /// The API destination's name.
+        name: String,
+        /// What was to be done with it.
+        purpose: &'static str,
+    },
+    /// The API destination is there already.
+    #[error("An api-destination '{0}' already exists.")]
+    DestinationExists(String),
     /// No such archive.
     #[error("Archive {0} does not exist.")]
     ArchiveNotFound(String),
@@ -132,12 +143,14 @@ impl From<Error> for AwsError {
             Error::BusNotFound(_)
             | Error::RuleNotFound { .. }
             | Error::ConnectionNotFound { .. }
+            | Error::DestinationNotFound { .. }
             | Error::ArchiveNotFound(_)
             | Error::ReplayNotFound(_)
             | Error::StatementNotFound
             | Error::EventSourceNotFound(_) => "ResourceNotFoundException",
             Error::BusExists(_)
             | Error::ConnectionExists(_)
+            | Error::DestinationExists(_)
             | Error::ArchiveExists(_)
             | Error::ReplayExists(_) => "ResourceAlreadyExistsException",
             Error::ReplayNotActive(_) => "IllegalStatusException",

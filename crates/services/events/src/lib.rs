@@ -4,10 +4,12 @@
 //! stays until the target took it or it was given up. Schedules are timers that make events. What a pattern or a
 //! schedule means is decided in `event_pattern` and `schedule`, not here.
 
+mod api_destination;
 mod archive;
 mod bus;
 mod bus_policy;
 mod connection;
+mod connection_token;
 mod delivery;
 mod error;
 mod event;
@@ -34,6 +36,8 @@ use std::sync::{Arc, OnceLock};
 use api::model::ServiceModel;
 use api::{AwsError, Context, Dispatcher, Service};
 use futures_util::future::BoxFuture;
+use http_client::HttpClient;
+use schedule::Missed;
 use serde_json::Value;
 use store::{Collection, Store};
 use types::{AccountId, Region};
@@ -58,7 +62,13 @@ pub(crate) struct Inner {
     rules: Collection<rule::Rule>,
     connections: Collection<connection::Connection>,
     secret_key: OnceLock<SecretKey>,
+    missed: OnceLock<Missed>,
+    tokens: connection_token::Tokens,
+    destinations: Collection<api_destination::ApiDestination>,
+    pace: targets::Pace,
+    http: OnceLock<Result<HttpClient, String>>,
     outcomes: Collection<delivery::Outcome>,
+    lanes: delivery::Lanes,
     archives: Collection<archive::Archive>,
     counts: Collection<archive::kept::Counted>,
     places: archive::kept::Places,
@@ -75,7 +85,13 @@ impl Events {
             rules: Collection::new(Arc::clone(&store), "events/rule"),
             connections: Collection::new(Arc::clone(&store), "events/connection"),
             secret_key: OnceLock::new(),
+            missed: OnceLock::new(),
+            tokens: connection_token::Tokens::default(),
+            destinations: Collection::new(Arc::clone(&store), "events/api-destination"),
+            pace: targets::Pace::default(),
+            http: OnceLock::new(),
             outcomes: Collection::new(Arc::clone(&store), "events/outcome"),
+            lanes: delivery::Lanes::default(),
             archives: Collection::new(Arc::clone(&store), "events/archive"),
             counts: Collection::new(Arc::clone(&store), archive::kept::COUNTS),
             places: archive::kept::Places::default(),
@@ -93,6 +109,22 @@ impl Events {
     pub fn with_secret_key(self, key: SecretKey) -> Self {
         // The first key stays: secrets are sealed with it.
         let _ = self.inner.secret_key.set(key);
+        self
+    }
+
+    /// The same service, for which `missed` says what becomes of schedules' occurrences that fell into a downtime. Without
+    /// it they are left out.
+    #[must_use]
+    pub fn making_up(self, missed: Missed) -> Self {
+        // Said once, by whoever starts the service.
+        let _ = self.inner.missed.set(missed);
+        self
+    }
+
+    /// The same service, which keeps the outcomes of all deliveries, not only of those that failed or are asked for.
+    #[must_use]
+    pub fn with_all_outcomes(self) -> Self {
+        self.inner.registry.watch_all();
         self
     }
 

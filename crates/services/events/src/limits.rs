@@ -26,8 +26,22 @@ pub const EVENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 pub const RETRY_PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts.
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15 * 60);
-/// Deliveries under way at once.
+/// Deliveries to one target that are under way at once.
 pub const DELIVERIES_CONCURRENT_MAX: usize = 64;
+/// Messages that go to a queue in one call.
+pub const MESSAGES_TOGETHER_MAX: usize = 10;
+/// Bytes of the messages that go to a queue in one call.
+pub const MESSAGES_TOGETHER_BYTES_MAX: usize = 256 << 10;
+/// API destinations of an account in a region.
+pub const API_DESTINATIONS_MAX: usize = 3000;
+/// Calls of an API destination a second, where its maker does not say.
+pub const INVOCATIONS_PER_SECOND_DEFAULT: i64 = 300;
+/// How long an API destination may take to answer.
+pub const INVOCATION_TIME_MAX: Duration = Duration::from_secs(5);
+/// Bytes that are read of an API destination's answer.
+pub const INVOCATION_ANSWER_BYTES_MAX: usize = 1 << 20;
+/// How long a `Retry-After` of an API destination is waited for.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 /// Schedules that are fired at once.
 pub const FIRINGS_CONCURRENT_MAX: usize = 256;
 /// The pause before a store that could not write is asked again.

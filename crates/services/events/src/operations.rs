@@ -163,6 +163,55 @@ impl Api for Inner {
         Ok(model::EnableRuleOutput {})
     }
 
+    async fn list_api_destinations(
+        &self,
+        cx: &Context,
+        input: model::ListApiDestinationsInput,
+    ) -> Result<model::ListApiDestinationsOutput, Error> {
+        self.list_destinations(cx, input).await
+    }
+
+    async fn create_api_destination(
+        &self,
+        cx: &Context,
+        input: model::CreateApiDestinationInput,
+    ) -> Result<model::CreateApiDestinationOutput, Error> {
+        self.create_destination(cx, input).await
+    }
+
+    async fn describe_api_destination(
+        &self,
+        cx: &Context,
+        input: model::DescribeApiDestinationInput,
+    ) -> Result<model::DescribeApiDestinationOutput, Error> {
+        self.describe_destination(cx, &input.name).await
+    }
+
+    async fn update_api_destination(
+        &self,
+        cx: &Context,
+        input: model::UpdateApiDestinationInput,
+    ) -> Result<model::UpdateApiDestinationOutput, Error> {
+        self.update_destination(cx, input).await
+    }
+
+    async fn delete_api_destination(
+        &self,
+        cx: &Context,
+        input: model::DeleteApiDestinationInput,
+    ) -> Result<model::DeleteApiDestinationOutput, Error> {
+        self.delete_destination(cx, &input.name).await?;
+        Ok(model::DeleteApiDestinationOutput {})
+    }
+
+    async fn deauthorize_connection(
+        &self,
+        cx: &Context,
+        input: model::DeauthorizeConnectionInput,
+    ) -> Result<model::DeauthorizeConnectionOutput, Error> {
+        self.deauthorize(cx, &input.name).await
+    }
+
     async fn list_archives(
         &self,
         cx: &Context,

@@ -66,7 +66,7 @@ impl Inner {
         let text = envelope(cx, id, entry)?;
         let bus = self.bus_for(cx, entry)?;
         // A bus that does not exist has no rules: the event is accepted and lost, as on AWS.
-        let arrival = Arrival { id, event: &text, forwarded: false };
+        let arrival = Arrival { id, event: &text, forwarded: false, watched: false };
         self.arrive(batch, &bus, &arrival, cx.now).map_err(|_| malformed_detail())
     }
 

@@ -3,6 +3,7 @@
 //! The store is the truth; a rule is put here after its record is durable, and all of them are at start.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use event_pattern::{EventError, EventPattern, InputPath, InputTransformer, Matcher, RuleVariables};
@@ -20,6 +21,7 @@ use crate::{Error, Inner};
 #[derive(Default)]
 pub struct Registry {
     buses: RwLock<HashMap<BusName, BusRules>>,
+    watches_all: AtomicBool,
     policies: RwLock<HashMap<BusName, Arc<BusPolicy>>>,
 }
 
@@ -38,6 +40,8 @@ pub struct CompiledRule {
     pub arn: String,
     /// Its targets.
     pub targets: Vec<CompiledTarget>,
+    /// Whether the outcomes of all its deliveries are kept.
+    pub watched: bool,
     /// The id of the archive whose rule it is.
     pub archive: Option<String>,
 }
@@ -114,15 +118,25 @@ impl CompiledRule {
                 None
             }
         });
-        Self { targets: compiled.collect(), archive, name: rule.name, arn }
+        Self { targets: compiled.collect(), archive, name: rule.name, arn, watched: false }
     }
 }
 
 impl Registry {
+    /// Lets the outcomes of the deliveries of all rules be kept: of those that are put from now on.
+    pub fn watch_all(&self) {
+        self.watches_all.store(true, Ordering::Relaxed);
+    }
+
+    /// The rule, compiled.
+    pub fn compile(&self, bus: &BusName, rule: Rule) -> CompiledRule {
+        CompiledRule { watched: self.watches_all.load(Ordering::Relaxed), ..CompiledRule::of(bus, rule) }
+    }
+
     /// Lets a rule match from now on, or no more where it is disabled.
     pub fn put(&self, bus: &BusName, rule: Rule) {
         let pattern = rule.event_pattern.as_deref().filter(|_| rule.is_enabled()).map(EventPattern::parse);
-        let compiled = Arc::new(CompiledRule::of(bus, rule));
+        let compiled = Arc::new(self.compile(bus, rule));
         let name = compiled.name.clone();
         let mut buses = self.buses.write().unwrap_or_else(PoisonError::into_inner);
         let rules = buses.entry(bus.clone()).or_default();

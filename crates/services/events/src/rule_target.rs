@@ -132,7 +132,7 @@ pub fn check_target(bus: &BusName, target: &model::Target) -> Result<(), Error> 
     }
     check_parameters(target, kind)?;
     if kind.needs_role() && target.role_arn.is_none() {
-        return Err(Error::Invalid(format!("RoleArn is required for target {}.", target.arn)));
+        return Err(role_required(target));
     }
     TargetInput::compile(target).map(drop)
 }
@@ -148,11 +148,15 @@ fn check_bus(bus: &BusName, target: &model::Target) -> Result<(), Error> {
             return refuse_inputs(target);
         }
         Some(Resource::Bus(_)) => {
-            return Err(Error::Invalid(format!("RoleArn is required for target {}.", target.arn)));
+            return Err(role_required(target));
         }
         _ => "Provided Arn is not in correct format",
     };
     Err(Error::Invalid(format!("Parameter {} is not valid. Reason: {reason}.", target.arn)))
+}
+
+fn role_required(target: &model::Target) -> Error {
+    Error::Invalid(format!("RoleArn is required for target {}.", target.arn))
 }
 
 fn refuse_inputs(bus: &model::Target) -> Result<(), Error> {
@@ -170,31 +174,57 @@ fn check_parameters(target: &model::Target, kind: TargetKind) -> Result<(), Erro
         ("KinesisParameters", target.kinesis_parameters.is_some()),
         ("RunCommandParameters", target.run_command_parameters.is_some()),
         ("BatchParameters", target.batch_parameters.is_some()),
-        ("SqsParameters", target.sqs_parameters.is_some()),
-        ("HttpParameters", target.http_parameters.is_some()),
         ("RedshiftDataParameters", target.redshift_data_parameters.is_some()),
         ("SageMakerPipelineParameters", target.sage_maker_pipeline_parameters.is_some()),
         ("AppSyncParameters", target.app_sync_parameters.is_some()),
-        ("DeadLetterConfig", target.dead_letter_config.is_some()),
     ];
     if let Some((name, _)) = unserved.iter().find(|(_, given)| *given) {
         let text = format!("Parameter {name} of target {} is not served by Runwright yet.", target.id);
         return Err(Error::Invalid(text));
     }
-    match (kind, &target.ecs_parameters) {
-        (TargetKind::Ecs, None) => Err(Error::Invalid(format!(
-            "Parameter(s) EcsParameters must be specified for target: {}.",
-            target.id
-        ))),
-        (TargetKind::Ecs, Some(_)) | (_, None) => Ok(()),
-        (_, Some(_)) => {
+    let parameters = [
+        ("EcsParameters", target.ecs_parameters.is_some(), TargetKind::Ecs, "an ECS cluster"),
+        ("SqsParameters", target.sqs_parameters.is_some(), TargetKind::Queue, "an SQS queue"),
+        (
+            "HttpParameters",
+            target.http_parameters.is_some(),
+            TargetKind::ApiDestination,
+            "an API destination",
+        ),
+    ];
+    for (name, is_given, of, noun) in parameters {
+        if is_given && kind != of {
             let text = format!(
-                "Parameter EcsParameters is not valid for target {}. Reason: its Arn is not an ECS cluster.",
+                "Parameter {name} is not valid for target {}. Reason: its Arn is not {noun}.",
                 target.id
             );
-            Err(Error::Invalid(text))
+            return Err(Error::Invalid(text));
         }
     }
+    if kind == TargetKind::Ecs && target.ecs_parameters.is_none() {
+        return Err(must_be_specified("EcsParameters", target));
+    }
+    let group = target.sqs_parameters.as_ref().and_then(|given| given.message_group_id.as_deref());
+    if kind == TargetKind::Queue && target.arn.ends_with(".fifo") && group.is_none() {
+        return Err(must_be_specified("SqsParameters", target));
+    }
+    target.dead_letter_config.as_ref().map_or(Ok(()), |config| check_dead_letters(config, &target.id))
+}
+
+fn must_be_specified(name: &str, target: &model::Target) -> Error {
+    Error::Invalid(format!("Parameter(s) {name} must be specified for target: {}.", target.id))
+}
+
+/// Dead letters go to a standard queue. Whether it is there is seen when one is sent.
+fn check_dead_letters(config: &model::DeadLetterConfig, id: &str) -> Result<(), Error> {
+    let Some(text) = &config.arn else { return Ok(()) };
+    let arn: Arn = text.parse().map_err(|_| wrong_arn(text))?;
+    let reason = match TargetKind::of(&arn) {
+        Some(TargetKind::Queue) if arn.resource.ends_with(".fifo") => "FIFO queues are not supported",
+        Some(TargetKind::Queue) => return Ok(()),
+        _ => "Arn must be an SQS queue",
+    };
+    Err(Error::Invalid(format!("Parameter DeadLetterConfig for target {id} is not valid. Reason: {reason}.")))
 }
 
 fn wrong_arn(arn: &str) -> Error {

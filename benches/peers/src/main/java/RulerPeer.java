@@ -3,6 +3,7 @@ import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import software.amazon.event.ruler.JsonRuleCompiler;
 import software.amazon.event.ruler.Machine;
 
 /**
@@ -18,7 +19,9 @@ public final class RulerPeer {
         List<String> events = Files.readAllLines(Path.of(arguments[1]));
         Machine machine = new Machine();
         for (int number = 0; number < rules.size(); number++) {
-            machine.addRule("r" + number, rules.get(number));
+            for (var alternative : JsonRuleCompiler.compile(rules.get(number))) {
+                machine.addPatternRule("r" + number, alternative);
+            }
         }
         System.out.println("ready");
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();

@@ -54,6 +54,20 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "CreateApiDestination",
+        action: "events:CreateApiDestination",
+        input: &SHAPE_CREATE_API_DESTINATION_INPUT,
+        output: &SHAPE_CREATE_API_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_LIMIT_EXCEEDED_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "CreateArchive",
         action: "events:CreateArchive",
         input: &SHAPE_CREATE_ARCHIVE_INPUT,
@@ -118,6 +132,32 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "DeauthorizeConnection",
+        action: "events:DeauthorizeConnection",
+        input: &SHAPE_DEAUTHORIZE_CONNECTION_INPUT,
+        output: &SHAPE_DEAUTHORIZE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "DeleteApiDestination",
+        action: "events:DeleteApiDestination",
+        input: &SHAPE_DELETE_API_DESTINATION_INPUT,
+        output: &SHAPE_DELETE_API_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "DeleteArchive",
         action: "events:DeleteArchive",
         input: &SHAPE_DELETE_ARCHIVE_INPUT,
@@ -165,6 +205,15 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_INTERNAL_EXCEPTION,
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
         ],
+    },
+    Operation {
+        name: "DescribeApiDestination",
+        action: "events:DescribeApiDestination",
+        input: &SHAPE_DESCRIBE_API_DESTINATION_INPUT,
+        output: &SHAPE_DESCRIBE_API_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
         name: "DescribeArchive",
@@ -255,6 +304,15 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_MANAGED_RULE_EXCEPTION,
             &ERROR_INTERNAL_EXCEPTION,
         ],
+    },
+    Operation {
+        name: "ListApiDestinations",
+        action: "events:ListApiDestinations",
+        input: &SHAPE_LIST_API_DESTINATIONS_INPUT,
+        output: &SHAPE_LIST_API_DESTINATIONS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
         name: "ListArchives",
@@ -473,6 +531,20 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "UpdateApiDestination",
+        action: "events:UpdateApiDestination",
+        input: &SHAPE_UPDATE_API_DESTINATION_INPUT,
+        output: &SHAPE_UPDATE_API_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[
+            &ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_INTERNAL_EXCEPTION,
+            &ERROR_LIMIT_EXCEEDED_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "UpdateArchive",
         action: "events:UpdateArchive",
         input: &SHAPE_UPDATE_ARCHIVE_INPUT,
@@ -536,6 +608,46 @@ static SHAPE_ACTION: Shape = Shape::string(
 static SHAPE_ACTIVATE_EVENT_SOURCE_INPUT: Shape =
     Shape::structure("ActivateEventSourceInput", &[Member::required("Name", &SHAPE_EVENT_SOURCE_NAME)]);
 static SHAPE_ACTIVATE_EVENT_SOURCE_OUTPUT: Shape = Shape::structure("ActivateEventSourceOutput", &[]);
+static SHAPE_API_DESTINATION: Shape = Shape::structure(
+    "ApiDestination",
+    &[
+        Member::optional("ApiDestinationArn", &SHAPE_API_DESTINATION_ARN),
+        Member::optional("Name", &SHAPE_API_DESTINATION_NAME),
+        Member::optional("ApiDestinationState", &SHAPE_API_DESTINATION_STATE),
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("InvocationEndpoint", &SHAPE_HTTPS_ENDPOINT),
+        Member::optional("HttpMethod", &SHAPE_API_DESTINATION_HTTP_METHOD),
+        Member::optional(
+            "InvocationRateLimitPerSecond",
+            &SHAPE_API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+        ),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+    ],
+);
+static SHAPE_API_DESTINATION_ARN: Shape = Shape::string("ApiDestinationArn", Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:api-destination\/[\.\-_A-Za-z0-9]+\/[\-A-Za-z0-9]+$"#, r#"\A(?:arn:aws([a-z]|\-)*:events:([a-z]|[0-9]|\-)*:([0-9]{12})?:api-destination\/[\.\-_A-Za-z0-9]+\/[\-A-Za-z0-9]+$)\z"#, &[])));
+static SHAPE_API_DESTINATION_DESCRIPTION: Shape = Shape::string(
+    "ApiDestinationDescription",
+    Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
+static SHAPE_API_DESTINATION_HTTP_METHOD: Shape = Shape::string(
+    "ApiDestinationHttpMethod",
+    Text::new().one_of(&["HEAD", "POST", "PATCH", "DELETE", "PUT", "GET", "OPTIONS"]),
+);
+static SHAPE_API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND: Shape =
+    Shape::integer("ApiDestinationInvocationRateLimitPerSecond", Range::at_least(1));
+static SHAPE_API_DESTINATION_NAME: Shape = Shape::string(
+    "ApiDestinationName",
+    Text::new().sized(Size::between(1, 64)).matching(Pattern::new(
+        r#"[\.\-_A-Za-z0-9]+"#,
+        r#"\A(?:[\.\-_A-Za-z0-9]+)\z"#,
+        &[],
+    )),
+);
+static SHAPE_API_DESTINATION_RESPONSE_LIST: Shape =
+    Shape::list("ApiDestinationResponseList", &SHAPE_API_DESTINATION, "member", false, Size::NONE);
+static SHAPE_API_DESTINATION_STATE: Shape =
+    Shape::string("ApiDestinationState", Text::new().one_of(&["ACTIVE", "INACTIVE"]));
 static SHAPE_APP_SYNC_PARAMETERS: Shape =
     Shape::structure("AppSyncParameters", &[Member::optional("GraphQLOperation", &SHAPE_GRAPH_QL_OPERATION)]);
 static SHAPE_ARCHIVE: Shape = Shape::structure(
@@ -813,6 +925,29 @@ static SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS: Shape = Shape::structure(
     "ConnectivityResourceParameters",
     &[Member::required("ResourceParameters", &SHAPE_CONNECTIVITY_RESOURCE_CONFIGURATION_ARN)],
 );
+static SHAPE_CREATE_API_DESTINATION_INPUT: Shape = Shape::structure(
+    "CreateApiDestinationInput",
+    &[
+        Member::required("Name", &SHAPE_API_DESTINATION_NAME),
+        Member::optional("Description", &SHAPE_API_DESTINATION_DESCRIPTION),
+        Member::required("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::required("InvocationEndpoint", &SHAPE_HTTPS_ENDPOINT),
+        Member::required("HttpMethod", &SHAPE_API_DESTINATION_HTTP_METHOD),
+        Member::optional(
+            "InvocationRateLimitPerSecond",
+            &SHAPE_API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+        ),
+    ],
+);
+static SHAPE_CREATE_API_DESTINATION_OUTPUT: Shape = Shape::structure(
+    "CreateApiDestinationOutput",
+    &[
+        Member::optional("ApiDestinationArn", &SHAPE_API_DESTINATION_ARN),
+        Member::optional("ApiDestinationState", &SHAPE_API_DESTINATION_STATE),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_CREATE_ARCHIVE_INPUT: Shape = Shape::structure(
     "CreateArchiveInput",
     &[
@@ -923,6 +1058,21 @@ static SHAPE_DEACTIVATE_EVENT_SOURCE_INPUT: Shape =
 static SHAPE_DEACTIVATE_EVENT_SOURCE_OUTPUT: Shape = Shape::structure("DeactivateEventSourceOutput", &[]);
 static SHAPE_DEAD_LETTER_CONFIG: Shape =
     Shape::structure("DeadLetterConfig", &[Member::optional("Arn", &SHAPE_RESOURCE_ARN)]);
+static SHAPE_DEAUTHORIZE_CONNECTION_INPUT: Shape =
+    Shape::structure("DeauthorizeConnectionInput", &[Member::required("Name", &SHAPE_CONNECTION_NAME)]);
+static SHAPE_DEAUTHORIZE_CONNECTION_OUTPUT: Shape = Shape::structure(
+    "DeauthorizeConnectionOutput",
+    &[
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("ConnectionState", &SHAPE_CONNECTION_STATE),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+        Member::optional("LastAuthorizedTime", &TIMESTAMP),
+    ],
+);
+static SHAPE_DELETE_API_DESTINATION_INPUT: Shape =
+    Shape::structure("DeleteApiDestinationInput", &[Member::required("Name", &SHAPE_API_DESTINATION_NAME)]);
+static SHAPE_DELETE_API_DESTINATION_OUTPUT: Shape = Shape::structure("DeleteApiDestinationOutput", &[]);
 static SHAPE_DELETE_ARCHIVE_INPUT: Shape =
     Shape::structure("DeleteArchiveInput", &[Member::required("ArchiveName", &SHAPE_ARCHIVE_NAME)]);
 static SHAPE_DELETE_ARCHIVE_OUTPUT: Shape = Shape::structure("DeleteArchiveOutput", &[]);
@@ -950,6 +1100,26 @@ static SHAPE_DELETE_RULE_INPUT: Shape = Shape::structure(
     ],
 );
 static SHAPE_DELETE_RULE_OUTPUT: Shape = Shape::structure("DeleteRuleOutput", &[]);
+static SHAPE_DESCRIBE_API_DESTINATION_INPUT: Shape =
+    Shape::structure("DescribeApiDestinationInput", &[Member::required("Name", &SHAPE_API_DESTINATION_NAME)]);
+static SHAPE_DESCRIBE_API_DESTINATION_OUTPUT: Shape = Shape::structure(
+    "DescribeApiDestinationOutput",
+    &[
+        Member::optional("ApiDestinationArn", &SHAPE_API_DESTINATION_ARN),
+        Member::optional("Name", &SHAPE_API_DESTINATION_NAME),
+        Member::optional("Description", &SHAPE_API_DESTINATION_DESCRIPTION),
+        Member::optional("ApiDestinationState", &SHAPE_API_DESTINATION_STATE),
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("InvocationEndpoint", &SHAPE_HTTPS_ENDPOINT),
+        Member::optional("HttpMethod", &SHAPE_API_DESTINATION_HTTP_METHOD),
+        Member::optional(
+            "InvocationRateLimitPerSecond",
+            &SHAPE_API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+        ),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_DESCRIBE_ARCHIVE_INPUT: Shape =
     Shape::structure("DescribeArchiveInput", &[Member::required("ArchiveName", &SHAPE_ARCHIVE_NAME)]);
 static SHAPE_DESCRIBE_ARCHIVE_OUTPUT: Shape = Shape::structure(
@@ -1301,6 +1471,22 @@ static ERROR_LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
 };
 static SHAPE_LIMIT_MAX100: Shape = Shape::integer("LimitMax100", Range::between(1, 100));
 static SHAPE_LIMIT_MIN1: Shape = Shape::integer("LimitMin1", Range::at_least(1));
+static SHAPE_LIST_API_DESTINATIONS_INPUT: Shape = Shape::structure(
+    "ListApiDestinationsInput",
+    &[
+        Member::optional("NamePrefix", &SHAPE_API_DESTINATION_NAME),
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+        Member::optional("Limit", &SHAPE_LIMIT_MAX100),
+    ],
+);
+static SHAPE_LIST_API_DESTINATIONS_OUTPUT: Shape = Shape::structure(
+    "ListApiDestinationsOutput",
+    &[
+        Member::optional("ApiDestinations", &SHAPE_API_DESTINATION_RESPONSE_LIST),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+    ],
+);
 static SHAPE_LIST_ARCHIVES_INPUT: Shape = Shape::structure(
     "ListArchivesInput",
     &[
@@ -1976,6 +2162,29 @@ static SHAPE_UNTAG_RESOURCE_INPUT: Shape = Shape::structure(
     &[Member::required("ResourceARN", &SHAPE_ARN), Member::required("TagKeys", &SHAPE_TAG_KEY_LIST)],
 );
 static SHAPE_UNTAG_RESOURCE_OUTPUT: Shape = Shape::structure("UntagResourceOutput", &[]);
+static SHAPE_UPDATE_API_DESTINATION_INPUT: Shape = Shape::structure(
+    "UpdateApiDestinationInput",
+    &[
+        Member::required("Name", &SHAPE_API_DESTINATION_NAME),
+        Member::optional("Description", &SHAPE_API_DESTINATION_DESCRIPTION),
+        Member::optional("ConnectionArn", &SHAPE_CONNECTION_ARN),
+        Member::optional("InvocationEndpoint", &SHAPE_HTTPS_ENDPOINT),
+        Member::optional("HttpMethod", &SHAPE_API_DESTINATION_HTTP_METHOD),
+        Member::optional(
+            "InvocationRateLimitPerSecond",
+            &SHAPE_API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+        ),
+    ],
+);
+static SHAPE_UPDATE_API_DESTINATION_OUTPUT: Shape = Shape::structure(
+    "UpdateApiDestinationOutput",
+    &[
+        Member::optional("ApiDestinationArn", &SHAPE_API_DESTINATION_ARN),
+        Member::optional("ApiDestinationState", &SHAPE_API_DESTINATION_STATE),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_UPDATE_ARCHIVE_INPUT: Shape = Shape::structure(
     "UpdateArchiveInput",
     &[

@@ -29,6 +29,13 @@ pub trait Api: Send + Sync {
         input: types::CancelReplayInput,
     ) -> impl Future<Output = Result<types::CancelReplayOutput, Self::Error>> + Send;
 
+    /// Creates an API destination, which is an HTTP invocation endpoint configured as a target for events.
+    fn create_api_destination(
+        &self,
+        cx: &Context,
+        input: types::CreateApiDestinationInput,
+    ) -> impl Future<Output = Result<types::CreateApiDestinationOutput, Self::Error>> + Send;
+
     /// Creates an archive of events with the specified settings.
     fn create_archive(
         &self,
@@ -58,6 +65,20 @@ pub trait Api: Send + Sync {
         input: types::DeactivateEventSourceInput,
     ) -> impl Future<Output = Result<types::DeactivateEventSourceOutput, Self::Error>> + Send;
 
+    /// Removes all authorization parameters from the connection.
+    fn deauthorize_connection(
+        &self,
+        cx: &Context,
+        input: types::DeauthorizeConnectionInput,
+    ) -> impl Future<Output = Result<types::DeauthorizeConnectionOutput, Self::Error>> + Send;
+
+    /// Deletes the specified API destination.
+    fn delete_api_destination(
+        &self,
+        cx: &Context,
+        input: types::DeleteApiDestinationInput,
+    ) -> impl Future<Output = Result<types::DeleteApiDestinationOutput, Self::Error>> + Send;
+
     /// Deletes the specified archive.
     fn delete_archive(
         &self,
@@ -85,6 +106,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::DeleteRuleInput,
     ) -> impl Future<Output = Result<types::DeleteRuleOutput, Self::Error>> + Send;
+
+    /// Retrieves details about an API destination.
+    fn describe_api_destination(
+        &self,
+        cx: &Context,
+        input: types::DescribeApiDestinationInput,
+    ) -> impl Future<Output = Result<types::DescribeApiDestinationOutput, Self::Error>> + Send;
 
     /// Retrieves details about an archive.
     fn describe_archive(
@@ -141,6 +169,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::EnableRuleInput,
     ) -> impl Future<Output = Result<types::EnableRuleOutput, Self::Error>> + Send;
+
+    /// Retrieves a list of API destination in the account in the current Region.
+    fn list_api_destinations(
+        &self,
+        cx: &Context,
+        input: types::ListApiDestinationsInput,
+    ) -> impl Future<Output = Result<types::ListApiDestinationsOutput, Self::Error>> + Send;
 
     /// Lists your archives.
     fn list_archives(
@@ -280,6 +315,13 @@ pub trait Api: Send + Sync {
         input: types::UntagResourceInput,
     ) -> impl Future<Output = Result<types::UntagResourceOutput, Self::Error>> + Send;
 
+    /// Updates an API destination.
+    fn update_api_destination(
+        &self,
+        cx: &Context,
+        input: types::UpdateApiDestinationInput,
+    ) -> impl Future<Output = Result<types::UpdateApiDestinationOutput, Self::Error>> + Send;
+
     /// Updates the specified archive.
     fn update_archive(
         &self,
@@ -316,14 +358,18 @@ pub async fn dispatch<A: Api>(
     match operation {
         "ActivateEventSource" => encode(api.activate_event_source(cx, decode(input)?).await),
         "CancelReplay" => encode(api.cancel_replay(cx, decode(input)?).await),
+        "CreateApiDestination" => encode(api.create_api_destination(cx, decode(input)?).await),
         "CreateArchive" => encode(api.create_archive(cx, decode(input)?).await),
         "CreateConnection" => encode(api.create_connection(cx, decode(input)?).await),
         "CreateEventBus" => encode(api.create_event_bus(cx, decode(input)?).await),
         "DeactivateEventSource" => encode(api.deactivate_event_source(cx, decode(input)?).await),
+        "DeauthorizeConnection" => encode(api.deauthorize_connection(cx, decode(input)?).await),
+        "DeleteApiDestination" => encode(api.delete_api_destination(cx, decode(input)?).await),
         "DeleteArchive" => encode(api.delete_archive(cx, decode(input)?).await),
         "DeleteConnection" => encode(api.delete_connection(cx, decode(input)?).await),
         "DeleteEventBus" => encode(api.delete_event_bus(cx, decode(input)?).await),
         "DeleteRule" => encode(api.delete_rule(cx, decode(input)?).await),
+        "DescribeApiDestination" => encode(api.describe_api_destination(cx, decode(input)?).await),
         "DescribeArchive" => encode(api.describe_archive(cx, decode(input)?).await),
         "DescribeConnection" => encode(api.describe_connection(cx, decode(input)?).await),
         "DescribeEventBus" => encode(api.describe_event_bus(cx, decode(input)?).await),
@@ -332,6 +378,7 @@ pub async fn dispatch<A: Api>(
         "DescribeRule" => encode(api.describe_rule(cx, decode(input)?).await),
         "DisableRule" => encode(api.disable_rule(cx, decode(input)?).await),
         "EnableRule" => encode(api.enable_rule(cx, decode(input)?).await),
+        "ListApiDestinations" => encode(api.list_api_destinations(cx, decode(input)?).await),
         "ListArchives" => encode(api.list_archives(cx, decode(input)?).await),
         "ListConnections" => encode(api.list_connections(cx, decode(input)?).await),
         "ListEventBuses" => encode(api.list_event_buses(cx, decode(input)?).await),
@@ -351,6 +398,7 @@ pub async fn dispatch<A: Api>(
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),
         "TestEventPattern" => encode(api.test_event_pattern(cx, decode(input)?).await),
         "UntagResource" => encode(api.untag_resource(cx, decode(input)?).await),
+        "UpdateApiDestination" => encode(api.update_api_destination(cx, decode(input)?).await),
         "UpdateArchive" => encode(api.update_archive(cx, decode(input)?).await),
         "UpdateConnection" => encode(api.update_connection(cx, decode(input)?).await),
         "UpdateEventBus" => encode(api.update_event_bus(cx, decode(input)?).await),

@@ -24,6 +24,39 @@ pub struct ActivateEventSourceInput {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ActivateEventSourceOutput {}
 
+/// Contains details about an API destination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ApiDestination {
+    /// The ARN of the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// The name of the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The state of the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destination_state: Option<String>,
+    /// The ARN of the connection specified for the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The URL to the endpoint for the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_endpoint: Option<String>,
+    /// The method to use to connect to the HTTP endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// The maximum number of invocations per second to send to the HTTP endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_rate_limit_per_second: Option<i64>,
+    /// A time stamp for the time that the API destination was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the API destination was last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+}
+
 /// Contains the GraphQL operation to be parsed and executed, if the event target is an AppSync API.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AppSyncParameters {
@@ -338,6 +371,44 @@ pub struct ConnectivityResourceParameters {
     pub resource_parameters: ConnectivityResourceConfigurationArn,
 }
 
+/// Request of CreateApiDestination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateApiDestinationInput {
+    /// The name for the API destination to create.
+    pub name: String,
+    /// A description for the API destination to create.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The ARN of the connection to use for the API destination.
+    pub connection_arn: String,
+    /// The URL to the HTTP invocation endpoint for the API destination.
+    pub invocation_endpoint: String,
+    /// The method to use for the request to the HTTP invocation endpoint.
+    pub http_method: String,
+    /// The maximum number of requests per second to send to the HTTP invocation endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_rate_limit_per_second: Option<i64>,
+}
+
+/// Answer of CreateApiDestination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateApiDestinationOutput {
+    /// The ARN of the API destination that was created by the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// The state of the API destination that was created by the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destination_state: Option<String>,
+    /// A time stamp indicating the time that the API destination was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp indicating the time that the API destination was last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+}
+
 /// Request of CreateArchive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -558,6 +629,47 @@ pub struct DeadLetterConfig {
     pub arn: Option<String>,
 }
 
+/// Request of DeauthorizeConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeauthorizeConnectionInput {
+    /// The name of the connection to remove authorization from.
+    pub name: String,
+}
+
+/// Answer of DeauthorizeConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeauthorizeConnectionOutput {
+    /// The ARN of the connection that authorization was removed from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The state of the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// A time stamp for the time that the connection was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+    /// A time stamp for the time that the connection was last authorized.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<Timestamp>,
+}
+
+/// Request of DeleteApiDestination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteApiDestinationInput {
+    /// The name of the destination to delete.
+    pub name: String,
+}
+
+/// Answer of DeleteApiDestination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteApiDestinationOutput {}
+
 /// Request of DeleteArchive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -629,6 +741,50 @@ pub struct DeleteRuleInput {
 /// Answer of DeleteRule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeleteRuleOutput {}
+
+/// Request of DescribeApiDestination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeApiDestinationInput {
+    /// The name of the API destination to retrieve.
+    pub name: String,
+}
+
+/// Answer of DescribeApiDestination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeApiDestinationOutput {
+    /// The ARN of the API destination retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// The name of the API destination retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The description for the API destination retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The state of the API destination retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destination_state: Option<String>,
+    /// The ARN of the connection specified for the API destination retrieved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The URL to use to connect to the HTTP endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_endpoint: Option<String>,
+    /// The method to use to connect to the HTTP endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// The maximum number of invocations per second to specified for the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_rate_limit_per_second: Option<i64>,
+    /// A time stamp for the time that the API destination was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the API destination was last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+}
 
 /// Request of DescribeArchive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -1103,6 +1259,36 @@ pub struct InputTransformer {
 pub struct KinesisParameters {
     /// The JSON path to be extracted from the event and used as the partition key.
     pub partition_key_path: String,
+}
+
+/// Request of ListApiDestinations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListApiDestinationsInput {
+    /// A name prefix to filter results returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// The ARN of the connection specified for the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The token returned by a previous call, which you can use to retrieve the next set of results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of API destinations to include in the response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// Answer of ListApiDestinations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListApiDestinationsOutput {
+    /// An array that includes information about each API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destinations: Option<Vec<ApiDestination>>,
+    /// A token indicating there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 /// Request of ListArchives.
@@ -1970,6 +2156,47 @@ pub struct UntagResourceInput {
 /// Answer of UntagResource.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UntagResourceOutput {}
+
+/// Request of UpdateApiDestination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateApiDestinationInput {
+    /// The name of the API destination to update.
+    pub name: String,
+    /// The name of the API destination to update.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The ARN of the connection to use for the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// The URL to the endpoint to use for the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_endpoint: Option<String>,
+    /// The method to use for the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// The maximum number of invocations per second to send to the API destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_rate_limit_per_second: Option<i64>,
+}
+
+/// Answer of UpdateApiDestination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateApiDestinationOutput {
+    /// The ARN of the API destination that was updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// The state of the API destination that was updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_destination_state: Option<String>,
+    /// A time stamp for the time that the API destination was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// A time stamp for the time that the API destination was last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+}
 
 /// Request of UpdateArchive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -138,7 +138,7 @@ impl Inner {
     /// Adds the deliveries of an event that comes again, to the rules that the replay is for.
     fn replay_event(&self, batch: &mut Batch, bus: &BusName, replay: &Replay, kept: &Kept, now: Timestamp) {
         let Some(event) = named(&kept.event, &replay.name) else { return };
-        let arrival = Arrival { id: &kept.id, event: &event, forwarded: false };
+        let arrival = Arrival { id: &kept.id, event: &event, forwarded: false, watched: false };
         for matched in self.registry.matches(bus, &event).unwrap_or_default() {
             if replay.filter_arns.is_empty() || replay.filter_arns.contains(&matched.arn) {
                 self.take(batch, bus, &matched, &arrival, now);

@@ -1,8 +1,9 @@
 //! `cases/`: one behaviour a file, as calls and what comes of them.
 //!
 //! A case is `source` and `steps`. A step is a `call` with its `input` and either its `answer` or its `error` (code and
-//! text; `until`: it is made until it comes to that), or `advance` (seconds that the clock moves), or `given`: all that targets were given since the last such step,
-//! sorted by operation. `fails` before that lists errors with which targets answer first, as `[operation, code, status]`.
+//! text; `until`: it is made until it comes to that), or `advance` (seconds that the clock moves), or `given`: all that
+//! targets were given since the last such step, sorted by operation. `settled` waits until so many deliveries have failed
+//! and are kept. `fails` before that lists errors with which targets answer first, as `[operation, code, status]`.
 //! `<any>` stands for whatever is made up. `UPDATE=1` writes what came of it into the file.
 
 use std::path::{Path, PathBuf};
@@ -55,6 +56,9 @@ async fn run(case: &mut Value) -> Vec<String> {
         } else if let Some(seconds) = step["advance"].as_u64() {
             world.clock.advance(Duration::from_secs(seconds));
             continue;
+        } else if let Some(count) = step["settled"].as_u64() {
+            settled(&world, usize::try_from(count).unwrap()).await;
+            continue;
         } else if let Some(fails) = step["fails"].as_array() {
             for one in fails {
                 let status = u16::try_from(one[2].as_u64().unwrap()).unwrap();
@@ -75,6 +79,21 @@ async fn run(case: &mut Value) -> Vec<String> {
         }
     }
     failures
+}
+
+/// Waits until attempts of so many deliveries have failed and are kept to be made again.
+async fn settled(world: &World, count: usize) {
+    let look = async {
+        loop {
+            let kept = world.store.list("events/outcome", store::Range::prefix("")).await.unwrap();
+            let texts = kept.iter().map(|one| String::from_utf8_lossy(&one.value).into_owned());
+            if texts.filter(|text| text.contains("ErrorCode")).count() >= count {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(look).await
 }
 
 /// What a call comes to; `until` it comes to what is wanted, where the case says so.
@@ -117,9 +136,13 @@ async fn given(world: &World, wanted: &[Value], seen: &mut usize) -> Value {
     new.sort_by_key(|one| one.operation.clone());
     *seen = all.len();
     let shown = |one: &crate::world::Given| {
-        json!({
+        let mut shown = json!({
             "service": one.service, "operation": one.operation, "as": one.principal.arn(), "input": one.input,
-        })
+        });
+        if let Some(key) = &one.idempotency_key {
+            shown["idempotencyKey"] = key.as_str().into();
+        }
+        shown
     };
     new.into_iter().map(shown).collect()
 }

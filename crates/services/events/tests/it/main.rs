@@ -2,6 +2,7 @@
 //! that write down what they were asked.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+mod api_destinations;
 mod batches;
 mod cases;
 mod concurrency;

@@ -49,8 +49,9 @@ impl World {
     pub async fn on(store: Arc<dyn Store>, clock: VirtualClock, targets: Targets) -> Self {
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
         let events = Events::new(Arc::clone(&store), dispatcher.clone())
-            .with_secret_key(SecretKey::ephemeral().unwrap());
-        let fakes = ["states", "ecs", "logs"]
+            .with_secret_key(SecretKey::ephemeral().unwrap())
+            .with_all_outcomes();
+        let fakes = ["states", "ecs", "logs", "sqs", "sns"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
         dispatcher.install(fakes.into_iter().chain([Arc::new(events.clone()) as Arc<dyn Service>]));
         events.load().await.unwrap();
@@ -135,6 +136,7 @@ pub struct Given {
     pub operation: String,
     pub principal: Principal,
     pub input: Value,
+    pub idempotency_key: Option<String>,
 }
 
 /// Everything that targets were given, by all lives, and how they are to answer.
@@ -219,8 +221,11 @@ static MODEL: ServiceModel = ServiceModel {
     prints_values: false,
     operations: &[
         operation("CreateLogStream"),
+        operation("Publish"),
         operation("PutLogEvents"),
         operation("RunTask"),
+        operation("SendMessage"),
+        operation("SendMessageBatch"),
         operation("StartExecution"),
     ],
 };
@@ -245,6 +250,7 @@ impl Service for Fake {
             operation: operation.to_owned(),
             principal: cx.principal.clone(),
             input,
+            idempotency_key: cx.idempotency_key.clone(),
         };
         Box::pin(async move { self.targets.take(given) })
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use api::{AwsError, Call, Principal};
 use asl::{ErrorName, FailurePhase};
+use http_client::connection::{self as connections, Connection};
 use http_client::{Answered, Bounds, Failure, HttpClient, Outgoing};
 use serde_json::{Map, Value, json};
 
-use super::http_request::{self, Connection};
+use super::http_request;
 use super::{Answer, Attempt, failed};
 use crate::delivery::STATES;
 use crate::limits::PAYLOAD_BYTES;
@@ -70,6 +71,10 @@ async fn connection(attempt: &Attempt<'_>) -> Result<Connection, Answer> {
         parameters: given.get_mut("AuthParameters").map(Value::take).unwrap_or_default(),
         token: None,
     };
+    if connection.parameters.as_object().is_none_or(Map::is_empty) {
+        let cause = format!("The connection {arn} is {state}: it has no authorization parameters.");
+        return Err(unconnected("InvalidConnectionState", cause));
+    }
     if connection.authorization_type == OAUTH {
         let token = token(attempt, &connection).await;
         note(attempt, arn, &state, token.as_ref().err()).await;
@@ -80,7 +85,7 @@ async fn connection(attempt: &Attempt<'_>) -> Result<Connection, Answer> {
 
 /// Asks the connection's endpoint for a token.
 async fn token(attempt: &Attempt<'_>, connection: &Connection) -> Result<String, String> {
-    let outgoing = http_request::token_request(connection)?;
+    let outgoing = connections::token_request(connection)?;
     let answered = exchange(attempt, outgoing).await;
     let answered = answered.map_err(|failure| match failure {
         Failure::Request(cause) | Failure::Socket(cause) => cause,

@@ -1,14 +1,14 @@
-//! `application/x-www-form-urlencoded`: JSON as names and values.
+//! `application/x-www-form-urlencoded`: JSON as names and values. Pure.
 //!
 //! Source: Step Functions Developer Guide, "Applying URL-encoding on request body".
 
 use serde_json::Value;
 
-use super::plain;
+use crate::connection::plain;
 
 /// `ArrayFormat`: how the elements of an array are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ArrayFormat {
+pub enum ArrayFormat {
     /// `a[0]=x&a[1]=y`.
     Indices,
     /// `a=x&a=y`.
@@ -21,7 +21,7 @@ pub(super) enum ArrayFormat {
 
 impl ArrayFormat {
     /// Reads the text; absent is `INDICES`.
-    pub(super) fn of(text: Option<&str>) -> Self {
+    pub fn of(text: Option<&str>) -> Self {
         match text {
             Some("REPEAT") => Self::Repeat,
             Some("COMMAS") => Self::Commas,
@@ -32,7 +32,7 @@ impl ArrayFormat {
 }
 
 /// The members of an object as a form. Anything else has no names.
-pub(super) fn encode(value: &Value, format: ArrayFormat) -> String {
+pub fn encode(value: &Value, format: ArrayFormat) -> String {
     let mut fields = Vec::new();
     for (name, value) in value.as_object().into_iter().flatten() {
         flatten(name, value, format, &mut fields);
