@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
+use schedule::Missed;
 use serde::Deserialize;
 use types::{AccountId, Region};
 
 use crate::capacity::{self, LimitKind, Memory, Processors, TaskLimit};
+use crate::time_options::{ClockChoice, MissedChoice, missed};
 
 /// Where the configuration file is looked for when nobody says where it is.
 const FILE_NAME: &str = "runwright.toml";
@@ -84,6 +86,18 @@ pub struct Settings {
     #[arg(long, env = "RUNWRIGHT_ACCOUNT", value_name = "12 DIGITS", value_parser = account)]
     pub account: Option<String>,
 
+    /// What time it is: the machine's, or a time that stands until `runwright clock` moves it [default: wall].
+    #[arg(long, env = "RUNWRIGHT_CLOCK", value_name = "wall|virtual[:START]")]
+    pub clock: Option<ClockChoice>,
+
+    /// What becomes of schedules' times that fell into a downtime: skip them, make up for the last, or for all [default: skip].
+    #[arg(long, env = "RUNWRIGHT_MISSED_SCHEDULES", value_name = "WHICH")]
+    pub missed_schedules: Option<MissedChoice>,
+
+    /// How long ago a time that is made up for may have been [default: 24h].
+    #[arg(long, env = "RUNWRIGHT_MISSED_WINDOW", value_name = "DURATION")]
+    pub missed_window: Option<String>,
+
     /// The region of what this program does by itself [default: us-east-1]. Clients name theirs.
     #[arg(long, env = "RUNWRIGHT_REGION", value_name = "REGION")]
     pub region: Option<String>,
@@ -137,6 +151,10 @@ pub struct Config {
     pub capacity: ecs::Capacity,
     /// The account.
     pub account: AccountId,
+    /// What becomes of schedules' times that fell into a downtime.
+    pub missed: Missed,
+    /// Which clock to go by.
+    pub clock: ClockChoice,
     /// The region of what the program does by itself.
     pub region: Region,
 }
@@ -203,6 +221,9 @@ impl Settings {
             placement: self.placement.or(file.placement),
             task_limit: if self.task_limit.is_empty() { file.task_limit } else { self.task_limit },
             account: self.account.or(file.account),
+            missed_schedules: self.missed_schedules.or(file.missed_schedules),
+            missed_window: self.missed_window.or(file.missed_window),
+            clock: self.clock.or(file.clock),
             region: self.region.or(file.region),
         })
     }
@@ -233,6 +254,8 @@ impl Settings {
             stand_ins: if dev { ecs::StandIns::Placeholders } else { ecs::StandIns::None },
             capacity,
             account: AccountId::new(self::account(&account).map_err(anyhow::Error::msg)?),
+            missed: missed(self.missed_schedules, self.missed_window.as_deref())?,
+            clock: self.clock.unwrap_or_default(),
             region: Region::new(self.region.unwrap_or_else(|| "us-east-1".to_owned())),
         })
     }

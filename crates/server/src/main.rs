@@ -7,12 +7,15 @@ mod config;
 mod credentials;
 mod driver;
 mod loopback;
+mod occurrences;
 mod operator;
 mod palette;
 mod run;
 mod server;
 mod sessions;
+mod time_options;
 mod upkeep;
+mod virtual_time;
 
 use std::process::ExitCode;
 
@@ -52,6 +55,10 @@ enum Command {
     Bench(commands::bench::BenchArgs),
     /// Load, pull, list and remove images of the embedded driver.
     Image(commands::image::ImageArgs),
+    /// Say when rules, schedules and expressions are next due.
+    Events(commands::events::EventsArgs),
+    /// Print what a server's clock shows; move it where it is virtual.
+    Clock(commands::clock::ClockArgs),
     /// List tasks, read what their containers write, run commands in them.
     Ecs(Box<commands::ecs::EcsArgs>),
 }
@@ -86,6 +93,8 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Command::Restore(args) => commands::backup::restore(args).await,
             Command::Bench(args) => commands::bench::bench(args).await,
             Command::Image(args) => commands::image::manage(args).await,
+            Command::Events(args) => commands::events::events(args).await,
+            Command::Clock(args) => commands::clock::clock(args).await,
             Command::Ecs(args) => commands::ecs::ecs(*args).await,
         }
     })

@@ -19,6 +19,15 @@ impl Operator {
         Self { dispatcher, account, region }
     }
 
+    /// The same operator in another region.
+    #[must_use]
+    pub fn in_region(self, region: Option<&str>) -> Self {
+        match region {
+            Some(region) => Self { region: Region::new(region), ..self },
+            None => self,
+        }
+    }
+
     /// Calls an operation that clients can call too.
     ///
     /// # Errors

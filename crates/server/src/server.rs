@@ -1,5 +1,6 @@
 //! The whole stack in one process: what `serve` and `run` start. The wiring is on this screen.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,15 +12,18 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use types::Timestamp;
 use wire::{Front, Wire};
 
 use crate::config::Config;
 use crate::credentials;
 use crate::loopback::Loopback;
 use crate::operator::Operator;
+use crate::time_options::ClockChoice;
 use crate::upkeep::backup::Source;
 use crate::upkeep::control::Control;
 use crate::upkeep::data_dir;
+use crate::virtual_time::{self, VirtualTime, session};
 
 /// A running stack.
 pub struct Server {
@@ -31,6 +35,7 @@ pub struct Server {
     http: JoinHandle<std::io::Result<()>>,
     loopback: Option<JoinHandle<std::io::Result<()>>>,
     store: Arc<dyn Store>,
+    virtual_time: Option<Arc<VirtualTime>>,
     _control: Option<Control>,
 }
 
@@ -53,6 +58,7 @@ impl Server {
             .with_context(|| format!("cannot create {}", config.data_dir.display()))?;
         data_dir::check(&config.data_dir)?;
         let store: Arc<dyn Store> = data_dir::open_store(&config.data_dir)?;
+        let (store, time) = begin_time(store, config.clock, &config.data_dir).await?;
         data_dir::mark(&config.data_dir)?;
         let listener = TcpListener::bind(config.listen)
             .await
@@ -64,7 +70,7 @@ impl Server {
             tracing::warn!("{refusal}");
         }
 
-        let dispatcher = Dispatcher::new(Clock::Wall);
+        let dispatcher = Dispatcher::new(time.as_ref().map_or(Clock::Wall, |time| time.clock()));
         let identities = iam::Configuration { test_key_account: config.dev.then(|| config.account.clone()) };
         let iam = iam::Iam::new(Arc::clone(&store), &dispatcher, identities);
         let logs = logs::Logs::new(Arc::clone(&store), &dispatcher);
@@ -73,7 +79,10 @@ impl Server {
         let sqs = sqs::Sqs::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
-        let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
+        let events = events.making_up(config.missed);
+        let scheduler =
+            scheduler::Scheduler::making_up(Arc::clone(&store), dispatcher.clone(), config.missed);
+        let scheduler = Arc::new(scheduler);
         let executions = states::Config { retention: config.retention, ..states::Config::default() };
         let states = Arc::new(states::States::new(Arc::clone(&store), dispatcher.clone(), executions));
         let wire = Wire::new(dispatcher.clone(), Arc::new(iam.clone()), Clock::Wall);
@@ -96,7 +105,7 @@ impl Server {
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
-            Arc::new(events.clone()),
+            heard(time.as_deref(), &dispatcher, Arc::new(events.clone())),
             Arc::clone(&scheduler) as _,
             Arc::clone(&states) as _,
             Arc::clone(&ecs) as _,
@@ -127,7 +136,10 @@ impl Server {
         let key = iam.ensure_root_key(&config.account).await?;
         credentials::write(&config, &endpoint, &key)?;
         let source = Source { data_dir: config.data_dir.clone(), store: Arc::clone(&store), s3: Some(s3) };
-        let control = Control::start(source, Arc::clone(&driver))
+        let virtual_time = time.clone();
+        let operator = Operator::new(dispatcher.clone(), config.account, config.region);
+        let clock = session::Subject { dispatcher, time };
+        let control = Control::start(source, Arc::clone(&driver), clock, operator.clone())
             .inspect_err(|error| tracing::warn!(%error, "no backup can be made, and no container be reached, while this server runs"))
             .ok();
         let (shutdown, stopped) = oneshot::channel();
@@ -139,7 +151,6 @@ impl Server {
             // A sender that is gone means the same as one that has sent.
             let _ = stopped.await;
         }));
-        let operator = Operator::new(dispatcher, config.account, config.region);
         let runs_containers = refusal.is_none();
         Ok(Self {
             operator,
@@ -150,8 +161,14 @@ impl Server {
             http,
             loopback,
             store,
+            virtual_time,
             _control: control,
         })
+    }
+
+    /// Where its clock stands, if somebody moves it.
+    pub fn virtual_time(&self) -> Option<Timestamp> {
+        self.virtual_time.as_ref().map(|time| time.now())
     }
 
     /// Calls made as the account's root principal.
@@ -189,4 +206,30 @@ impl Server {
             tracing::warn!(%error, "the server did not end well");
         }
     }
+}
+
+/// The clock that was chosen: `None` is the machine's. A virtual one has a part in the store.
+async fn begin_time(
+    store: Arc<dyn Store>,
+    choice: ClockChoice,
+    data_dir: &Path,
+) -> anyhow::Result<(Arc<dyn Store>, Option<Arc<VirtualTime>>)> {
+    match choice {
+        ClockChoice::Wall => {
+            virtual_time::forget(&*store).await?;
+            Ok((store, None))
+        }
+        ClockChoice::Virtual(start) => {
+            let start = virtual_time::take_up(&*store, start, data_dir::is_new(data_dir)).await?;
+            let time = Arc::new(VirtualTime::new(store, start));
+            Ok((time.store(), Some(time)))
+        }
+    }
+}
+
+/// The service `events`, heard by whoever moves the clock.
+fn heard(time: Option<&VirtualTime>, dispatcher: &Dispatcher, events: Arc<dyn Service>) -> Arc<dyn Service> {
+    let Some(time) = time else { return events };
+    time.watch(dispatcher);
+    time.listen(events)
 }

@@ -14,6 +14,7 @@ use crate::call::is_internal;
 use crate::model::ServiceModel;
 use crate::service::{Context, Reply, Service};
 use crate::validation::validate;
+use crate::watch::{Occurrence, Watcher};
 use crate::{AwsError, Body, Call};
 
 type Services = BTreeMap<&'static str, Arc<dyn Service>>;
@@ -23,12 +24,13 @@ type Services = BTreeMap<&'static str, Arc<dyn Service>>;
 pub struct Dispatcher {
     services: Arc<OnceLock<Services>>,
     clock: Clock,
+    watcher: Arc<Watcher>,
 }
 
 impl Dispatcher {
     /// A door with nothing behind it yet.
     pub fn new(clock: Clock) -> Self {
-        Self { services: Arc::default(), clock }
+        Self { services: Arc::default(), clock, watcher: Arc::default() }
     }
 
     /// Puts the services behind the door, once. Services are made with a clone of the dispatcher and installed after.
@@ -45,6 +47,16 @@ impl Dispatcher {
         &self.clock
     }
 
+    /// Has what becomes of schedules' occurrences told to `tell`, unless it is told to somebody already. It must not wait.
+    pub fn watch(&self, tell: impl Fn(Occurrence<'_>) + Send + Sync + 'static) {
+        self.watcher.set(tell);
+    }
+
+    /// Tells whoever watches what became of an occurrence, once that is durable.
+    pub fn tell(&self, occurrence: Occurrence<'_>) {
+        self.watcher.tell(occurrence);
+    }
+
     /// The models of all services, for whoever speaks their protocols.
     pub fn models(&self) -> impl Iterator<Item = &'static ServiceModel> {
         self.services.get().into_iter().flatten().map(|(_, service)| service.model())
@@ -53,6 +65,11 @@ impl Dispatcher {
     /// The folder that large bodies for the service of that name are spooled to.
     pub fn spool_folder(&self, service: &str) -> Option<&Path> {
         self.service(service)?.spool_folder()
+    }
+
+    /// Whether a call of that operation need not be served to its end once its caller has gone.
+    pub fn ends_with_its_caller(&self, service: &str, operation: &str) -> bool {
+        self.service(service).is_some_and(|service| service.ends_with_its_caller(operation))
     }
 
     /// Whether an event, put on the default bus of that place now, may reach anybody. Who would keep an event durably in

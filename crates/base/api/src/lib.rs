@@ -15,6 +15,7 @@ mod member_case;
 pub mod model;
 mod service;
 pub mod validation;
+mod watch;
 
 pub use authorize::is_open_to_all;
 pub use body::{Body, Content, FileRange, Reader, Spool};
@@ -23,3 +24,4 @@ pub use dispatcher::Dispatcher;
 pub use error::{AwsError, Fault};
 pub use member_case::camel_case;
 pub use service::{Context, Reply, Service};
+pub use watch::{Occurrence, Outcome};

@@ -12,11 +12,15 @@ use types::Timestamp;
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
     hand: Arc<Mutex<Hand>>,
+    /// Whether clients and containers, whose time is the machine's, live with it.
+    beside_the_machine: bool,
 }
 
 #[derive(Debug)]
 struct Hand {
     now: Timestamp,
+    /// How often it was moved, and how often somebody lay down to sleep or was woken.
+    stirred: u64,
     /// By the time they wait for, then in the order in which they came.
     sleepers: BTreeMap<(Timestamp, u64), Waker>,
     last_sleeper: u64,
@@ -25,8 +29,13 @@ struct Hand {
 impl VirtualClock {
     /// A clock that stands at `start`.
     pub fn new(start: Timestamp) -> Self {
-        let hand = Hand { now: start, sleepers: BTreeMap::new(), last_sleeper: 0 };
-        Self { hand: Arc::new(Mutex::new(hand)) }
+        let hand = Hand { now: start, stirred: 0, sleepers: BTreeMap::new(), last_sleeper: 0 };
+        Self { hand: Arc::new(Mutex::new(hand)), beside_the_machine: false }
+    }
+
+    /// A clock that stands at `start`, in a process with clients and containers to which the machine's clock applies.
+    pub fn beside_the_machine(start: Timestamp) -> Self {
+        Self { beside_the_machine: true, ..Self::new(start) }
     }
 
     /// Moves the clock forward and wakes whoever waits for a time that has come.
@@ -46,6 +55,16 @@ impl VirtualClock {
         self.hand().sleepers.first_key_value().map(|((due, _), _)| *due)
     }
 
+    /// A number that grows as long as anybody lies down to sleep, is woken or goes away: where it stays, nobody who goes by
+    /// this clock has done so.
+    pub fn stirred(&self) -> u64 {
+        self.hand().stirred
+    }
+
+    pub(crate) fn is_beside_the_machine(&self) -> bool {
+        self.beside_the_machine
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.hand().now
     }
@@ -63,6 +82,7 @@ impl Hand {
     /// Sets the time and takes out those whose time has come.
     fn move_to(&mut self, time: Timestamp) -> BTreeMap<(Timestamp, u64), Waker> {
         self.now = time.max(self.now);
+        self.stirred += 1;
         let now = self.now;
         let due = self.sleepers.keys().take_while(|(due, _)| *due <= now).count();
         (0..due).filter_map(|_| self.sleepers.pop_first()).collect()
@@ -88,6 +108,7 @@ impl Future for Sleep<'_> {
         }
         let place = self.place.unwrap_or(hand.last_sleeper + 1);
         hand.last_sleeper = hand.last_sleeper.max(place);
+        hand.stirred += 1;
         hand.sleepers.insert((self.due, place), cx.waker().clone());
         drop(hand);
         self.place = Some(place);
@@ -98,7 +119,9 @@ impl Future for Sleep<'_> {
 impl Drop for Sleep<'_> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            self.clock.hand().sleepers.remove(&(self.due, place));
+            let mut hand = self.clock.hand();
+            hand.stirred += 1;
+            hand.sleepers.remove(&(self.due, place));
         }
     }
 }

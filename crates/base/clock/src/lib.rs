@@ -1,4 +1,4 @@
-//! Time as a value: the wall clock in production, a clock that somebody moves in tests.
+//! Time as a value: the wall clock in production, a clock that somebody moves in tests and for `serve --clock virtual`.
 //!
 //! Only the binary decides which one there is. Pure code never sees a [`Clock`]: it is given a [`Timestamp`].
 
@@ -28,6 +28,15 @@ impl Clock {
                 Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
             }
             Self::Virtual(clock) => clock.now(),
+        }
+    }
+
+    /// The clock of those who live outside of virtual time: clients that sign and wait for answers, containers. The
+    /// machine's own, but where the virtual clock is a test's, which has the whole world on it.
+    pub fn machine(&self) -> Self {
+        match self {
+            Self::Virtual(clock) if !clock.is_beside_the_machine() => self.clone(),
+            Self::Virtual(_) | Self::Wall => Self::Wall,
         }
     }
 
@@ -72,6 +81,16 @@ mod tests {
         hand.advance_to(Timestamp::from_seconds(25));
         assert_eq!(waiting.await.unwrap(), Timestamp::from_seconds(25));
         clock.sleep_until(Timestamp::from_seconds(1)).await;
+    }
+
+    #[test]
+    fn clients_live_by_the_machines_clock() {
+        let start = Timestamp::from_seconds(10);
+        let ours = Clock::Virtual(VirtualClock::beside_the_machine(start));
+        assert_eq!(ours.now(), start);
+        assert!(matches!(ours.machine(), Clock::Wall));
+        assert!(matches!(Clock::Wall.machine(), Clock::Wall));
+        assert_eq!(Clock::Virtual(VirtualClock::new(start)).machine().now(), start);
     }
 
     #[tokio::test]

@@ -97,6 +97,8 @@ impl HttpClient {
     ) -> Result<Answered, Failure> {
         let request = request(outgoing)?;
         let answered = pin!(self.send(request, bounds.answer_bytes));
+        // The other side answers in the machine's time.
+        let clock = clock.machine();
         let late = pin!(clock.sleep_until(clock.now() + bounds.time));
         match select(answered, late).await {
             Either::Left((answered, _)) => answered,

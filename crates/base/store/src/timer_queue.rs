@@ -111,6 +111,13 @@ impl TimerQueue {
         Some(Timer { key, due: place.0, payload: payload.to_vec() })
     }
 
+    /// The keys and times of the timers it holds.
+    pub fn held(&self) -> impl Iterator<Item = (String, Timestamp)> {
+        // Keys were texts when they were set.
+        let key = |content: &Content| String::from_utf8_lossy(content.parts().0).into_owned();
+        self.timers.iter().map(move |((due, _), content)| (key(content), *due))
+    }
+
     /// How many timers it holds.
     pub fn len(&self) -> usize {
         self.timers.len()

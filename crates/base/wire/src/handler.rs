@@ -114,7 +114,7 @@ impl Wire {
     ) -> Result<Caller, Refusal> {
         let signed = signed?;
         let credential = self.credentials.lookup(signed.access_key_id()).await.ok_or(Refusal::UnknownKey)?;
-        signed.check_token(&credential, self.dispatcher.clock().now())?;
+        signed.check_token(&credential, self.dispatcher.clock().machine().now())?;
         signed.verify(
             &credential.secret_access_key,
             model.signing_name,
@@ -146,7 +146,9 @@ impl Wire {
             idempotency_key: None,
         };
         let dispatcher = self.dispatcher.clone();
-        match Finishing::new(async move { dispatcher.call(call).await }).await {
+        let is_abandoned = dispatcher.ends_with_its_caller(model.signing_name, operation.name);
+        let work = Finishing::new(async move { dispatcher.call(call).await });
+        match work.abandoned_if(is_abandoned).await {
             Ok(answer) => answer,
             Err(panic) => Err(AwsError::internal("InternalFailure", &panic)),
         }

@@ -3,6 +3,7 @@
 //! Pure: the time comes in as an argument. Flexible time windows, start and end dates belong to the services.
 
 mod cron;
+mod missed;
 mod rate;
 
 use jiff::civil::DateTime;
@@ -10,6 +11,7 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use types::Timestamp;
 
 use cron::Cron;
+pub use missed::{MakeUp, Missed, Verdict};
 use rate::{Rate, Units};
 
 /// Why a text is not a schedule expression, in the words of the service that was asked.

@@ -21,6 +21,9 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         Some(kind) => eprintln!("  containers: {}", format!("{kind:?}").to_lowercase()),
         None => eprintln!("  containers: none can run here; `runwright doctor` says why"),
     }
+    if let Some(now) = server.virtual_time() {
+        eprintln!("  clock: virtual, stands at {now}; `runwright clock advance 1h` moves it");
+    }
     eprintln!("  clients: eval \"$(runwright env --data-dir {})\"", data_dir.display());
     tokio::select! {
         _ = interrupt.recv() => {}

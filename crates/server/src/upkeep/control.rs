@@ -18,8 +18,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::backup::{self, Made, Source};
+use crate::occurrences::{self, Next, NextQuestion};
+use crate::operator::Operator;
 use crate::sessions::exec::{self, ExecQuestion};
 use crate::sessions::logs::{self, LogsQuestion};
+use crate::virtual_time::session::{self, ClockQuestion};
 
 const NAME: &str = "control.sock";
 /// Longer paths do not fit into the address of a socket, with what is around them.
@@ -37,6 +40,10 @@ enum Question {
     Exec(ExecQuestion),
     /// Send what a container writes.
     Logs(LogsQuestion),
+    /// Tell the time, or move the clock and tell what happens.
+    Clock(ClockQuestion),
+    /// Say when a rule or a schedule is next due.
+    Next(NextQuestion),
 }
 
 /// What it says.
@@ -44,6 +51,7 @@ enum Question {
 #[serde(rename_all = "kebab-case")]
 enum Answer {
     Made(Made),
+    Next(Next),
     /// The session is open.
     Open,
     Refused(String),
@@ -53,6 +61,8 @@ enum Answer {
 struct Subject {
     source: Source,
     driver: Arc<dyn Driver>,
+    clock: session::Subject,
+    operator: Operator,
 }
 
 /// The server's end. It is gone when this is dropped.
@@ -67,7 +77,12 @@ impl Control {
     ///
     /// # Errors
     /// Where the socket cannot be made.
-    pub fn start(source: Source, driver: Arc<dyn Driver>) -> anyhow::Result<Self> {
+    pub fn start(
+        source: Source,
+        driver: Arc<dyn Driver>,
+        clock: session::Subject,
+        operator: Operator,
+    ) -> anyhow::Result<Self> {
         let path = source.data_dir.join(NAME);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
@@ -76,7 +91,8 @@ impl Control {
         let (address, _folder) = address(&path)?;
         let listener = UnixListener::bind(address)?;
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        Ok(Self { path, task: tokio::spawn(listen(listener, Arc::new(Subject { source, driver }))) })
+        let subject = Arc::new(Subject { source, driver, clock, operator });
+        Ok(Self { path, task: tokio::spawn(listen(listener, subject)) })
     }
 }
 
@@ -108,7 +124,7 @@ async fn listen(listener: UnixListener, subject: Arc<Subject>) {
 
 async fn serve(stream: UnixStream, subject: &Subject) -> anyhow::Result<()> {
     let mut stream = stream;
-    let Subject { source, driver } = subject;
+    let Subject { source, driver, clock, operator } = subject;
     match serde_json::from_str(&read_line(&mut stream).await?) {
         Ok(Question::Backup(dir)) => match backup::make(source, &dir).await {
             Ok(made) => tell(&mut stream, &Answer::Made(made)).await,
@@ -126,6 +142,14 @@ async fn serve(stream: UnixStream, subject: &Subject) -> anyhow::Result<()> {
                 tell(&mut stream, &Answer::Open).await?;
                 logs::carry(driver, &name, question.follow, stream).await
             }
+            Err(reason) => tell(&mut stream, &Answer::Refused(reason)).await,
+        },
+        Ok(Question::Clock(question)) => {
+            tell(&mut stream, &Answer::Open).await?;
+            clock.answer(question, stream).await
+        }
+        Ok(Question::Next(question)) => match occurrences::answer(operator, question).await {
+            Ok(next) => tell(&mut stream, &Answer::Next(next)).await,
             Err(reason) => tell(&mut stream, &Answer::Refused(reason)).await,
         },
         Err(error) => {
@@ -161,7 +185,7 @@ pub async fn ask_for_backup(data_dir: &Path, dir: &Path) -> anyhow::Result<Optio
     let Some(stream) = connect(data_dir).await? else { return Ok(None) };
     match ask(stream, &Question::Backup(std::path::absolute(dir)?)).await? {
         (Answer::Made(made), _) => Ok(Some(made)),
-        (Answer::Open, _) => Err(anyhow!("the server's answer is another question's")),
+        (Answer::Open | Answer::Next(_), _) => Err(another()),
         (Answer::Refused(reason), _) => Err(anyhow!(reason)),
     }
 }
@@ -182,14 +206,41 @@ pub async fn open_logs(data_dir: &Path, question: LogsQuestion) -> anyhow::Resul
     open(data_dir, &Question::Logs(question)).await
 }
 
-async fn open(data_dir: &Path, question: &Question) -> anyhow::Result<UnixStream> {
-    let stream = connect(data_dir).await?;
-    let stream = stream.with_context(|| {
+/// Asks the server about its clock, and returns the connection on which it answers, line by line.
+///
+/// # Errors
+/// What the server says, and where none listens.
+pub async fn open_clock(data_dir: &Path, question: ClockQuestion) -> anyhow::Result<UnixStream> {
+    open(data_dir, &Question::Clock(question)).await
+}
+
+/// Asks the server when a rule or a schedule is next due.
+///
+/// # Errors
+/// What the server says, and where none listens.
+pub async fn ask_for_next(data_dir: &Path, question: NextQuestion) -> anyhow::Result<Next> {
+    match ask(reach(data_dir).await?, &Question::Next(question)).await? {
+        (Answer::Next(next), _) => Ok(next),
+        (Answer::Open | Answer::Made(_), _) => Err(another()),
+        (Answer::Refused(reason), _) => Err(anyhow!(reason)),
+    }
+}
+
+fn another() -> anyhow::Error {
+    anyhow!("the server's answer is another question's")
+}
+
+async fn reach(data_dir: &Path) -> anyhow::Result<UnixStream> {
+    connect(data_dir).await?.with_context(|| {
         format!("no server listens in {}: is `runwright serve` running on it?", data_dir.display())
-    })?;
+    })
+}
+
+async fn open(data_dir: &Path, question: &Question) -> anyhow::Result<UnixStream> {
+    let stream = reach(data_dir).await?;
     match ask(stream, question).await? {
         (Answer::Open, stream) => Ok(stream),
-        (Answer::Made(_), _) => Err(anyhow!("the server's answer is another question's")),
+        (Answer::Made(_) | Answer::Next(_), _) => Err(another()),
         (Answer::Refused(reason), _) => Err(anyhow!(reason)),
     }
 }

@@ -71,6 +71,11 @@ pub fn check(data_dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether no program has said yet that the directory is its own.
+pub fn is_new(data_dir: &Path) -> bool {
+    !data_dir.join(FORMAT_FILE).exists()
+}
+
 /// Says in the directory that it has this program's format. To be called by whoever has its store.
 ///
 /// # Errors

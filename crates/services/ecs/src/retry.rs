@@ -30,6 +30,8 @@ impl Delays {
             return false;
         }
         self.left -= 1;
+        // What fails is outside: it gets well in the machine's time.
+        let clock = clock.machine();
         clock.sleep_until(clock.now() + self.next).await;
         self.next = (self.next * 2).min(limits::RETRY_DELAY_MAX);
         true

@@ -3,8 +3,9 @@
 //! The event's deliveries and the next timer are one batch: an occurrence fires once, whenever the process dies.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use api::{Occurrence, Outcome};
+use schedule::Verdict;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Timer, Versioned};
 use tokio::sync::Semaphore;
@@ -115,48 +116,58 @@ impl Inner {
                 return Ok(());
             }
             let rule = self.registry.compile(&bus, seen.value.clone());
-            let batch = occurrence(&bus, &seen, &rule, timer, now);
+            let (batch, due, outcome) = self.occurrence(&bus, &seen, &rule, timer, now);
             match self.store.submit(batch).durable().await {
                 // Somebody changed the rule, perhaps only its targets: this occurrence is looked at again.
                 Err(store::Error::Conflict { .. }) => {}
-                other => return other.map(drop).map_err(Error::from),
+                Err(error) => return Err(error.into()),
+                Ok(_) => {
+                    let schedule = &bus.rule_arn(&seen.value.name).to_string();
+                    self.dispatcher.tell(Occurrence { schedule, due, outcome });
+                    return Ok(());
+                }
             }
         }
     }
-}
 
-/// The deliveries of one occurrence and the timer of the next one, if nobody changes the rule before.
-fn occurrence(
-    bus: &BusName,
-    seen: &Versioned<Rule>,
-    rule: &CompiledRule,
-    timer: &Timer,
-    now: Timestamp,
-) -> Batch {
-    let mut batch = Batch::new();
-    batch.require_version("events/rule", seen.key.as_str(), seen.version);
-    // What fell due meanwhile and is not too late yet still fires.
-    let late = now - FIRING_LATE_MAX - Duration::from_millis(1);
-    set_timer(&mut batch, bus, &seen.value, timer.due.max(late));
-    if now.since(timer.due) <= FIRING_LATE_MAX {
-        let id = api::ids::uuid();
-        let event = scheduled(bus, &rule.arn, &id, timer.due);
-        delivery::plan(
-            &mut batch,
-            bus,
-            rule,
-            &Arrival { id: &id, event: &event, forwarded: false, watched: false },
-            now,
-        );
-    } else {
-        tracing::warn!(rule = timer.key, due = %timer.due, "the schedule was due while nobody was there: skipped");
+    /// The deliveries of one occurrence and the timer of the next one, if nobody changes the rule before.
+    fn occurrence(
+        &self,
+        bus: &BusName,
+        seen: &Versioned<Rule>,
+        rule: &CompiledRule,
+        timer: &Timer,
+        now: Timestamp,
+    ) -> (Batch, Timestamp, Outcome) {
+        let mut batch = Batch::new();
+        batch.require_version("events/rule", seen.key.as_str(), seen.version);
+        let missed = self.missed.get().copied().unwrap_or_default();
+        let (due, outcome) = match missed
+            .decide(timer.due, now, FIRING_LATE_MAX, |after| seen.value.next_due(after))
+        {
+            Verdict::Fires(due) => {
+                set_timer(&mut batch, bus, &seen.value, due);
+                let id = api::ids::uuid();
+                let event = scheduled(bus, &rule.arn, &id, due);
+                let arrival = Arrival { id: &id, event: &event, forwarded: false, watched: false };
+                delivery::plan(&mut batch, bus, rule, &arrival, now);
+                (due, Outcome::Fired)
+            }
+            Verdict::IsMissed { next_after } => {
+                let due = timer.due;
+                tracing::warn!(rule = timer.key, %due, "the schedule was due while nobody was there: skipped");
+                set_timer(&mut batch, bus, &seen.value, next_after);
+                (due, Outcome::Missed)
+            }
+        };
+        (batch, due, outcome)
     }
-    batch
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use api::Dispatcher;
     use clock::{Clock, VirtualClock};

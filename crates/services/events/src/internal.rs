@@ -2,10 +2,12 @@
 
 use api::Context;
 use event_pattern::{Event, EventPattern};
+use schedule::Schedule;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{Batch, Range};
+use types::Timestamp;
 
 use crate::delivery::Arrival;
 use crate::event::scheduled;
@@ -36,6 +38,16 @@ struct FireRule {
     entry: Option<Value>,
 }
 
+/// A rule whose next times are asked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NextOccurrences {
+    name: String,
+    count: usize,
+    /// Strictly after this time; without it after the clock's.
+    after: Option<Timestamp>,
+}
+
 /// The event whose deliveries are asked for.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -55,9 +67,21 @@ impl Inner {
             "FireRule" => self.fire_rule(cx, read(input)?).await,
             "RetrieveConnectionCredentials" => self.retrieve_credentials(cx, read(input)?).await,
             "NoteConnectionAuthorization" => self.note_authorization(cx, read(input)?).await,
+            "NextOccurrences" => self.next_occurrences(cx, read(input)?).await,
             "ListDeliveries" => self.list_deliveries(read(input)?).await,
             other => Err(Error::UnknownInternal(other.to_owned())),
         }
+    }
+
+    /// When a rule of the default bus is next due, enabled or not.
+    async fn next_occurrences(&self, cx: &Context, input: NextOccurrences) -> Result<Value, Error> {
+        let rule = self.rule_of(&BusName::of(cx, None)?, &input.name).await?.value;
+        let expression = rule.schedule_expression.as_deref().unwrap_or_default();
+        let schedule = Schedule::parse_rule(expression).map_err(|_| Error::InvalidSchedule)?;
+        let next = |after: Timestamp| schedule.next_due(after, rule.scheduled_from, &jiff::tz::TimeZone::UTC);
+        let times = std::iter::successors(next(input.after.unwrap_or(cx.now)), |last| next(*last));
+        let times: Vec<Timestamp> = times.take(input.count).collect();
+        Ok(json!({"Times": times, "Timezone": "UTC", "Expression": expression, "Enabled": rule.is_enabled()}))
     }
 
     async fn put_managed(&self, cx: &Context, input: PutManagedRule) -> Result<Value, Error> {

@@ -37,6 +37,7 @@ use api::model::ServiceModel;
 use api::{AwsError, Context, Dispatcher, Service};
 use futures_util::future::BoxFuture;
 use http_client::HttpClient;
+use schedule::Missed;
 use serde_json::Value;
 use store::{Collection, Store};
 use types::{AccountId, Region};
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     rules: Collection<rule::Rule>,
     connections: Collection<connection::Connection>,
     secret_key: OnceLock<SecretKey>,
+    missed: OnceLock<Missed>,
     tokens: connection_token::Tokens,
     destinations: Collection<api_destination::ApiDestination>,
     pace: targets::Pace,
@@ -83,6 +85,7 @@ impl Events {
             rules: Collection::new(Arc::clone(&store), "events/rule"),
             connections: Collection::new(Arc::clone(&store), "events/connection"),
             secret_key: OnceLock::new(),
+            missed: OnceLock::new(),
             tokens: connection_token::Tokens::default(),
             destinations: Collection::new(Arc::clone(&store), "events/api-destination"),
             pace: targets::Pace::default(),
@@ -106,6 +109,15 @@ impl Events {
     pub fn with_secret_key(self, key: SecretKey) -> Self {
         // The first key stays: secrets are sealed with it.
         let _ = self.inner.secret_key.set(key);
+        self
+    }
+
+    /// The same service, for which `missed` says what becomes of schedules' occurrences that fell into a downtime. Without
+    /// it they are left out.
+    #[must_use]
+    pub fn making_up(self, missed: Missed) -> Self {
+        // Said once, by whoever starts the service.
+        let _ = self.inner.missed.set(missed);
         self
     }
 

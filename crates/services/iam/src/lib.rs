@@ -60,7 +60,7 @@ impl Iam {
     /// The service over what `store` keeps. Nothing runs until [`Self::start`].
     pub fn new(store: Arc<dyn Store>, dispatcher: &Dispatcher, configuration: Configuration) -> Self {
         // Not the dispatcher itself: it will hold this service, and the two would keep each other and the store alive.
-        let clock = dispatcher.clock().clone();
+        let clock = dispatcher.clock().machine();
         Self { directory: Arc::new(Directory::new(store, configuration)), clock }
     }
 

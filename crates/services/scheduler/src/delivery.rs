@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use api::AwsError;
 use futures_util::FutureExt;
+use serde_json::Value;
 use store::{Batch, Timer};
 use tokio::sync::Semaphore;
 use types::Timestamp;
 
-use crate::invocation::Invocation;
-use crate::limits::{INVOCATIONS_CONCURRENT_MAX, STORE_PAUSE};
+use crate::invocation::{Exhausted, Following, GivenUp, Invocation, pause};
+use crate::limits::{DEAD_LETTER_TIME_MAX, INVOCATIONS_CONCURRENT_MAX, STORE_PAUSE};
 use crate::{Error, Inner, client_token, targets};
 
 const QUEUE: &str = "scheduler/invocation";
@@ -23,8 +24,8 @@ const QUEUE: &str = "scheduler/invocation";
 enum Next {
     /// Another attempt.
     Retry(Box<Invocation>, Timestamp),
-    /// The target took it, or it was given up.
-    Settled,
+    /// The target took it, with this answer, or it was given up.
+    Settled(Value),
 }
 
 /// Adds an attempt to a batch.
@@ -107,25 +108,64 @@ impl Inner {
     async fn attempt(&self, mut invocation: Invocation) -> Result<Next, Error> {
         let clock = self.dispatcher.clock();
         let (schedule, id) = (invocation.schedule.arn(), invocation.id.clone());
+        if invocation.given_up.is_some() {
+            return Ok(self.bury(invocation).await);
+        }
         if invocation.is_too_old(clock.now()) {
-            tracing::warn!(%schedule, id, "the invocation has become too old: given up");
-            return Ok(Next::Settled);
+            let error =
+                AwsError::new("EventAgeExceeded", "The event is older than its MaximumEventAgeInSeconds.");
+            return Ok(self.give_up(invocation, &error, Some(Exhausted::MaximumEventAgeInSeconds)));
         }
         if invocation.failed_attempts == 0 && !self.is_wanted(&invocation).await? {
             tracing::info!(%schedule, id, "the schedule was deleted or disabled: not invoked");
-            return Ok(Next::Settled);
+            return Ok(Next::Settled(Value::Null));
         }
         let attempt = AssertUnwindSafe(targets::invoke(&self.dispatcher, &invocation)).catch_unwind().await;
         let answer = attempt.unwrap_or_else(|_| {
             Err(AwsError::internal("InternalException", &"a service panicked while it was invoked"))
         });
-        let Err(error) = answer else { return Ok(Next::Settled) };
+        let error = match answer {
+            Ok(answer) => return Ok(Next::Settled(answer)),
+            Err(error) => error,
+        };
         invocation.failed_attempts = invocation.failed_attempts.saturating_add(1);
-        let now = clock.now();
-        let due = invocation.next_attempt(&error, now, api::ids::seed());
         let target = &invocation.target.arn;
-        tracing::warn!(%schedule, id, target, %error, retried = due.is_some(), "a target could not be invoked");
-        Ok(due.map_or(Next::Settled, |due| Next::Retry(Box::new(invocation), due)))
+        match invocation.following(&error, clock.now(), api::ids::seed()) {
+            Following::Attempt(due) => {
+                tracing::warn!(%schedule, id, target, %error, "a target could not be invoked: tried again");
+                Ok(Next::Retry(Box::new(invocation), due))
+            }
+            Following::End(exhausted) => Ok(self.give_up(invocation, &error, exhausted)),
+        }
+    }
+
+    /// Ends the attempts; what was to be done goes to the dead-letter queue, where the schedule has one.
+    fn give_up(&self, invocation: Invocation, error: &AwsError, exhausted: Option<Exhausted>) -> Next {
+        let (schedule, id, target) = (invocation.schedule.arn(), &invocation.id, &invocation.target.arn);
+        tracing::warn!(%schedule, id, target, %error, "an invocation is given up");
+        let now = self.dispatcher.clock().now();
+        if invocation.dead_letter_queue().is_none() {
+            return Next::Settled(Value::Null);
+        }
+        Next::Retry(Box::new(invocation.given_up(error, exhausted, now)), now)
+    }
+
+    /// Sends an invocation that was given up to its dead-letter queue, again and again for a day.
+    async fn bury(&self, mut invocation: Invocation) -> Next {
+        let (Some(queue), Some(given_up)) = (invocation.dead_letter_queue(), &invocation.given_up) else {
+            return Next::Settled(Value::Null);
+        };
+        let sent = targets::dead_letter::send(&self.dispatcher, &invocation, queue, given_up).await;
+        let Err(error) = sent else { return Next::Settled(Value::Null) };
+        let (schedule, now) = (invocation.schedule.arn(), self.dispatcher.clock().now());
+        let failed = given_up.failed_messages.saturating_add(1);
+        if !error.may_pass() || now.since(given_up.at) > DEAD_LETTER_TIME_MAX {
+            tracing::error!(%schedule, id = invocation.id, queue, %error, "a dead letter is lost");
+            return Next::Settled(Value::Null);
+        }
+        invocation.given_up =
+            invocation.given_up.map(|given_up| GivenUp { failed_messages: failed, ..given_up });
+        Next::Retry(Box::new(invocation), now + pause(failed, api::ids::seed()))
     }
 
     /// Whether the schedule is still there and enabled. One whose target is being retried may be gone.
@@ -141,8 +181,9 @@ impl Inner {
         let mut deleted = 0;
         match next {
             Next::Retry(invocation, due) => plan(&mut batch, invocation, *due),
-            Next::Settled => {
+            Next::Settled(answer) => {
                 batch.clear_timer(QUEUE, invocation.id.as_str());
+                self.follow_answer(&mut batch, invocation, answer).await?;
                 deleted = usize::from(self.complete(&mut batch, invocation).await?);
             }
         }

@@ -50,6 +50,9 @@ pub enum Error {
     /// What AWS has and Runwright refuses.
     #[error("Runwright does not serve {0} of EventBridge Scheduler.")]
     NotServed(&'static str),
+    /// An operation that AWS would call and Runwright does not serve.
+    #[error("Runwright does not serve {0}.")]
+    OperationNotServed(String),
     /// Too many schedules or groups.
     #[error("You have reached the maximum number of {0} that you can create in this account and region.")]
     QuotaExceeded(&'static str),
@@ -96,7 +99,8 @@ impl From<Error> for AwsError {
             | Error::WindowForbidden
             | Error::InvalidTargetArn
             | Error::Invalid(_)
-            | Error::NotServed(_) => ("ValidationException", 400),
+            | Error::NotServed(_)
+            | Error::OperationNotServed(_) => ("ValidationException", 400),
         };
         Self::new(code, error.to_string()).with_status(status)
     }

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use ::schedule::Verdict;
+use api::{Occurrence, Outcome};
 use serde::{Deserialize, Serialize};
 use store::{Batch, Timer, Versioned};
 use tokio::sync::Semaphore;
@@ -12,7 +14,8 @@ use types::Timestamp;
 use crate::invocation::{Invocation, offset};
 use crate::limits::{FIRING_LATE_MAX, FIRINGS_CONCURRENT_MAX, STORE_PAUSE};
 use crate::names::ScheduleName;
-use crate::schedule::{Schedule, just_before};
+use crate::overlap::{Overlap, Work};
+use crate::schedule::Schedule;
 use crate::{Error, Inner, delivery};
 
 const QUEUE: &str = "scheduler/schedule";
@@ -23,6 +26,17 @@ struct Payload {
     schedule: ScheduleName,
     id: String,
     timing_id: String,
+    /// When the occurrence was due, where the timer is due later: it waits for the one before it.
+    #[serde(default)]
+    waits_since: Option<Timestamp>,
+}
+
+/// What becomes of an occurrence, and whether the schedule is deleted with it.
+struct Decided {
+    batch: Batch,
+    outcome: Option<Outcome>,
+    due: Timestamp,
+    is_gone: bool,
 }
 
 /// Adds the schedule's next occurrence after `after` to a batch, or takes it away where there is none; returns whether
@@ -32,11 +46,21 @@ pub fn set_timer(batch: &mut Batch, name: &ScheduleName, schedule: &Schedule, af
         clear_timer(batch, &name.key());
         return false;
     };
-    let payload =
-        Payload { schedule: name.clone(), id: schedule.id.clone(), timing_id: schedule.timing_id.clone() };
+    put_timer(batch, name, schedule, due, None);
+    true
+}
+
+fn put_timer(
+    batch: &mut Batch,
+    name: &ScheduleName,
+    schedule: &Schedule,
+    due: Timestamp,
+    waits_since: Option<Timestamp>,
+) {
+    let (id, timing_id) = (schedule.id.clone(), schedule.timing_id.clone());
+    let payload = Payload { schedule: name.clone(), id, timing_id, waits_since };
     // Plain data with text keys: it cannot fail to be written.
     batch.set_timer(QUEUE, name.key(), due, serde_json::to_vec(&payload).unwrap_or_default());
-    true
 }
 
 /// Takes a schedule's timer away.
@@ -89,13 +113,18 @@ impl Inner {
             if seen.value.id != payload.id || seen.value.timing_id != payload.timing_id {
                 return Ok(());
             }
-            let (batch, is_gone) = self.occurrence(&payload.schedule, &seen, timer.due, now);
-            match self.store.submit(batch).durable().await {
+            let due = payload.waits_since.unwrap_or(timer.due);
+            let decided = self.occurrence(&payload.schedule, &seen, due, now).await?;
+            match self.store.submit(decided.batch).durable().await {
                 // Somebody changed the schedule, perhaps only its target: this occurrence is looked at again.
                 Err(store::Error::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
                 Ok(_) => {
-                    self.counts.remove(&payload.schedule.group, usize::from(is_gone));
+                    self.counts.remove(&payload.schedule.group, usize::from(decided.is_gone));
+                    if let Some(outcome) = decided.outcome {
+                        let schedule = &payload.schedule.arn().to_string();
+                        self.dispatcher.tell(Occurrence { schedule, due: decided.due, outcome });
+                    }
                     return Ok(());
                 }
             }
@@ -114,41 +143,93 @@ impl Inner {
         }
     }
 
-    /// The invocation of one occurrence and the timer of the next one, if nobody changes the schedule before; and
-    /// whether the schedule is deleted.
-    fn occurrence(
+    /// The invocation of one occurrence and the timer of the next one, if nobody changes the schedule before.
+    async fn occurrence(
         &self,
         name: &ScheduleName,
         seen: &Versioned<Schedule>,
         due: Timestamp,
         now: Timestamp,
-    ) -> (Batch, bool) {
-        let (schedule, window) = (&seen.value, seen.value.definition.window());
-        let late_max = FIRING_LATE_MAX + window;
+    ) -> Result<Decided, Error> {
+        let overlap = self.overlaps.of(&name.group);
+        let work = if overlap.is_some() { self.work(name).await? } else { None };
         let mut batch = Batch::new();
         batch.require_version(crate::schedule::TABLE, seen.key.as_str(), seen.version);
-        // What fell due meanwhile and is not too late yet still fires.
-        let is_due_again = set_timer(&mut batch, name, schedule, due.max(just_before(now - late_max)));
-        if now.since(due) <= late_max {
-            let invocation = Invocation {
-                id: api::ids::uuid(),
-                schedule: name.clone(),
-                schedule_id: schedule.id.clone(),
-                timing_id: schedule.timing_id.clone(),
-                is_last: !is_due_again,
-                target: schedule.definition.target.clone(),
-                scheduled: due,
-                planned: due + offset(window, api::ids::seed()),
-                failed_attempts: 0,
-            };
-            delivery::plan(&mut batch, &invocation, invocation.planned);
-            return (batch, false);
+        // An occurrence that waited for the one before it is not late.
+        let waited_until =
+            work.as_ref().and_then(|work| work.seen_at_work).filter(|_| overlap == Some(Overlap::Queue));
+        let looked_at = if waited_until.is_some_and(|time| time >= due) { due } else { now };
+        let next_due = |after| seen.value.next_due(after);
+        let late_max = FIRING_LATE_MAX + seen.value.definition.window();
+        let due = match self.missed.decide(due, looked_at, late_max, next_due) {
+            Verdict::Fires(due) => due,
+            Verdict::IsMissed { next_after } => return Ok(self.left_out(batch, name, seen, due, next_after)),
+        };
+        match (overlap, work) {
+            (Some(overlap), Some(work)) if self.is_at_work(name, &work).await => match overlap {
+                Overlap::Skip => {
+                    let left_out = self.left_out(batch, name, seen, due, due);
+                    return Ok(Decided { outcome: Some(Outcome::Overlapped), ..left_out });
+                }
+                Overlap::Queue => {
+                    put_timer(&mut batch, name, &seen.value, work.look_again(due, now), Some(due));
+                    self.work.put(&mut batch, &seen.key, &Work { seen_at_work: Some(now), ..work });
+                    return Ok(Decided { batch, outcome: None, due, is_gone: false });
+                }
+            },
+            _ => {}
         }
-        tracing::warn!(schedule = seen.key, %due, "the schedule was due while nobody was there: skipped");
-        let is_complete = !is_due_again && schedule.definition.deletes_itself;
-        if is_complete {
+        let is_last = !set_timer(&mut batch, name, &seen.value, due);
+        let invocation =
+            Invocation { is_followed: overlap.is_some(), ..invocation(name, &seen.value, due, now, is_last) };
+        if overlap.is_some() {
+            self.follow(&mut batch, &invocation, waited_until);
+        }
+        delivery::plan(&mut batch, &invocation, invocation.planned);
+        Ok(Decided { batch, outcome: Some(Outcome::Fired), due, is_gone: false })
+    }
+
+    /// An occurrence that invokes nobody. With the last one the schedule may go.
+    fn left_out(
+        &self,
+        mut batch: Batch,
+        name: &ScheduleName,
+        seen: &Versioned<Schedule>,
+        due: Timestamp,
+        next_after: Timestamp,
+    ) -> Decided {
+        tracing::warn!(schedule = seen.key, %due, "an occurrence of the schedule is left out");
+        let is_due_again = set_timer(&mut batch, name, &seen.value, next_after);
+        let is_gone = !is_due_again && seen.value.definition.deletes_itself;
+        if is_gone {
             self.remove(&mut batch, seen);
         }
-        (batch, is_complete)
+        Decided { batch, outcome: Some(Outcome::Missed), due, is_gone }
+    }
+}
+
+fn invocation(
+    name: &ScheduleName,
+    schedule: &Schedule,
+    due: Timestamp,
+    now: Timestamp,
+    is_last: bool,
+) -> Invocation {
+    let window = schedule.definition.window();
+    let late_max = FIRING_LATE_MAX + window;
+    // What is made up for is due now.
+    let planned = if now.since(due) > late_max { now } else { due + offset(window, api::ids::seed()) };
+    Invocation {
+        id: api::ids::uuid(),
+        schedule: name.clone(),
+        schedule_id: schedule.id.clone(),
+        timing_id: schedule.timing_id.clone(),
+        is_last,
+        target: schedule.definition.target.clone(),
+        scheduled: due,
+        planned,
+        failed_attempts: 0,
+        given_up: None,
+        is_followed: false,
     }
 }

@@ -32,6 +32,55 @@ pub struct Invocation {
     pub planned: Timestamp,
     /// Attempts that have failed.
     pub failed_attempts: u32,
+    /// Why the target is not invoked any more: what is left is a message to the dead-letter queue.
+    #[serde(default)]
+    pub given_up: Option<GivenUp>,
+    /// Whether a group wants to know when what it set to work has ended.
+    #[serde(default)]
+    pub is_followed: bool,
+}
+
+/// Why an invocation was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// When.
+    pub at: Timestamp,
+    /// The code of the last attempt's error.
+    pub error_code: String,
+    /// Its text.
+    pub error_message: String,
+    /// The bound of the retry policy that was reached.
+    pub exhausted: Option<Exhausted>,
+    /// How often the dead-letter queue could not be reached.
+    pub failed_messages: u32,
+}
+
+/// A bound of a retry policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exhausted {
+    /// Attempts.
+    MaximumRetryAttempts,
+    /// Time.
+    MaximumEventAgeInSeconds,
+}
+
+impl Exhausted {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MaximumRetryAttempts => "MaximumRetryAttempts",
+            Self::MaximumEventAgeInSeconds => "MaximumEventAgeInSeconds",
+        }
+    }
+}
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Following {
+    /// Another attempt, then.
+    Attempt(Timestamp),
+    /// None: the failure does not pass, or a bound is reached.
+    End(Option<Exhausted>),
 }
 
 impl Invocation {
@@ -42,7 +91,7 @@ impl Invocation {
             schedule_arn: &self.schedule.arn().to_string(),
             scheduled_time: &self.scheduled.to_iso_seconds(),
             execution_id: &self.id,
-            attempt_number: self.failed_attempts.saturating_add(1),
+            attempt_number: self.failed_attempts.saturating_add(u32::from(self.given_up.is_none())),
         };
         Some(attributes.fill(input))
     }
@@ -50,6 +99,11 @@ impl Invocation {
     /// Whether it is too old for another attempt.
     pub fn is_too_old(&self, now: Timestamp) -> bool {
         now.since(self.planned) > self.age_max()
+    }
+
+    /// The ARN of the schedule's dead-letter queue.
+    pub fn dead_letter_queue(&self) -> Option<&str> {
+        self.target.dead_letter_config.as_ref()?.arn.as_deref()
     }
 
     fn age_max(&self) -> Duration {
@@ -66,18 +120,36 @@ impl Invocation {
             .unwrap_or(RETRY_ATTEMPTS_MAX)
     }
 
-    /// When to try again after a failure, or `None` where it is to be given up.
-    pub fn next_attempt(&self, error: &AwsError, now: Timestamp, chance: u64) -> Option<Timestamp> {
-        if !error.may_pass() || self.failed_attempts > self.retries_max() {
-            return None;
+    /// What follows a failure.
+    pub fn following(&self, error: &AwsError, now: Timestamp, chance: u64) -> Following {
+        if !error.may_pass() {
+            return Following::End(None);
+        }
+        if self.failed_attempts > self.retries_max() {
+            return Following::End(Some(Exhausted::MaximumRetryAttempts));
         }
         let due = now + pause(self.failed_attempts, chance);
-        (!self.is_too_old(due)).then_some(due)
+        match self.is_too_old(due) {
+            true => Following::End(Some(Exhausted::MaximumEventAgeInSeconds)),
+            false => Following::Attempt(due),
+        }
+    }
+
+    /// The invocation after it was given up.
+    pub fn given_up(mut self, error: &AwsError, exhausted: Option<Exhausted>, now: Timestamp) -> Self {
+        self.given_up = Some(GivenUp {
+            at: now,
+            error_code: error.code.to_string(),
+            error_message: error.message.clone(),
+            exhausted,
+            failed_messages: 0,
+        });
+        self
     }
 }
 
 /// The pause after so many failures: doubling, between half and the whole of it by chance.
-fn pause(failed_attempts: u32, chance: u64) -> Duration {
+pub fn pause(failed_attempts: u32, chance: u64) -> Duration {
     let doubled = RETRY_PAUSE_FIRST.saturating_mul(1 << failed_attempts.saturating_sub(1).min(20));
     let half = doubled.min(RETRY_PAUSE_MAX) / 2;
     half + offset(half, chance)
@@ -112,6 +184,8 @@ mod tests {
             scheduled: Timestamp::from_seconds(0),
             planned: Timestamp::from_seconds(0),
             failed_attempts,
+            given_up: None,
+            is_followed: false,
         }
     }
 
@@ -136,12 +210,15 @@ mod tests {
         let failing = AwsError::new("InternalException", "").with_status(500);
         let missing = AwsError::new("StateMachineDoesNotExist", "");
         let now = Timestamp::from_seconds(30);
-        let next = |policy, failed, error, now| invocation(policy, failed).next_attempt(error, now, 0);
-        assert!(next(None, 1, &failing, now).is_some());
-        assert!(next(None, 1, &missing, now).is_none());
-        assert!(next(Some((0, 60)), 1, &failing, now).is_none());
-        assert!(next(Some((5, 60)), 1, &failing, now).is_some());
-        assert!(next(Some((5, 60)), 1, &failing, Timestamp::from_seconds(60)).is_none());
-        assert!(next(None, 186, &failing, now).is_none());
+        let next = |policy, failed, error, now| invocation(policy, failed).following(error, now, 0);
+        let attempts = Following::End(Some(Exhausted::MaximumRetryAttempts));
+        let age = Following::End(Some(Exhausted::MaximumEventAgeInSeconds));
+        let soon = Following::Attempt(now + Duration::from_millis(500));
+        assert_eq!(next(None, 1, &failing, now), soon);
+        assert_eq!(next(None, 1, &missing, now), Following::End(None));
+        assert_eq!(next(Some((0, 60)), 1, &failing, now), attempts);
+        assert_eq!(next(Some((5, 60)), 1, &failing, now), soon);
+        assert_eq!(next(Some((5, 60)), 1, &failing, Timestamp::from_seconds(60)), age);
+        assert_eq!(next(None, 186, &failing, now), attempts);
     }
 }

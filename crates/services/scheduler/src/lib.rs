@@ -14,7 +14,9 @@ pub mod generated;
 mod invocation;
 pub mod limits;
 mod names;
+mod occurrences;
 mod operations;
+mod overlap;
 mod page;
 mod schedule;
 mod schedule_group;
@@ -25,6 +27,7 @@ mod targets;
 
 use std::sync::Arc;
 
+use ::schedule::Missed;
 use api::model::ServiceModel;
 use api::{AwsError, Context, Dispatcher, Service};
 use futures_util::future::BoxFuture;
@@ -33,6 +36,7 @@ use store::{Collection, Store};
 
 use counts::Counts;
 pub use error::Error;
+use overlap::Overlaps;
 
 /// The service `scheduler`.
 #[derive(Clone)]
@@ -46,16 +50,27 @@ pub(crate) struct Inner {
     groups: Collection<schedule_group::ScheduleGroup>,
     schedules: Collection<schedule::Schedule>,
     client_tokens: Collection<client_token::Answered>,
+    work: Collection<overlap::Work>,
+    overlaps: Overlaps,
     counts: Counts,
+    missed: Missed,
 }
 
 impl Scheduler {
-    /// The service on `store`. [`Scheduler::start`] makes it fire.
+    /// The service on `store`. [`Scheduler::start`] makes it fire. What a downtime's occurrences become is left out.
     pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher) -> Self {
+        Self::making_up(store, dispatcher, Missed::default())
+    }
+
+    /// The same, for which `missed` says what becomes of occurrences that fell into a downtime.
+    pub fn making_up(store: Arc<dyn Store>, dispatcher: Dispatcher, missed: Missed) -> Self {
         let inner = Inner {
             groups: Collection::new(Arc::clone(&store), schedule_group::TABLE),
             schedules: Collection::new(Arc::clone(&store), schedule::TABLE),
             client_tokens: Collection::new(Arc::clone(&store), client_token::TABLE),
+            work: Collection::new(Arc::clone(&store), overlap::TABLE),
+            overlaps: Overlaps::default(),
+            missed,
             counts: Counts::default(),
             store,
             dispatcher,
@@ -68,6 +83,7 @@ impl Scheduler {
     /// # Errors
     /// Where the store cannot be read.
     pub async fn start(&self) -> Result<(), Error> {
+        self.inner.load_overlaps().await?;
         delivery::start(&self.inner).await?;
         firing::start(&self.inner).await
     }
@@ -88,6 +104,11 @@ impl Service for Scheduler {
         operation: &'a str,
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
-        Box::pin(generated::operations::dispatch(&*self.inner, cx, operation, input))
+        Box::pin(async move {
+            match operation {
+                "internal:NextOccurrences" => Ok(self.inner.next_occurrences(cx, input).await?),
+                _ => generated::operations::dispatch(&*self.inner, cx, operation, input).await,
+            }
+        })
     }
 }

@@ -26,6 +26,8 @@ pub const EVENT_AGE_SECONDS_MAX: u32 = 24 * 60 * 60;
 pub const RETRY_PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts.
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15 * 60);
+/// How long a message to a dead-letter queue that cannot be reached is tried again.
+pub const DEAD_LETTER_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Invocations under way at once.
 pub const INVOCATIONS_CONCURRENT_MAX: usize = 64;
 /// Schedules that are fired at once.

@@ -11,6 +11,7 @@ use crate::client_token::Request;
 use crate::generated::types as model;
 use crate::limits::SCHEDULE_GROUPS_MAX;
 use crate::names::{GroupName, prefix};
+use crate::overlap::Overlap;
 use crate::page::Page;
 use crate::{Error, Inner, tag};
 
@@ -76,8 +77,11 @@ impl Inner {
         let request = Request::new(cx, "CreateScheduleGroup", input.client_token.as_deref(), &input);
         let name = GroupName::here(cx, Some(&input.name));
         let tags = tag::checked(BTreeMap::new(), input.tags.unwrap_or_default())?;
+        let overlap = Overlap::of(&tags)?;
         let group = ScheduleGroup::new(&name.group, tags, cx.now);
-        self.once(&request, || self.try_create_group(cx, &request, &name, &group)).await
+        let answer = self.once(&request, || self.try_create_group(cx, &request, &name, &group)).await?;
+        self.overlaps.set(&name.key(), overlap);
+        Ok(answer)
     }
 
     async fn try_create_group(
@@ -174,7 +178,9 @@ impl Inner {
             crate::firing::clear_timer(&mut batch, &schedule.key);
         }
         self.keep_answer(&mut batch, cx, request, &answer);
+        batch.delete_prefix(crate::overlap::TABLE, name.schedules_prefix());
         self.store.submit(batch).durable().await?;
+        self.overlaps.set(&name.key(), None);
         self.counts.remove(name, schedules.len());
         Ok(answer)
     }

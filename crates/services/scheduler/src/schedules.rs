@@ -8,11 +8,11 @@ use crate::generated::types as model;
 use crate::names::{GroupName, ScheduleName, prefix};
 use crate::page::Page;
 use crate::schedule::{Definition, Schedule, just_before, state};
-use crate::{Error, Inner, firing, schedule_group};
+use crate::{Error, Inner, firing, schedule_group, targets};
 
 impl Inner {
     /// The schedule, which exists.
-    async fn schedule(&self, name: &ScheduleName) -> Result<Versioned<Schedule>, Error> {
+    pub(crate) async fn schedule(&self, name: &ScheduleName) -> Result<Versioned<Schedule>, Error> {
         self.group(&name.group).await?;
         let found = self.schedules.get(&name.key()).await?;
         found.ok_or_else(|| Error::ScheduleNotFound(name.name.clone()))
@@ -26,6 +26,7 @@ impl Inner {
         let request = Request::new(cx, "CreateSchedule", input.client_token.as_deref(), &input);
         let name = schedule_name(cx, input.group_name.as_deref(), &input.name);
         let definition = Definition::checked(input.into(), cx.now)?;
+        targets::refuse_unserved(&self.dispatcher, &definition.target)?;
         self.once(&request, || self.try_create_schedule(cx, &request, &name, &definition)).await
     }
 
@@ -73,6 +74,7 @@ impl Inner {
         let request = Request::new(cx, "UpdateSchedule", input.client_token.as_deref(), &input);
         let name = schedule_name(cx, input.group_name.as_deref(), &input.name);
         let definition = Definition::checked(input, cx.now)?;
+        targets::refuse_unserved(&self.dispatcher, &definition.target)?;
         self.once(&request, || self.try_update_schedule(cx, &request, &name, &definition)).await
     }
 
@@ -135,6 +137,7 @@ impl Inner {
     pub(crate) fn remove(&self, batch: &mut Batch, seen: &Versioned<Schedule>) {
         batch.require_version(crate::schedule::TABLE, seen.key.as_str(), seen.version);
         self.schedules.delete(batch, &seen.key);
+        self.work.delete(batch, &seen.key);
         firing::clear_timer(batch, &seen.key);
     }
 

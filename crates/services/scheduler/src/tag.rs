@@ -8,6 +8,7 @@ use store::Batch;
 use crate::generated::types as model;
 use crate::limits::TAGS_MAX;
 use crate::names::GroupName;
+use crate::overlap::Overlap;
 use crate::schedule_group::ScheduleGroup;
 use crate::{Error, Inner};
 
@@ -65,10 +66,12 @@ impl Inner {
         self.retried(|| async move {
             let seen = self.group(name).await?;
             let tags = change(seen.value.tags.clone())?;
+            let overlap = Overlap::of(&tags)?;
             let mut batch = Batch::new();
             let changed = ScheduleGroup { tags, modified: cx.now, ..seen.value.clone() };
             self.groups.replace(&mut batch, &seen, &changed);
             self.store.submit(batch).durable().await?;
+            self.overlaps.set(&seen.key, overlap);
             Ok(())
         })
         .await

@@ -19,6 +19,10 @@ pub enum TargetKind {
     EcsCluster,
     /// An event bus: puts an event.
     EventBus,
+    /// An SQS queue: sends a message.
+    Queue,
+    /// An SNS topic: publishes a message.
+    Topic,
     /// Any operation of any service: `arn:aws:scheduler:::aws-sdk:<service>:<apiAction>`.
     Universal {
         /// The SDKs' identifier of the service, in lower case.
@@ -60,18 +64,8 @@ const READ_ONLY: [&str; 25] = [
 ];
 
 /// AWS's other templated targets.
-const TEMPLATED: [&str; 10] = [
-    "codebuild",
-    "codepipeline",
-    "firehose",
-    "inspector",
-    "inspector2",
-    "kinesis",
-    "lambda",
-    "sagemaker",
-    "sns",
-    "sqs",
-];
+const TEMPLATED: [&str; 8] =
+    ["codebuild", "codepipeline", "firehose", "inspector", "inspector2", "kinesis", "lambda", "sagemaker"];
 
 impl TargetKind {
     /// What `arn` stands for.
@@ -84,6 +78,8 @@ impl TargetKind {
             ("states", resource) if resource.starts_with("stateMachine:") => Ok(Self::StateMachine),
             ("ecs", resource) if resource.starts_with("cluster/") => Ok(Self::EcsCluster),
             ("events", resource) if resource.starts_with("event-bus/") => Ok(Self::EventBus),
+            ("sqs", _) => Ok(Self::Queue),
+            ("sns", _) => Ok(Self::Topic),
             ("scheduler", resource) => universal(resource),
             (service, _) if TEMPLATED.contains(&service) => Ok(Self::Other),
             _ => Err(Error::Invalid(format!("{arn} is not a supported target."))),
@@ -114,6 +110,7 @@ fn universal(resource: &str) -> Result<TargetKind, Error> {
 pub fn checked(mut target: model::Target) -> Result<model::Target, Error> {
     let kind = TargetKind::of(&target.arn)?;
     refuse_unserved(&target)?;
+    check_dead_letters(&target)?;
     check_parameters(&kind, &target)?;
     if let Some(input) = &target.input {
         check_input(&kind, input)?;
@@ -126,7 +123,8 @@ pub fn checked(mut target: model::Target) -> Result<model::Target, Error> {
 
 fn refuse_unserved(target: &model::Target) -> Result<(), Error> {
     for (is_given, what) in [
-        (target.dead_letter_config.is_some(), "DeadLetterConfig"),
+        (target.kinesis_parameters.is_some(), "KinesisParameters"),
+        (target.sage_maker_pipeline_parameters.is_some(), "SageMakerPipelineParameters"),
         (target.event_bridge_put_events_v2_parameters.is_some(), "EventBridgePutEventsV2Parameters"),
         (target.event_bridge_put_raw_events_parameters.is_some(), "EventBridgePutRawEventsParameters"),
     ] {
@@ -137,13 +135,29 @@ fn refuse_unserved(target: &model::Target) -> Result<(), Error> {
     Ok(())
 }
 
+/// Dead letters go to a standard queue.
+fn check_dead_letters(target: &model::Target) -> Result<(), Error> {
+    let Some(arn) = target.dead_letter_config.as_ref().and_then(|config| config.arn.as_deref()) else {
+        return Ok(());
+    };
+    // That it is no FIFO queue is checked with the model.
+    if TargetKind::of(arn)? == TargetKind::Queue { Ok(()) } else { Err(Error::InvalidTargetArn) }
+}
+
 /// Parameters belong to one kind of target, which may need them.
 fn check_parameters(kind: &TargetKind, target: &model::Target) -> Result<(), Error> {
-    for (name, is_given, is_of_kind) in [
-        ("EcsParameters", target.ecs_parameters.is_some(), *kind == TargetKind::EcsCluster),
-        ("EventBridgeParameters", target.event_bridge_parameters.is_some(), *kind == TargetKind::EventBus),
+    let is_fifo = target.arn.ends_with(".fifo");
+    for (name, is_given, is_of_kind, is_needed) in [
+        ("EcsParameters", target.ecs_parameters.is_some(), *kind == TargetKind::EcsCluster, true),
+        (
+            "EventBridgeParameters",
+            target.event_bridge_parameters.is_some(),
+            *kind == TargetKind::EventBus,
+            true,
+        ),
+        ("SqsParameters", target.sqs_parameters.is_some(), *kind == TargetKind::Queue, is_fifo),
     ] {
-        if is_of_kind && !is_given {
+        if is_of_kind && is_needed && !is_given {
             return Err(Error::Invalid(format!("{name} must be specified for the target {}.", target.arn)));
         }
         if is_given && !is_of_kind {
@@ -173,7 +187,7 @@ fn check_input(kind: &TargetKind, input: &str) -> Result<(), Error> {
         TargetKind::EventBus | TargetKind::EcsCluster | TargetKind::Universal { .. } => {
             parsed.is_some_and(|input| input.is_object())
         }
-        TargetKind::Other => true,
+        TargetKind::Queue | TargetKind::Topic | TargetKind::Other => true,
     };
     if is_right { Ok(()) } else { Err(Error::Invalid("Input is not valid JSON for the target.".to_owned())) }
 }
@@ -188,7 +202,9 @@ mod tests {
         assert_eq!(kind("arn:aws:states:r:a:stateMachine:m"), Some(TargetKind::StateMachine));
         assert_eq!(kind("arn:aws:ecs:r:a:cluster/c"), Some(TargetKind::EcsCluster));
         assert_eq!(kind("arn:aws:events:r:a:event-bus/default"), Some(TargetKind::EventBus));
-        assert_eq!(kind("arn:aws:sqs:us-east-1:000000000000:none"), Some(TargetKind::Other));
+        assert_eq!(kind("arn:aws:sqs:us-east-1:000000000000:none"), Some(TargetKind::Queue));
+        assert_eq!(kind("arn:aws:sns:us-east-1:000000000000:none"), Some(TargetKind::Topic));
+        assert_eq!(kind("arn:aws:lambda:us-east-1:000000000000:function:f"), Some(TargetKind::Other));
         let (service, action) = ("sfn".to_owned(), "startExecution".to_owned());
         let universal = TargetKind::Universal { service, action };
         assert_eq!(kind("arn:aws:scheduler:::aws-sdk:sfn:startExecution"), Some(universal));

@@ -135,7 +135,7 @@ impl Wire {
             credentials: self.credentials.as_ref(),
             keys: &self.signing_keys,
             now: self.clock.now(),
-            session_now: self.dispatcher.clock().now(),
+            session_now: self.dispatcher.clock().machine().now(),
         };
         verifier.sender(parts).await
     }

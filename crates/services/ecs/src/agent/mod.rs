@@ -115,7 +115,7 @@ impl Agent {
         let mut delays = Delays::endless();
         let mut companions = Companions {
             logs: LogShipping::new(Arc::clone(&self.driver), self.dispatcher.clone()),
-            health_checks: HealthChecks::new(Arc::clone(&self.driver), self.clock().clone()),
+            health_checks: HealthChecks::new(Arc::clone(&self.driver), self.clock().machine()),
             listeners: Listeners::default(),
         };
         while let Err(error) = self.look_after(&key, &waker, &mut companions).await {

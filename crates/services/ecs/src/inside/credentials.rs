@@ -63,8 +63,8 @@ impl TaskRoles {
     }
 
     /// The clock that sessions are timed by.
-    pub fn clock(&self) -> &Clock {
-        self.dispatcher.clock()
+    pub fn clock(&self) -> Clock {
+        self.dispatcher.clock().machine()
     }
 
     /// Assumes the roles of tasks that are about to be recorded.

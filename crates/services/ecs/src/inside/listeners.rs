@@ -98,7 +98,7 @@ impl Place {
                 Err(NetworkError::Unsupported(reason)) => return self.cannot_be_served(&reason),
                 Err(error) => {
                     tracing::warn!(%error, network = self.network, "a task's network cannot be served again yet");
-                    delays.wait(inside.clock()).await;
+                    delays.wait(&inside.clock()).await;
                 }
             }
         }

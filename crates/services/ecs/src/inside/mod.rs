@@ -77,7 +77,7 @@ impl Inside {
     }
 
     /// The clock that sessions are timed by.
-    fn clock(&self) -> &Clock {
+    fn clock(&self) -> Clock {
         self.roles.clock()
     }
 

@@ -1,13 +1,17 @@
 //! What an invocation is to each kind of target: one file per kind.
 
+pub mod dead_letter;
 mod ecs;
 mod events;
+mod queue;
 mod states;
 mod universal;
 
 use api::{AwsError, Call, Dispatcher, Principal};
 use serde_json::{Value, json};
 
+use crate::Error;
+use crate::generated::types as model;
 use crate::invocation::Invocation;
 use crate::target::TargetKind;
 
@@ -20,6 +24,8 @@ pub async fn invoke(dispatcher: &Dispatcher, invocation: &Invocation) -> Result<
         TargetKind::StateMachine => states::start_execution(dispatcher, invocation).await,
         TargetKind::EcsCluster => ecs::run_task(dispatcher, invocation).await,
         TargetKind::EventBus => events::put_event(dispatcher, invocation).await,
+        TargetKind::Queue => queue::send_message(dispatcher, invocation).await,
+        TargetKind::Topic => queue::publish(dispatcher, invocation).await,
         TargetKind::Universal { service, action } => {
             universal::call_operation(dispatcher, invocation, &service, &action).await
         }
@@ -27,6 +33,21 @@ pub async fn invoke(dispatcher: &Dispatcher, invocation: &Invocation) -> Result<
             let text = format!("Runwright does not serve the target {}.", invocation.target.arn);
             Err(AwsError::new("UnknownOperationException", text))
         }
+    }
+}
+
+/// Refuses an operation that is not served.
+///
+/// # Errors
+/// [`Error::OperationNotServed`].
+pub fn refuse_unserved(dispatcher: &Dispatcher, target: &model::Target) -> Result<(), Error> {
+    match TargetKind::of(&target.arn)? {
+        TargetKind::Universal { service, action }
+            if universal::find(dispatcher, &service, &action).is_none() =>
+        {
+            Err(Error::OperationNotServed(format!("{service}:{action}")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -46,7 +67,7 @@ async fn call(
         operation,
         input,
     );
-    dispatcher.call(call).await
+    dispatcher.call(call.with_idempotency_key(&invocation.id)).await
 }
 
 /// The input that a target is given where the schedule has none: a notification in the form of an event.

@@ -15,7 +15,10 @@ pub async fn start_execution(dispatcher: &Dispatcher, invocation: &Invocation) -
     });
     match call(dispatcher, invocation, "states", "StartExecution", input).await {
         // The first attempt was made and its outcome lost; the execution has ended since, or had another attempt number.
-        Err(error) if error.code == "ExecutionAlreadyExists" => Ok(Value::Null),
+        Err(error) if error.code == "ExecutionAlreadyExists" => {
+            let machine = invocation.target.arn.replacen(":stateMachine:", ":execution:", 1);
+            Ok(json!({"executionArn": format!("{machine}:{}", invocation.id)}))
+        }
         other => other,
     }
 }

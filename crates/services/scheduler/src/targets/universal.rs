@@ -2,7 +2,7 @@
 //!
 //! Source: EventBridge Scheduler User Guide, "Using universal targets".
 
-use api::model::{Kind, Shape};
+use api::model::{Kind, Operation, ServiceModel, Shape};
 use api::{AwsError, Dispatcher};
 use serde_json::{Map, Value};
 
@@ -20,13 +20,7 @@ pub async fn call_operation(
     service: &str,
     action: &str,
 ) -> Result<Value, AwsError> {
-    let model = dispatcher.models().find(|model| sdk_name(model.service_id) == service);
-    let found = model.and_then(|model| {
-        let operation =
-            model.operations.iter().find(|operation| operation.name.eq_ignore_ascii_case(action))?;
-        Some((model, operation))
-    });
-    let Some((model, operation)) = found else {
+    let Some((model, operation)) = find(dispatcher, service, action) else {
         let text = format!("Runwright does not serve {service}:{action}.");
         return Err(AwsError::new("UnknownOperationException", text));
     };
@@ -35,6 +29,17 @@ pub async fn call_operation(
         .map_err(|error| AwsError::new("ValidationException", format!("Input is not JSON: {error}")))?;
     let input = renamed(operation.input, input)?;
     call(dispatcher, invocation, model.signing_name, operation.name, input).await
+}
+
+/// The operation that a target ARN names, and its service; `None` where it is not served.
+pub fn find(
+    dispatcher: &Dispatcher,
+    service: &str,
+    action: &str,
+) -> Option<(&'static ServiceModel, &'static Operation)> {
+    let model = dispatcher.models().find(|model| sdk_name(model.service_id) == service)?;
+    let operation = model.operations.iter().find(|operation| operation.name.eq_ignore_ascii_case(action))?;
+    Some((model, operation))
 }
 
 /// How target ARNs name a service: `CloudWatch Logs` is `cloudwatchlogs`.

@@ -5,6 +5,7 @@
 mod cases;
 mod concurrency;
 mod crashes;
+mod extensions;
 mod firings;
 mod targets;
 mod world;

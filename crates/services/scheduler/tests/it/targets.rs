@@ -111,3 +111,55 @@ async fn what_cannot_pass_is_given_up() {
     world.settle().await;
     assert_eq!(world.targets.given().len(), 1);
 }
+
+#[tokio::test]
+async fn queues_and_topics_get_messages() {
+    let queue = "arn:aws:sqs:us-east-1:000000000000:q.fifo";
+    let parameters = json!({"MessageGroupId": "g"});
+    let told =
+        given(json!({"Arn": queue, "RoleArn": ROLE, "Input": "hello", "SqsParameters": parameters})).await;
+    let wanted = json!({
+        "QueueUrl": "https://sqs.us-east-1.amazonaws.com/000000000000/q.fifo", "MessageBody": "hello",
+        "MessageGroupId": "g", "MessageDeduplicationId": told.input["MessageDeduplicationId"],
+    });
+    assert_eq!((told.service, &told.input), ("sqs", &wanted));
+    assert_eq!(told.input["MessageDeduplicationId"].as_str().unwrap().len(), 36);
+    let topic = "arn:aws:sns:us-east-1:000000000000:t";
+    let told = given(json!({"Arn": topic, "RoleArn": ROLE, "Input": "hello"})).await;
+    assert_eq!((told.service, told.input), ("sns", json!({"TopicArn": topic, "Message": "hello"})));
+}
+
+#[tokio::test]
+async fn what_is_given_up_goes_to_the_dead_letter_queue() {
+    let world = World::at("2026-11-20T12:00:00Z").await;
+    let busy = || AwsError::new("ThrottlingException", "Rate exceeded");
+    // The queue itself cannot be reached at first.
+    world.targets.fail([busy(), busy(), busy()]);
+    let target = json!({"Arn": MACHINE, "RoleArn": ROLE, "Input": r#"{"n": "<aws.scheduler.attempt-number>"}"#,
+        "RetryPolicy": {"MaximumRetryAttempts": 1},
+        "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:dead"}});
+    let more = json!({"Target": target, "ActionAfterCompletion": "DELETE"});
+    world.schedule("at(2026-11-20T12:00:00)", more).await;
+    for count in 1..=3 {
+        world.targets.count(count).await;
+        world.settle().await;
+        world.clock.advance(Duration::from_secs(4));
+    }
+    let given = world.targets.count(4).await;
+    let id = given[0].input["name"].clone();
+    let text = |value: &str| json!({"DataType": "String", "StringValue": value});
+    let wanted = json!({
+        "QueueUrl": "https://sqs.us-east-1.amazonaws.com/000000000000/dead", "MessageBody": r#"{"n": "2"}"#,
+        "MessageAttributes": {
+            "ERROR_CODE": text("ThrottlingException"), "ERROR_MESSAGE": text("Rate exceeded"),
+            "EXECUTION_ID": text(id.as_str().unwrap()), "EXHAUSTED_RETRY_CONDITION": text("MaximumRetryAttempts"),
+            "IS_PAYLOAD_TRUNCATED": text("false"), "RETRY_ATTEMPTS": text("1"),
+            "SCHEDULED_TIME": text("2026-11-20T12:00:00Z"), "TARGET_ARN": text(MACHINE),
+            "SCHEDULE_ARN": text("arn:aws:scheduler:us-east-1:000000000000:schedule/default/s"),
+        },
+    });
+    assert_eq!((given[3].operation.as_str(), &given[3].input), ("SendMessage", &wanted));
+    world.settle().await;
+    assert!(world.call("GetSchedule", json!({"Name": "s"})).await.is_err());
+    assert_eq!(world.targets.given().len(), 4);
+}

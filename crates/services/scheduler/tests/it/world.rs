@@ -1,6 +1,6 @@
 //! The world that the tests live in: the service, its store and its clock, and services that only write down.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use api::model::{Kind, Member, Operation, Protocol, STRING, ServiceModel, Shape}
 use api::{AwsError, Call, Context, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
 use futures_util::future::BoxFuture;
+use schedule::Missed;
 use scheduler::Scheduler;
 use serde_json::{Value, json};
 use store::{Batch, Entry, Error, Range, Record, Slice, SqliteStore, Store, Ticket, TimerQueue};
@@ -46,10 +47,16 @@ impl World {
 
     /// A service on what an earlier one has left.
     pub async fn on(store: LimitedStore, clock: VirtualClock, targets: Targets) -> Self {
+        Self::with(store, clock, targets, Missed::default()).await
+    }
+
+    /// The same, for which it counts what a downtime's occurrences become.
+    pub async fn with(store: LimitedStore, clock: VirtualClock, targets: Targets, missed: Missed) -> Self {
         let store = Arc::new(store);
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
-        let scheduler = Scheduler::new(Arc::clone(&store) as Arc<dyn Store>, dispatcher.clone());
-        let fakes = ["states", "ecs", "events"]
+        let scheduler =
+            Scheduler::making_up(Arc::clone(&store) as Arc<dyn Store>, dispatcher.clone(), missed);
+        let fakes = ["states", "ecs", "events", "sqs", "sns"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
         dispatcher.install(fakes.into_iter().chain([Arc::new(scheduler.clone()) as Arc<dyn Service>]));
         scheduler.start().await.unwrap();
@@ -58,7 +65,12 @@ impl World {
 
     /// The next life, after the process has ended.
     pub async fn restarted(self) -> Self {
-        let store = LimitedStore::new(Arc::clone(&self.store.inner), usize::MAX);
+        self.restarted_for(usize::MAX).await
+    }
+
+    /// The next life, which ends after so many batches.
+    pub async fn restarted_for(self, batches: usize) -> Self {
+        let store = LimitedStore::new(Arc::clone(&self.store.inner), batches);
         let mut world = Self::on(store, self.clock.clone(), self.targets.clone()).await;
         world._dir = self._dir;
         world
@@ -161,11 +173,16 @@ impl Given {
 pub struct Targets {
     given: Arc<watch::Sender<Vec<Given>>>,
     failures: Arc<Mutex<VecDeque<AwsError>>>,
+    answers: Arc<Mutex<HashMap<&'static str, Value>>>,
 }
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { given: Arc::new(watch::Sender::new(Vec::new())), failures: Arc::default() }
+        Self {
+            given: Arc::new(watch::Sender::new(Vec::new())),
+            failures: Arc::default(),
+            answers: Arc::default(),
+        }
     }
 }
 
@@ -173,6 +190,11 @@ impl Targets {
     /// Lets the next calls fail so, one after the other.
     pub fn fail(&self, errors: impl IntoIterator<Item = AwsError>) {
         self.failures.lock().unwrap().extend(errors);
+    }
+
+    /// Lets an operation answer so. What it is given counts as asked, not as given.
+    pub fn answer(&self, operation: &'static str, answer: Value) {
+        self.answers.lock().unwrap().insert(operation, answer);
     }
 
     /// What was given so far.
@@ -220,8 +242,12 @@ static MODEL: ServiceModel = ServiceModel {
     xml_namespace: "",
     prints_values: false,
     operations: &[
+        operation("DescribeExecution"),
+        operation("DescribeTasks"),
+        operation("Publish"),
         operation("PutEvents"),
         operation("RunTask"),
+        operation("SendMessage"),
         operation("StartExecution"),
         operation("StopExecution"),
     ],
@@ -242,11 +268,16 @@ impl Service for Fake {
         operation: &'a str,
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
+        let answer = self.targets.answers.lock().unwrap().get(operation).cloned();
+        if operation.starts_with("Describe") {
+            return Box::pin(async move { Ok(answer.unwrap_or_default()) });
+        }
+        let answer = answer.unwrap_or_else(|| json!({}));
         let principal = cx.principal.clone();
         let given = Given { service: self.name, operation: operation.to_owned(), principal, input };
         self.targets.given.send_modify(|all| all.push(given));
         let failure = self.targets.failures.lock().unwrap().pop_front();
-        Box::pin(async move { failure.map_or(Ok(json!({})), Err) })
+        Box::pin(async move { failure.map_or(Ok(answer), Err) })
     }
 }
 

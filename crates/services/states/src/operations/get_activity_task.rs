@@ -22,9 +22,10 @@ pub(super) async fn get(
     let activity = operations.activity(cx, &input.activity_arn)?.arn;
     let queue = operations.activities.queue(&activity);
     let _poller = queue.poller()?;
-    let clock = operations.open.clock();
+    // The worker waits in the machine's time.
+    let clock = operations.open.clock().machine();
     let due = clock.now() + ACTIVITY_POLL;
-    while let Some(taken) = queue.next(clock, due).await {
+    while let Some(taken) = queue.next(&clock, due).await {
         let answer = hand_out(operations, &activity, &queue, taken, input.worker_name.as_deref()).await?;
         if let Some(answer) = answer {
             return Ok(answer);

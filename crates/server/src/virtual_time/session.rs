@@ -1,0 +1,100 @@
+//! The server's half of `runwright clock`: answers a question about the clock, line by line as things happen.
+
+use std::sync::Arc;
+
+use api::Dispatcher;
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::{Advance, Happening, Moved, VirtualTime};
+use crate::sessions::exec::gone;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockQuestion {
+    /// What it shows.
+    Now,
+    /// To be moved.
+    Advance(Advance),
+}
+
+/// A line of the answer; one that is no [`Line::Happened`] is the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Line {
+    /// Something happened.
+    Happened(Happening),
+    /// Where the clock stood and stands.
+    Moved(Moved),
+    /// Why it was not moved.
+    Failed(String),
+}
+
+/// What a question about the clock is answered from.
+#[derive(Clone)]
+pub struct Subject {
+    /// The door.
+    pub dispatcher: Dispatcher,
+    /// The clock, where it can be moved.
+    pub time: Option<Arc<VirtualTime>>,
+}
+
+impl Subject {
+    /// Answers. The person who goes away stops the clock where it is.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn answer(&self, question: ClockQuestion, stream: UnixStream) -> anyhow::Result<()> {
+        let stream = stream.into_std()?;
+        let presence = UnixStream::from_std(stream.try_clone()?)?;
+        let mut write = UnixStream::from_std(stream)?;
+        let last = match (question, &self.time) {
+            (ClockQuestion::Now, _) => {
+                let now = self.dispatcher.clock().now();
+                Line::Moved(Moved { from: now, to: now })
+            }
+            (ClockQuestion::Advance(_), None) => Line::Failed(
+                "this server goes by the machine's clock, which it does not move: start it with --clock virtual".to_owned(),
+            ),
+            (ClockQuestion::Advance(advance), Some(time)) => {
+                self.advance(time, advance, &mut write, &presence).await
+            }
+        };
+        tell(&mut write, &last).await
+    }
+
+    async fn advance(
+        &self,
+        time: &VirtualTime,
+        advance: Advance,
+        write: &mut UnixStream,
+        presence: &UnixStream,
+    ) -> Line {
+        let (told, mut happenings) = unbounded_channel();
+        let advancing = async move { time.advance(&self.dispatcher, advance, &told).await };
+        let forwarding = async move {
+            loop {
+                tokio::select! {
+                    happening = happenings.recv() => {
+                        let Some(happening) = happening else { return };
+                        if tell(write, &Line::Happened(happening)).await.is_err() {
+                            return;
+                        }
+                    }
+                    () = gone(presence) => return,
+                }
+            }
+        };
+        match tokio::join!(advancing, forwarding).0 {
+            Ok(moved) => Line::Moved(moved),
+            Err(error) => Line::Failed(format!("{error:#}")),
+        }
+    }
+}
+
+async fn tell(write: &mut UnixStream, line: &Line) -> anyhow::Result<()> {
+    Ok(write.write_all(format!("{}\n", serde_json::to_string(line)?).as_bytes()).await?)
+}
