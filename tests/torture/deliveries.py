@@ -70,6 +70,7 @@ def deliver(server, options, seed):
     kills = kill_at_random(server, threads, random.Random(seed), options.kills)
     for thread in threads:
         thread.join()
+    client = Client(options.port)  # The other one's connection is to a server that was killed.
     found = {name: drain(client, name) for name in ("torture", "dead")}
     print(f"seed {seed}: {kills} kills in {time.monotonic() - began:.0f} s; {ledger.lost} answers were lost; "
           f"{len(ledger.acknowledged)} events acknowledged, {len(ledger.in_doubt)} in doubt", flush=True)
