@@ -26,6 +26,11 @@ def strings(value):
 
 
 def main():
+    patterns = set()
+    for case in json.loads((ROOT / "crates/lang/event-pattern/cases/matching.json").read_text("utf-8")):
+        pattern = case.get("pattern_text") or json.dumps(case["pattern"])
+        patterns.update(f"{pattern}\n{event}" for event in case["matches"] + case["rejects"])
+    write("pattern", patterns)
     definitions, calls, expressions = set(), set(), set()
     files = list((ROOT / "crates/lang/asl/cases").rglob("*.json"))
     files += (ROOT.parent / "shared/conformance/cases/stepfunctions").glob("*.json")

@@ -92,6 +92,10 @@ pub enum Step {
         /// What the event is about.
         key: String,
     },
+    /// Makes an archive of the events of the source `sim.NAME`.
+    Archive(String),
+    /// Replays all that is in the archive, and waits until that is done.
+    Replay(String),
     /// Makes a schedule that starts executions of the machine NAME every minute.
     Schedule(String),
     /// Deletes it.
@@ -133,6 +137,11 @@ impl Client {
     /// Whether its machine is gone in the end.
     pub fn deletes(&self) -> bool {
         self.script.iter().any(|step| matches!(step, Step::Delete(_)))
+    }
+
+    /// How often each of its events comes over the bus.
+    pub fn comings(&self) -> u64 {
+        1 + self.script.iter().filter(|step| matches!(step, Step::Replay(_))).count() as u64
     }
 
     /// Ids of events whose acceptance was acknowledged.
@@ -198,6 +207,10 @@ pub fn machine_arn(machine: &str) -> String {
     format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine}")
 }
 
+fn bus_arn() -> String {
+    format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default")
+}
+
 fn execution_arn(machine: &str, name: &str) -> String {
     format!("arn:aws:states:{REGION}:{ACCOUNT}:execution:{machine}:{name}")
 }
@@ -236,6 +249,8 @@ impl Request<'_> {
             Step::Sleep(seconds) => self.door.sleep(Duration::from_secs(*seconds)).await,
             Step::Rule(name) => self.rule(name).await?,
             Step::Put { name, key } => self.put(name, key).await?,
+            Step::Archive(name) => self.archive(name).await?,
+            Step::Replay(name) => return self.replay(name).await,
             Step::Schedule(name) => self.schedule(name).await?,
             Step::Unschedule(name) => {
                 let answer = self.door.call("scheduler", "DeleteSchedule", json!({ "Name": name })).await;
@@ -369,6 +384,35 @@ impl Request<'_> {
         let id = id.ok_or_else(|| AwsError::new("NotTaken", answer.to_string()).with_status(500))?;
         self.client.state().events.push(id.to_owned());
         Ok(())
+    }
+
+    async fn archive(&self, name: &str) -> Result<(), AwsError> {
+        let pattern = json!({"source": [format!("sim.{name}")]}).to_string();
+        let input = json!({"ArchiveName": name, "EventSourceArn": bus_arn(), "EventPattern": pattern});
+        let answer = self.door.call("events", "CreateArchive", input).await;
+        self.unless(answer, "ResourceAlreadyExistsException")?;
+        Ok(())
+    }
+
+    async fn replay(&self, name: &str) -> Result<(), AwsError> {
+        let now = self.door.clock().now().as_seconds();
+        let input = json!({
+            "ReplayName": name,
+            "EventSourceArn": format!("arn:aws:events:{REGION}:{ACCOUNT}:archive/{name}"),
+            "EventStartTime": 0,
+            "EventEndTime": now + 1,
+            "Destination": {"Arn": bus_arn()},
+        });
+        let answer = self.door.call("events", "StartReplay", input).await;
+        self.unless(answer, "ResourceAlreadyExistsException")?;
+        loop {
+            let replay = self.door.call("events", "DescribeReplay", json!({"ReplayName": name})).await?;
+            match replay["State"].as_str() {
+                Some("STARTING" | "RUNNING") => self.door.sleep(Duration::from_secs(1)).await,
+                Some("COMPLETED") => return Ok(()),
+                _ => return Err(AwsError::new("NotReplayed", replay.to_string())),
+            }
+        }
     }
 
     async fn schedule(&self, name: &str) -> Result<(), AwsError> {

@@ -148,15 +148,23 @@ fn updates(random: Random, number: u64) -> Client {
     script.client()
 }
 
-/// Puts events that start executions.
+/// Puts events that start executions, and perhaps replays them.
 fn puts_events(random: Random, number: u64) -> Client {
     let mut script = Script::new(random, format!("v{number}"));
     let definition = script.machines.small();
     let name = script.name.clone();
     script.steps.push(Step::Create { machine: name.clone(), definition, is_logged: false });
     script.steps.push(Step::Rule(name.clone()));
-    for event in 0..script.random.between(1, 4) {
+    let count = script.random.between(1, 4);
+    let is_archived = script.random.percent(50);
+    if is_archived {
+        script.steps.push(Step::Archive(name.clone()));
+    }
+    for event in 0..count {
         script.steps.push(Step::Put { name: name.clone(), key: format!("{name}x{event}") });
+    }
+    if is_archived {
+        script.steps.push(Step::Replay(name.clone()));
     }
     script.steps.push(Step::AwaitAll(name));
     script.client()

@@ -67,6 +67,11 @@ impl Dispatcher {
         self.service(service)?.spool_folder()
     }
 
+    /// Whether a call of that operation need not be served to its end once its caller has gone.
+    pub fn ends_with_its_caller(&self, service: &str, operation: &str) -> bool {
+        self.service(service).is_some_and(|service| service.ends_with_its_caller(operation))
+    }
+
     /// Whether an event, put on the default bus of that place now, may reach anybody. Who would keep an event durably in
     /// order to put it asks first: most are wanted by no rule.
     pub fn may_deliver(&self, account: &AccountId, region: &Region, source: &str, detail_type: &str) -> bool {

@@ -44,6 +44,13 @@ pub trait Service: Send + Sync {
         Box::pin(async move { Ok(self.serve(cx, operation, input).await?.into()) })
     }
 
+    /// Whether a call of `operation` ends where it is once nobody waits for its answer any more: one that waits itself, and
+    /// would take something for a caller who has gone. Others are served to their end.
+    fn ends_with_its_caller(&self, operation: &str) -> bool {
+        let _ = operation;
+        false
+    }
+
     /// Whether an event with that source and detail type, put on the default bus of that place now, may reach anybody: of
     /// the service `events`. Only a "no" is certain.
     fn may_deliver(&self, account: &AccountId, region: &Region, source: &str, detail_type: &str) -> bool {

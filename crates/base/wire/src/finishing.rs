@@ -15,9 +15,14 @@ use futures_util::future::CatchUnwind;
 use tokio::runtime::Handle;
 
 /// Work that has begun; polled by whoever waits for it, and by a task of its own once that is dropped.
-pub struct Finishing<F>(Option<Pin<Box<CatchUnwind<AssertUnwindSafe<F>>>>>)
+pub struct Finishing<F>
 where
-    F: Future<Output: Send> + Send + 'static;
+    F: Future<Output: Send> + Send + 'static,
+{
+    work: Option<Pin<Box<CatchUnwind<AssertUnwindSafe<F>>>>>,
+    /// Whether it stops where it is, once it is dropped.
+    is_abandoned: bool,
+}
 
 /// The work panicked; with what it said.
 #[derive(Debug)]
@@ -27,7 +32,14 @@ impl<F: Future<Output: Send> + Send + 'static> Finishing<F> {
     /// Begins when it is first polled.
     pub fn new(work: F) -> Self {
         // After a panic the work is dropped. What it shared with others has locks, which know of panics.
-        Self(Some(Box::pin(AssertUnwindSafe(work).catch_unwind())))
+        Self { work: Some(Box::pin(AssertUnwindSafe(work).catch_unwind())), is_abandoned: false }
+    }
+
+    /// The same; where `is_abandoned`, work that is not finished once it is dropped.
+    pub fn abandoned_if(self, is_abandoned: bool) -> Self {
+        let mut this = self;
+        this.is_abandoned = is_abandoned;
+        this
     }
 }
 
@@ -35,16 +47,17 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Finishing<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(work) = &mut self.0 else { return Poll::Pending };
+        let Some(work) = &mut self.work else { return Poll::Pending };
         let outcome = std::task::ready!(work.as_mut().poll(cx));
-        self.0 = None;
+        self.work = None;
         Poll::Ready(outcome.map_err(|panic| Panicked(said(panic.as_ref()))))
     }
 }
 
 impl<F: Future<Output: Send> + Send + 'static> Drop for Finishing<F> {
     fn drop(&mut self) {
-        if let Some(work) = self.0.take()
+        if let Some(work) = self.work.take()
+            && !self.is_abandoned
             && let Ok(runtime) = Handle::try_current()
         {
             runtime.spawn(work);
@@ -81,6 +94,20 @@ mod tests {
         drop(work);
         go.send(()).unwrap();
         finished.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_ends_with_its_caller_is_not() {
+        let (go, wait) = oneshot::channel::<()>();
+        let mut work = Box::pin(
+            Finishing::new(async move {
+                let _ = wait.await;
+            })
+            .abandoned_if(true),
+        );
+        assert!(work.as_mut().now_or_never().is_none());
+        drop(work);
+        assert!(go.send(()).is_err());
     }
 
     #[tokio::test]

@@ -146,7 +146,9 @@ impl Wire {
             idempotency_key: None,
         };
         let dispatcher = self.dispatcher.clone();
-        match Finishing::new(async move { dispatcher.call(call).await }).await {
+        let is_abandoned = dispatcher.ends_with_its_caller(model.signing_name, operation.name);
+        let work = Finishing::new(async move { dispatcher.call(call).await });
+        match work.abandoned_if(is_abandoned).await {
             Ok(answer) => answer,
             Err(panic) => Err(AwsError::internal("InternalFailure", &panic)),
         }

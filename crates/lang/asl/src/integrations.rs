@@ -9,6 +9,7 @@ mod events_put_events;
 mod http_invoke;
 mod parameters;
 mod sns_publish;
+mod sqs_send_message;
 mod states_start_execution;
 
 use std::sync::Arc;
@@ -306,6 +307,14 @@ pub const INTEGRATIONS: &[Integration] = &[
         action: "publish",
         patterns: &[Pattern::RequestResponse, Pattern::WaitForTaskToken],
         parameters: sns_publish::PARAMETERS,
+        adds_started_by: false,
+        check_values: any_values,
+    },
+    Integration {
+        service: "sqs",
+        action: "sendMessage",
+        patterns: &[Pattern::RequestResponse, Pattern::WaitForTaskToken],
+        parameters: sqs_send_message::PARAMETERS,
         adds_started_by: false,
         check_values: any_values,
     },

@@ -22,6 +22,7 @@ mod matcher;
 mod number;
 mod operator;
 mod parse;
+mod passing;
 mod pattern;
 mod postings;
 mod reading;

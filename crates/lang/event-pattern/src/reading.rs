@@ -1,6 +1,6 @@
 //! Reads an event in one pass that checks all of it and keeps only the fields that some rule names.
 //!
-//! What is no field's is passed over by [`Reader::skip`], which checks as strictly as `event_json` does. The kept values
+//! What is no field's is passed over by `passing`, which checks as strictly as `event_json` does. The kept values
 //! are borrowed from the text, unless a string has escapes.
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use crate::event_json;
 use crate::field_tree::{FieldTree, NONE, ROOT};
 use crate::found::{Found, FoundLeaf};
 use crate::number::Number;
-use crate::scan;
+use crate::{passing, scan};
 
 /// A container that fields lead into.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,8 @@ pub(crate) fn read<'a>(tree: &FieldTree, text: &'a str, found: &mut Found<'a>) -
     if is_object && tree.has_children(ROOT) {
         reader.fields(found)?;
     } else {
-        reader.value()?;
+        let first = reader.token();
+        reader.pass(first)?;
     }
     if reader.token() != 0 || reader.position < text.len() {
         return Err(reader.error());
@@ -74,7 +75,7 @@ impl<'a> Reader<'_, 'a> {
                     }
                     frame = self.leave(frame, &mut frames, found);
                 }
-                b'{' | b'[' => self.skip()?,
+                first @ (b'{' | b'[') => self.pass(first)?,
                 first => self.leaf(first, node, frame.element, found)?,
             }
             // A value is behind: the ends of containers may follow, and then the next one.
@@ -139,17 +140,8 @@ impl<'a> Reader<'_, 'a> {
             self.position = end;
             self.tree.child_of_key(node, key.as_bytes(), key.contains('.'))
         };
-        self.colon()?;
+        self.position = passing::colon(self.bytes, self.position).map_err(not_json)?;
         Ok(child)
-    }
-
-    #[inline]
-    fn colon(&mut self) -> Result<(), EventError> {
-        if self.token() != b':' {
-            return Err(self.error());
-        }
-        self.position += 1;
-        Ok(())
     }
 
     /// Reads a value that is no container, and keeps it if a field ends at `node`.
@@ -157,13 +149,13 @@ impl<'a> Reader<'_, 'a> {
     fn leaf(&mut self, first: u8, node: u32, element: u32, found: &mut Found<'a>) -> Result<(), EventError> {
         let field = if node == NONE { NONE } else { self.tree.field(node) };
         if field == NONE {
-            return self.scalar(first);
+            return self.pass(first);
         }
         let start = self.position;
         let leaf = match first {
             b'"' => Leaf::String(self.kept_string()?),
             _ => {
-                self.scalar(first)?;
+                self.pass(first)?;
                 match first {
                     b't' => Leaf::True,
                     b'f' => Leaf::False,
@@ -188,180 +180,32 @@ impl<'a> Reader<'_, 'a> {
         Ok(text)
     }
 
-    /// Passes a value.
-    fn value(&mut self) -> Result<(), EventError> {
-        match self.token() {
-            b'{' | b'[' => self.skip(),
-            first => self.scalar(first),
-        }
-    }
-
-    /// Passes the container at this position.
-    fn skip(&mut self) -> Result<(), EventError> {
-        let mut kinds = Kinds::default();
-        loop {
-            // A value starts here.
-            match self.token() {
-                opening @ (b'{' | b'[') => {
-                    let is_array = opening == b'[';
-                    if !self.enter(is_array) {
-                        kinds.push(is_array);
-                        if !is_array {
-                            self.skip_key()?;
-                        }
-                        continue;
-                    }
-                }
-                first => self.scalar(first)?,
-            }
-            loop {
-                let Some(is_array) = kinds.last() else { return Ok(()) };
-                match (self.token(), is_array) {
-                    (b',', true) => {
-                        self.position += 1;
-                        break;
-                    }
-                    (b',', false) => {
-                        self.position += 1;
-                        self.skip_key()?;
-                        break;
-                    }
-                    (b']', true) | (b'}', false) => {
-                        self.position += 1;
-                        kinds.pop();
-                    }
-                    _ => return Err(self.error()),
-                }
-            }
-        }
-    }
-
+    /// Passes a value that is no field's.
     #[inline]
-    fn skip_key(&mut self) -> Result<(), EventError> {
-        if self.token() != b'"' {
-            return Err(self.error());
-        }
-        self.string()?;
-        self.colon()
-    }
-
-    /// Passes a value that is no container.
-    #[inline]
-    fn scalar(&mut self, first: u8) -> Result<(), EventError> {
-        match first {
-            b'"' => self.string(),
-            b'-' | b'0'..=b'9' => {
-                self.position = scan::number_end(self.bytes, self.position)
-                    .map_err(|offset| EventError::NotJson { offset })?;
-                Ok(())
-            }
-            b't' => self.literal(b"true"),
-            b'f' => self.literal(b"false"),
-            b'n' => self.literal(b"null"),
-            _ => Err(self.error()),
-        }
-    }
-
-    #[inline]
-    fn string(&mut self) -> Result<(), EventError> {
-        self.position = scan::plain_end(self.bytes, self.position + 1);
-        loop {
-            match self.byte() {
-                b'"' => {
-                    self.position += 1;
-                    return Ok(());
-                }
-                b'\\' => self.escape()?,
-                _ => return Err(self.error()),
-            }
-            self.position = scan::plain_end(self.bytes, self.position);
-        }
-    }
-
-    fn escape(&mut self) -> Result<(), EventError> {
-        self.position += 1;
-        match self.byte() {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.position += 1,
-            b'u' => {
-                for _ in 0..4 {
-                    self.position += 1;
-                    if !self.byte().is_ascii_hexdigit() {
-                        return Err(self.error());
-                    }
-                }
-                self.position += 1;
-            }
-            _ => return Err(self.error()),
-        }
-        Ok(())
-    }
-
-    fn literal(&mut self, word: &[u8]) -> Result<(), EventError> {
-        if !self.bytes.get(self.position..).is_some_and(|rest| rest.starts_with(word)) {
-            return Err(self.error());
-        }
-        self.position += word.len();
+    fn pass(&mut self, first: u8) -> Result<(), EventError> {
+        let passed = match first {
+            b'{' | b'[' => passing::container(self.bytes, self.position),
+            _ => passing::scalar(self.bytes, self.position, first),
+        };
+        self.position = passed.map_err(not_json)?;
         Ok(())
     }
 
     /// The next byte that is no white space, without passing it; 0 at the end, which is nothing's beginning.
     #[inline]
     fn token(&mut self) -> u8 {
-        let byte = self.byte();
-        if byte > b' ' { byte } else { self.token_after_space() }
-    }
-
-    fn token_after_space(&mut self) -> u8 {
-        while matches!(self.byte(), b' ' | b'\n' | b'\r' | b'\t') {
-            self.position += 1;
-        }
-        self.byte()
-    }
-
-    #[inline]
-    fn byte(&self) -> u8 {
-        self.bytes.get(self.position).copied().unwrap_or(0)
+        let (byte, position) = passing::token(self.bytes, self.position);
+        self.position = position;
+        byte
     }
 
     #[cold]
     fn error(&self) -> EventError {
-        EventError::NotJson { offset: self.position }
+        not_json(self.position)
     }
 }
 
-/// Which of the open containers are arrays, a bit for each.
-#[derive(Default)]
-struct Kinds {
-    bits: u64,
-    count: u32,
-    full: Vec<u64>,
-}
-
-impl Kinds {
-    #[inline]
-    fn push(&mut self, is_array: bool) {
-        if self.count == u64::BITS {
-            self.full.push(self.bits);
-            self.count = 0;
-        }
-        self.bits = self.bits << 1 | u64::from(is_array);
-        self.count += 1;
-    }
-
-    #[inline]
-    fn pop(&mut self) {
-        self.bits >>= 1;
-        self.count -= 1;
-        if self.count == 0
-            && let Some(bits) = self.full.pop()
-        {
-            self.bits = bits;
-            self.count = u64::BITS;
-        }
-    }
-
-    #[inline]
-    fn last(&self) -> Option<bool> {
-        (self.count > 0).then_some(self.bits & 1 == 1)
-    }
+#[cold]
+fn not_json(offset: usize) -> EventError {
+    EventError::NotJson { offset }
 }

@@ -37,28 +37,59 @@ pub(crate) fn key_end(bytes: &[u8], mut position: usize) -> (usize, bool) {
 
 /// Where the number that starts at `position` ends, or the place at which it is none.
 #[inline]
-pub(crate) fn number_end(bytes: &[u8], mut position: usize) -> Result<usize, usize> {
-    let byte = |position: usize| bytes.get(position).copied().unwrap_or(0);
-    position += usize::from(byte(position) == b'-');
-    position = match byte(position) {
-        b'0' => position + 1,
+pub(crate) fn number_end(bytes: &[u8], position: usize) -> Result<usize, usize> {
+    let start = position + usize::from(bytes.get(position) == Some(&b'-'));
+    let Some(eight) = Eight::at(bytes, start) else { return any_number_end(bytes, start) };
+    // Most numbers have their point within eight bytes, and many their end.
+    let others = eight.other_than_digits();
+    let Some(whole) = first(others) else { return any_number_end(bytes, start) };
+    let is_zero = eight.0 & 0xff == u64::from(b'0');
+    if whole == 0 || is_zero && whole > 1 {
+        return Err(start + usize::from(whole > 0));
+    }
+    let mut end = start + whole;
+    if bytes.get(end) == Some(&b'.') {
+        end = match first(others & (others - 1)) {
+            Some(fraction) if fraction > whole + 1 => start + fraction,
+            Some(_) => return Err(end + 1),
+            None => more_digits_end(bytes, start + 8, end + 1)?,
+        };
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) { exponent_end(bytes, end) } else { Ok(end) }
+}
+
+/// The same for one whose sign is behind, of any length.
+#[inline(never)]
+fn any_number_end(bytes: &[u8], mut position: usize) -> Result<usize, usize> {
+    position = match bytes.get(position) {
+        Some(b'0') => position + 1,
         _ => digits_end(bytes, position)?,
     };
-    if byte(position) == b'.' {
+    if bytes.get(position) == Some(&b'.') {
         position = digits_end(bytes, position + 1)?;
     }
-    if matches!(byte(position), b'e' | b'E') {
-        position += 1;
-        position += usize::from(matches!(byte(position), b'+' | b'-'));
-        position = digits_end(bytes, position)?;
+    exponent_end(bytes, position)
+}
+
+/// The end of the exponent, if there is one at `position`.
+#[inline(never)]
+fn exponent_end(bytes: &[u8], mut position: usize) -> Result<usize, usize> {
+    if !matches!(bytes.get(position), Some(b'e' | b'E')) {
+        return Ok(position);
     }
-    Ok(position)
+    position += 1;
+    position += usize::from(matches!(bytes.get(position), Some(b'+' | b'-')));
+    digits_end(bytes, position)
 }
 
 /// The end of one digit or more.
-#[inline]
 fn digits_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
-    let mut position = start;
+    more_digits_end(bytes, start, start)
+}
+
+/// The end of digits that go on at `position`; there must be one from `start` on.
+#[inline]
+fn more_digits_end(bytes: &[u8], mut position: usize, start: usize) -> Result<usize, usize> {
     while let Some(eight) = Eight::at(bytes, position) {
         if let Some(end) = first(eight.other_than_digits()) {
             position += end;

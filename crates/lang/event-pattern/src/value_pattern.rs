@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn characters_that_are_equal_without_regard_to_case_fold_to_one() {
-        for wanted in '\0'..=char::MAX {
+        // Beyond these, no character has a case.
+        for wanted in '\0'..='\u{1ffff}' {
             for other in wanted.to_lowercase().chain(wanted.to_uppercase()) {
                 if equals_ignoring_case(wanted, other) {
                     assert_eq!(fold(&wanted.to_string()), fold(&other.to_string()), "{wanted} {other}");

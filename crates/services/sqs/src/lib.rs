@@ -112,4 +112,9 @@ impl Service for Sqs {
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
         Box::pin(generated::operations::dispatch(&*self.inner, cx, operation, input))
     }
+
+    /// A message that comes is not taken for somebody who waited for it and has gone.
+    fn ends_with_its_caller(&self, operation: &str) -> bool {
+        operation == "ReceiveMessage"
+    }
 }

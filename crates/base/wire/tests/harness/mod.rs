@@ -39,7 +39,15 @@ pub fn now() -> Timestamp {
 pub fn wire(script: &Script) -> Wire {
     let clock = Clock::Virtual(VirtualClock::new(now()));
     let dispatcher = Dispatcher::new(clock.clone());
-    let models = [&model::STATES, &model::EVENTS, &model::IAM, &model::EC2, &model::SCHEDULER, &s3::MODEL];
+    let models = [
+        &model::STATES,
+        &model::EVENTS,
+        &model::SQS,
+        &model::IAM,
+        &model::EC2,
+        &model::SCHEDULER,
+        &s3::MODEL,
+    ];
     dispatcher.install(
         models.map(|model| Arc::new(Scripted { model, script: script.clone() }) as Arc<dyn Service>),
     );

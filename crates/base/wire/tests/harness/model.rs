@@ -33,6 +33,20 @@ pub static EVENTS: ServiceModel = ServiceModel {
     operations: &[operation("DescribeRule", &EMPTY, &EMPTY, None)],
 };
 
+/// `awsJson1_0` with the errors of `awsQuery`.
+pub static SQS: ServiceModel = ServiceModel {
+    service_id: "SQS",
+    endpoint_prefix: "sqs",
+    signing_name: "sqs",
+    iam_prefix: "sqs",
+    api_version: "2012-11-05",
+    protocol: Protocol::AwsQueryCompatible,
+    target_prefix: "AmazonSQS",
+    xml_namespace: "",
+    prints_values: true,
+    operations: &[operation("GetQueueUrl", &QUEUE_INPUT, &EMPTY, None)],
+};
+
 /// `awsQuery`.
 pub static IAM: ServiceModel = ServiceModel {
     service_id: "IAM",
@@ -133,6 +147,7 @@ static NO_SUCH_ENTITY: ErrorShape =
     ErrorShape { name: "NoSuchEntityException", code: "NoSuchEntity", status: 404, server_fault: false };
 
 static EMPTY: Shape = Shape::structure("Empty", &[]);
+static QUEUE_INPUT: Shape = Shape::structure("QueueInput", &[Member::required("QueueName", &STRING)]);
 static DESCRIBE_INPUT: Shape =
     Shape::structure("DescribeInput", &[Member::required("executionArn", &STRING)]);
 

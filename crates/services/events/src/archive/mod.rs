@@ -279,10 +279,11 @@ impl Inner {
         self.tally(&archive.id, archive.oldest(cx.now), cx.now).await
     }
 
-    /// An archive whose rule somebody has deleted keeps nothing any more.
+    /// An archive whose rule or its target somebody has removed by force keeps nothing any more.
     async fn state(&self, bus: &BusName, archive: &Archive) -> Result<&'static str, Error> {
         let rule = self.rules.get(&bus.rule_key(&archive.rule_name())).await?;
-        Ok(if rule.is_some() { "ENABLED" } else { "DISABLED" })
+        let leads_here = |rule: &Rule| rule.targets.iter().any(|target| id_in(target) == Some(&archive.id));
+        Ok(if rule.is_some_and(|rule| leads_here(&rule.value)) { "ENABLED" } else { "DISABLED" })
     }
 
     pub(crate) async fn list_archives(

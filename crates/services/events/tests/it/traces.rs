@@ -134,6 +134,18 @@ async fn answer(world: &World, step: &Value, params: Option<Value>) -> Option<Va
         ("sqs", "ReceiveMessage") if step["expect"].is_array() => {
             return Some(received(world, params?["QueueUrl"].as_str()?).await);
         }
+        ("logs", "DescribeLogStreams") => {
+            let given = written(world, params?["logGroupName"].as_str()?).await;
+            return Some(json!({"logStreams": [{"logStreamName": given["logStreamName"]}]}));
+        }
+        ("logs", "GetLogEvents") => {
+            let given = written(world, params?["logGroupName"].as_str()?).await;
+            let event = &given["logEvents"][0];
+            let times = json!({"timestamp": event["timestamp"], "ingestionTime": event["timestamp"]});
+            let mut event = event.clone();
+            event.as_object_mut()?.extend(times.as_object()?.clone());
+            return Some(json!({"events": [event]}));
+        }
         ("events", "DescribeReplay") => return Some(described_replay(world, params?).await),
         ("events", _) if is_served(operation) => {}
         _ => return None,
@@ -168,14 +180,16 @@ async fn described_replay(world: &World, params: Value) -> Value {
 
 /// The first message of a queue: what the log group that stands for it was given first.
 async fn received(world: &World, queue: &str) -> Value {
-    let group = format!("/aws/events/all/{queue}");
+    let given = written(world, &format!("/aws/events/all/{queue}")).await;
+    let body = &given["logEvents"][0]["message"];
+    json!({"Messages": [{"MessageId": "m", "ReceiptHandle": "r", "MD5OfBody": "d", "Body": body}]})
+}
+
+/// What a log group was given first.
+async fn written(world: &World, group: &str) -> Value {
     let given = world.targets.given_of("PutLogEvents", 1).await;
-    let first = given.iter().find(|given| given.input["logGroupName"] == group.as_str());
-    let message = first.map(|given| {
-        let body = &given.input["logEvents"][0]["message"];
-        json!({"MessageId": "m", "ReceiptHandle": "r", "MD5OfBody": "d", "Body": body})
-    });
-    json!({"Messages": message.into_iter().collect::<Vec<_>>()})
+    let first = given.into_iter().find(|given| given.input["logGroupName"] == group);
+    first.map(|given| given.input).unwrap_or_default()
 }
 
 fn is_served(operation: &str) -> bool {

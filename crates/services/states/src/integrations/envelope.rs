@@ -65,8 +65,10 @@ pub(super) fn answer(
 /// An error as the state sees it.
 pub(super) fn error(sdk: &Sdk, operation: &Operation, error: &AwsError, request_id: &str) -> Answer {
     let Sdk { prefix, base_class, service, .. } = sdk;
-    let (code, status) = (&error.code, error.status);
-    let listed = operation.errors.iter().find(|shape| shape.code == code.as_ref());
+    let status = error.status;
+    let listed =
+        operation.errors.iter().find(|shape| shape.code == error.code || shape.name == error.code.as_ref());
+    let code = listed.map_or(error.code.as_ref(), |shape| shape.code);
     let class = listed.map_or_else(|| (*base_class).to_owned(), |shape| sdk_names::exception(shape.name));
     let cause = format!(
         "{} (Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)",

@@ -12,6 +12,7 @@ mod http_request;
 pub(crate) mod sdk_names;
 mod sdk_shape;
 mod sns_publish;
+mod sqs_send_message;
 pub(crate) mod states_start_execution;
 
 use std::sync::Arc;
@@ -161,6 +162,7 @@ pub(crate) async fn invoke(attempt: &Attempt<'_>) -> Answer {
             ("events", "putEvents") => events_put_events::invoke(attempt).await,
             ("http", "invoke") => http_invoke::invoke(attempt).await,
             ("sns", "publish") => sns_publish::invoke(attempt).await,
+            ("sqs", "sendMessage") => sqs_send_message::invoke(attempt).await,
             ("states", "startExecution") => states_start_execution::invoke(attempt).await,
             _ => not_served(attempt),
         },
