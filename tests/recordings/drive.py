@@ -56,7 +56,7 @@ class Stage:
         services = set(case.get("services") or []) | {call["service"] for call in case.get("setup") or []}
         self.region = "us-east-1" if "s3" in services else f"case-{number:04}"
         self.case = json.loads(self.with_own_names(case))
-        self.tokens = set(case.get("tokens") or []) | {"snf_role_arn", "sfn_role_arn", "activity_arn"} | set(made_up(self.case))
+        self.tokens = set(case.get("tokens") or []) | {"snf_role_arn", "sfn_role_arn", "activity_arn", "signature"} | set(made_up(self.case))
         self.answers, self.calls, self.clients = {}, {}, {}
 
     @staticmethod
@@ -213,7 +213,26 @@ def trace(stage):
                                  repeat and bool(wanted))
         if difference:
             return f"step {number} {step['op']}: {difference}"
+    return derived_differs(stage)
+
+
+def derived_differs(stage):
+    """What the recording made of several answers: its parts must be those of the answers here."""
+    for derived in stage.case.get("derived_expect") or []:
+        for source in derived["from"]:
+            want, got = nested(derived["aws"], source["at"]), nested(stage.answers[source["step"]], source["path"])
+            if difference := stage.run.differs(plain(want), got, stage.tokens, derived["snapshot_key"]):
+                return difference
     return None
+
+
+def nested(value, path):
+    for name in path:
+        try:
+            value = value[int(name)] if isinstance(value, list) else value[name]
+        except (KeyError, IndexError):
+            return None
+    return value
 
 
 def step_differs(stage, step, wanted, answer):
