@@ -95,6 +95,37 @@ def test_the_machines_clock_is_not_moved(server):
     assert clock(server, "now").stdout.startswith(str(datetime.datetime.now(datetime.UTC).year))
 
 
+def test_messages_are_hidden_by_the_clock_and_waited_for_by_the_machines(tmp_path):
+    server = Server(tmp_path, "--clock", f"virtual:{START}").start()
+    try:
+        sqs, scheduler = server.client("sqs"), server.client("scheduler")
+        queues = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("q", "dead")]
+        arn = role(server.client("iam"), "messages")
+        dead = {"Arn": "arn:aws:sqs:us-east-1:000000000000:dead"}
+        for name, target in (("told", "arn:aws:sqs:us-east-1:000000000000:q"), ("lost", "arn:aws:states:us-east-1:000000000000:stateMachine:none")):
+            scheduler.create_schedule(Name=name, ScheduleExpression="at(2026-10-24T18:00:00)", FlexibleTimeWindow={"Mode": "OFF"},
+                                      Target={"Arn": target, "RoleArn": arn, "Input": json.dumps(name), "DeadLetterConfig": dead})
+        assert "Messages" not in sqs.receive_message(QueueUrl=queues[0], WaitTimeSeconds=1)
+        clock(server, "advance", "6h")
+        assert [message["Body"] for message in sqs.receive_message(QueueUrl=queues[0], VisibilityTimeout=3600)["Messages"]] == ['"told"']
+        assert "Messages" not in sqs.receive_message(QueueUrl=queues[0])
+        clock(server, "advance", "61m")
+        assert len(sqs.receive_message(QueueUrl=queues[0])["Messages"]) == 1
+        letter = sqs.receive_message(QueueUrl=queues[1], MessageAttributeNames=["All"])["Messages"][0]
+        assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "StateMachineDoesNotExist"
+        assert letter["MessageAttributes"]["SCHEDULED_TIME"]["StringValue"] == "2026-10-24T18:00:00Z"
+    finally:
+        server.stop()
+
+
+def test_the_next_times_of_what_is_there(server):
+    server.client("events").put_rule(Name="next", ScheduleExpression="cron(0 2 ? * MON-FRI *)", State="DISABLED")
+    done = subprocess.run([str(BINARY), "events", "next", "next", "-n", "2", "--from", "2026-11-20T12:00:00Z", "--data-dir", str(server.data_dir)],
+                          capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("2026-11-23T02:00:00Z\n2026-11-24T02:00:00Z\n", 0), done.stderr
+    assert "disabled" in done.stderr
+
+
 def test_containers_run_in_real_time_while_the_clock_stands(tmp_path):
     server = Server(tmp_path, "--clock", f"virtual:{START}").start()
     try:

@@ -341,7 +341,7 @@ def logs(server, given):
     elapsed = time.perf_counter() - began
     broken = [arn for arn in arns if not is_whole(messages(server, f"loud/job/{arn.rsplit('/', 1)[-1]}"), lines)]
     events = total * (2 * lines + 3)
-    print(f"{total} containers, up to {at_once} at once, {events} events in {elapsed:.1f} s: {events / elapsed:.0f} events/s; the server was at "
+    print(f"{total} containers, up to {min(at_once, total)} at once, {events} events in {elapsed:.1f} s: {events / elapsed:.0f} events/s; the server was at "
           f"{before / 1024:.0f} MiB resident before and at most at {peak / 1024:.0f} (load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors)")
     if broken:
         sys.exit(f"{len(broken)} streams are not what was written: {broken[:5]}")

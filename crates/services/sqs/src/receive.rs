@@ -3,11 +3,12 @@
 //! A poller sleeps until a message arrives, or until the next hidden one is visible; one at a time is woken, and wakes the
 //! next when it goes.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::Context;
-use futures_util::future::{Either, select};
+use futures_util::future::{pending, select};
 use store::{Batch, Ticket};
 use tokio::sync::Notify;
 use types::Timestamp;
@@ -74,9 +75,10 @@ impl Inner {
             .with(&key, |queue| Ok((Arc::clone(&queue.record), Arc::clone(&queue.arrival))))
             .await?;
         let request = Request::of(key, &record, input)?;
-        let clock = cx.dispatcher.clock();
+        // Messages are hidden by the clock; whoever asks for them waits in the machine's time.
+        let (clock, machine) = (cx.dispatcher.clock(), cx.dispatcher.clock().machine());
         let wait = Duration::from_secs(request.wait_seconds.unwrap_or(record.attributes.wait_seconds));
-        let until = clock.now() + wait;
+        let until = machine.now() + wait;
         let _poller = Poller(Arc::clone(&arrival));
         loop {
             // Asked for before the look: what comes in between is not missed.
@@ -86,11 +88,17 @@ impl Inner {
             if !messages.is_empty() {
                 return Ok(model::ReceiveMessageOutput { messages: Some(messages) });
             }
-            if now >= until {
+            if machine.now() >= until {
                 return Ok(model::ReceiveMessageOutput { messages: None });
             }
-            let sleep = clock.sleep_until(next_wake.map_or(until, |wake| wake.min(until)));
-            if let Either::Left(_) = select(std::pin::pin!(arrived), std::pin::pin!(sleep)).await {}
+            let wake = pin!(async {
+                match next_wake {
+                    Some(time) => clock.sleep_until(time).await,
+                    None => pending().await,
+                }
+            });
+            let late = pin!(machine.sleep_until(until));
+            let _ = select(pin!(arrived), select(wake, late)).await;
         }
     }
 

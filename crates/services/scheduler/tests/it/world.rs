@@ -65,12 +65,7 @@ impl World {
 
     /// The next life, after the process has ended.
     pub async fn restarted(self) -> Self {
-        self.restarted_for(usize::MAX).await
-    }
-
-    /// The next life, which ends after so many batches.
-    pub async fn restarted_for(self, batches: usize) -> Self {
-        let store = LimitedStore::new(Arc::clone(&self.store.inner), batches);
+        let store = LimitedStore::new(Arc::clone(&self.store.inner), usize::MAX);
         let mut world = Self::on(store, self.clock.clone(), self.targets.clone()).await;
         world._dir = self._dir;
         world
