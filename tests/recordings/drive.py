@@ -56,7 +56,8 @@ class Stage:
         services = set(case.get("services") or []) | {call["service"] for call in case.get("setup") or []}
         self.region = "us-east-1" if "s3" in services else f"case-{number:04}"
         self.case = json.loads(self.with_own_names(case))
-        self.tokens = set(case.get("tokens") or []) | {"snf_role_arn", "sfn_role_arn", "activity_arn", "signature"} | set(made_up(self.case))
+        self.tokens = set(case.get("tokens") or []) | {"snf_role_arn", "sfn_role_arn", "activity_arn", "signature", "m-d5-of-body",
+                                                      "signing-cert-u-r-l", "unsubscribe-u-r-l"} | set(made_up(self.case))
         self.answers, self.calls, self.clients = {}, {}, {}
 
     @staticmethod
@@ -219,7 +220,7 @@ def trace(stage):
 def derived_differs(stage):
     """What the recording made of several answers: its parts must be those of the answers here."""
     for derived in stage.case.get("derived_expect") or []:
-        for source in derived["from"]:
+        for source in derived.get("from") or []:
             want, got = nested(derived["aws"], source["at"]), nested(stage.answers[source["step"]], source["path"])
             if difference := stage.run.differs(plain(want), got, stage.tokens, derived["snapshot_key"]):
                 return difference
