@@ -41,6 +41,28 @@ Resources:
     Properties:
       AuthorizationType: API_KEY
       AuthParameters: {ApiKeyAuthParameters: {ApiKeyName: k, ApiKeyValue: !Sub '{{resolve:secretsmanager:${Key}}}'}}
+  Destination:
+    Type: AWS::Events::ApiDestination
+    Properties: {ConnectionArn: !GetAtt Connection.Arn, HttpMethod: POST, InvocationEndpoint: 'https://localhost/x', InvocationRateLimitPerSecond: 5}
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties: {DisplayName: d, Subscription: [{Protocol: sqs, Endpoint: !GetAtt Dead.Arn}], Tags: [{Key: a, Value: b}]}
+  TopicAccess:
+    Type: AWS::SNS::TopicPolicy
+    Properties:
+      Topics: [!Ref Topic]
+      PolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Sid: s, Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: sns:Publish, Resource: !Ref Topic}]
+  Subscription:
+    Type: AWS::SNS::Subscription
+    Properties:
+      TopicArn: !Ref Topic
+      Protocol: sqs
+      Endpoint: !GetAtt Other.Arn
+      FilterPolicy: {kind: [a]}
+      RawMessageDelivery: true
+  Other: {Type: AWS::SQS::Queue}
   Group: {Type: AWS::Scheduler::ScheduleGroup, Properties: {Tags: [{Key: a, Value: b}]}}
   Schedule:
     Type: AWS::Scheduler::Schedule
@@ -62,6 +84,9 @@ Outputs:
   Connection: {Value: !GetAtt Connection.Arn}
   Group: {Value: !Ref Group}
   Schedule: {Value: !Ref Schedule}
+  Destination: {Value: !GetAtt Destination.ArnForPolicy}
+  Topic: {Value: !Ref Topic}
+  Subscription: {Value: !Ref Subscription}
 """
 
 
@@ -154,13 +179,27 @@ def test_buses_queues_and_schedules(server):
     assert events.describe_archive(ArchiveName=outputs["Archive"])["RetentionDays"] == 7
     schedule = server.client("scheduler").get_schedule(Name=outputs["Schedule"], GroupName=outputs["Group"])
     assert schedule["StartDate"].year == 2100 and schedule["Target"]["SqsParameters"] == {"MessageGroupId": "g"}
+    sns = server.client("sns")
+    subscription = sns.get_subscription_attributes(SubscriptionArn=outputs["Subscription"])["Attributes"]
+    assert (json.loads(subscription["FilterPolicy"]), subscription["RawMessageDelivery"]) == ({"kind": ["a"]}, "true")
+    assert len(sns.list_subscriptions_by_topic(TopicArn=outputs["Topic"])["Subscriptions"]) == 2
+    topic = sns.get_topic_attributes(TopicArn=outputs["Topic"])["Attributes"]
+    assert (topic["DisplayName"], json.loads(topic["Policy"])["Statement"][0]["Sid"]) == ("d", "s")
+    assert events.list_api_destinations()["ApiDestinations"][0]["ApiDestinationArn"].startswith(outputs["Destination"])
     changed = EVENTS.replace("VisibilityTimeout: 60", "DelaySeconds: 5").replace("Description: d", "Description: e")
     changed = changed.replace("RetentionDays: '7'", "RetentionDays: 8").replace("rate(1 day)", "rate(2 days)")
+    changed = changed.replace("      RawMessageDelivery: true\n", "").replace("DisplayName: d, Subscription: [{Protocol: sqs, Endpoint: !GetAtt Dead.Arn}],", "")
     server.client("cloudformation").update_stack(StackName=stack, TemplateBody=changed, Capabilities=["CAPABILITY_IAM"])
     ended(server, stack, "UPDATE_COMPLETE")
     attributes = sqs.get_queue_attributes(QueueUrl=outputs["Queue"], AttributeNames=["All"])["Attributes"]
     assert (attributes["DelaySeconds"], attributes["VisibilityTimeout"]) == ("5", "30")
     assert events.describe_archive(ArchiveName=outputs["Archive"])["RetentionDays"] == 8
     assert events.describe_event_bus(Name="orders")["Description"] == "e"
+    subscription, = sns.list_subscriptions_by_topic(TopicArn=outputs["Topic"])["Subscriptions"]
+    attributes = sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])["Attributes"]
+    assert (subscription["SubscriptionArn"], attributes["RawMessageDelivery"]) == (outputs["Subscription"], "false")
+    assert "DisplayName" not in sns.get_topic_attributes(TopicArn=outputs["Topic"])["Attributes"] or not sns.get_topic_attributes(
+        TopicArn=outputs["Topic"])["Attributes"]["DisplayName"]
     delete(server, stack)
+    assert not sns.list_topics()["Topics"]
     assert not sqs.list_queues(QueueNamePrefix="events-and-queues").get("QueueUrls")

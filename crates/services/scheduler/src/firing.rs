@@ -158,7 +158,8 @@ impl Inner {
         // An occurrence that waited for the one before it is not late.
         let waited_until =
             work.as_ref().and_then(|work| work.seen_at_work).filter(|_| overlap == Some(Overlap::Queue));
-        let looked_at = if waited_until.is_some_and(|time| time >= due) { due } else { now };
+        let was_held_up = waited_until.is_some_and(|time| time >= due);
+        let looked_at = if was_held_up { due } else { now };
         let next_due = |after| seen.value.next_due(after);
         let late_max = FIRING_LATE_MAX + seen.value.definition.window();
         let due = match self.missed.decide(due, looked_at, late_max, next_due) {
@@ -183,7 +184,8 @@ impl Inner {
         let invocation =
             Invocation { is_followed: overlap.is_some(), ..invocation(name, &seen.value, due, now, is_last) };
         if overlap.is_some() {
-            self.follow(&mut batch, &invocation, waited_until);
+            // What held this one up held up all that were due since.
+            self.follow(&mut batch, &invocation, was_held_up.then_some(now));
         }
         delivery::plan(&mut batch, &invocation, invocation.planned);
         Ok(Decided { batch, outcome: Some(Outcome::Fired), due, is_gone: false })

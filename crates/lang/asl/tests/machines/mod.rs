@@ -121,11 +121,11 @@ fn state(part: &Part, next: Option<String>, count: &mut u32) -> Value {
 }
 
 fn task(hours: Option<u8>, is_callback: bool) -> Value {
-    let resource = match is_callback {
-        true => "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-        false => "arn:aws:states:us-east-1:000000000000:activity:a",
+    let (resource, input) = match is_callback {
+        true => ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", "MessageBody.$"),
+        false => ("arn:aws:states:us-east-1:000000000000:activity:a", "in.$"),
     };
-    let mut task = json!({"Type": "Task", "Resource": resource, "Parameters": {"in.$": "$"}});
+    let mut task = json!({"Type": "Task", "Resource": resource, "Parameters": {input: "$"}});
     if let Some(hours) = hours {
         task["TimeoutSeconds"] = (u64::from(hours) * 3600).into();
     }
