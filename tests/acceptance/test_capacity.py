@@ -26,11 +26,11 @@ def small(tmp_path):
         return server
     yield start
     for server in started:
+        # Containers outlive their server.
         ecs = server.client("ecs")
         for arn in ecs.list_tasks()["taskArns"]:
             ecs.stop_task(task=arn)
-        # Containers outlive their server.
-        eventually(lambda: not ecs.list_tasks()["taskArns"], 60, "the tasks to end")
+            until(ecs, arn, "STOPPED")
         server.stop()
 
 
