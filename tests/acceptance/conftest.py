@@ -118,7 +118,8 @@ def shared(path):
 def server():
     if os.geteuid() != 0:
         pytest.skip("containers need root")
-    with tempfile.TemporaryDirectory(prefix="runwright-acceptance-") as data_dir:
+    # A task that still runs keeps what it has mounted.
+    with tempfile.TemporaryDirectory(prefix="runwright-acceptance-", ignore_cleanup_errors=True) as data_dir:
         server = Server(data_dir).start()
         yield server
         server.stop()

@@ -90,4 +90,7 @@ def test_a_subnet_has_to_be_there(server, batch):
     subnet = server.client("ec2").describe_subnets()["Subnets"][0]
     with pytest.raises(ecs.exceptions.InvalidParameterException, match="sg-0123456789abcdef0"):
         run(subnets=[subnet["SubnetId"]], securityGroups=["sg-0123456789abcdef0"])
-    assert run(subnets=[subnet["SubnetId"]])["tasks"][0]["availabilityZone"] == subnet["AvailabilityZone"]
+    task = run(subnets=[subnet["SubnetId"]])["tasks"][0]
+    assert task["availabilityZone"] == subnet["AvailabilityZone"]
+    eventually(lambda: ecs.describe_tasks(cluster=batch["cluster"], tasks=[task["taskArn"]])["tasks"][0]["lastStatus"] == "STOPPED",
+               60, "the task to end")
