@@ -292,11 +292,11 @@ impl Running {
             started_at_millis: self.started_at_millis,
             finished_at_millis,
         };
-        // A disk that is full for a while is no reason to lose how it ended.
+        // A disk that is full for a while is no reason to lose how it ended; that somebody removed the directory is one.
         let mut attempts = 0;
         loop {
             match directory.write_json("exit.json", &exit) {
-                Err(_) if attempts < EXIT_ATTEMPTS => {
+                Err(error) if error.kind() != io::ErrorKind::NotFound && attempts < EXIT_ATTEMPTS => {
                     attempts += 1;
                     std::thread::sleep(EXIT_PAUSE);
                 }
