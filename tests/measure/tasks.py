@@ -330,11 +330,16 @@ def logs(server, given):
     server.register("loud", ["/bin/sh", "-c", loud_script(lines)], memory=16,
                     logConfiguration={"logDriver": "awslogs", "options": options})
     before, peak, at_once = memory(server.process.pid)[0], 0, 0
+
+    def look():
+        nonlocal peak, at_once
+        peak, at_once = max(peak, memory(server.process.pid)[0]), max(at_once, len(supervisors(server.data)))
     began, arns = time.perf_counter(), []
     for count in spread(total):
         arns += server.run("loud", count)
+        look()
     while not stopped(server, arns):
-        peak, at_once = max(peak, memory(server.process.pid)[0]), max(at_once, len(supervisors(server.data)))
+        look()
         time.sleep(0.2)
         if time.perf_counter() - began > 1800:
             sys.exit("tasks do not stop")
