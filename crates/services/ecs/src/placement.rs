@@ -10,10 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Range;
 use tokio::sync::Notify;
 
-use crate::agent::Agent;
 use crate::capacity::{Admission, Capacity, Demand, Ledger};
 use crate::generated::types::Failure;
-use crate::lifecycle::TaskEvent;
 use crate::tables::Tables;
 use crate::task::{Status, Task};
 
@@ -155,13 +153,5 @@ impl Drop for Placed<'_> {
         if !self.is_kept {
             self.tasks.iter().for_each(|task| self.placement.release(&task.key()));
         }
-    }
-}
-
-impl Agent {
-    /// Provides the task's network when it is its turn.
-    pub(crate) async fn provide_network_in_turn(&self, task: &Task) -> TaskEvent {
-        self.placement.admitted(task).await;
-        self.provide_network(task).await
     }
 }

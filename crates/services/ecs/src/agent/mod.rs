@@ -136,7 +136,7 @@ impl Agent {
                 continue;
             }
             let event = match lifecycle::work(&task, self.clock().now()) {
-                Work::ProvideNetwork => unless_woken(waker, self.provide_network_in_turn(&task)).await,
+                Work::ProvideNetwork => self.provide_network(&task, waker).await,
                 Work::PullImages => unless_woken(waker, self.prepare(&task)).await,
                 Work::Launch(place) => self.launch_soon(&task, place, &mut delays, waker).await,
                 Work::Restart(place) => {

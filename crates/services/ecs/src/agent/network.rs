@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use container::NetworkError;
 use store::Range;
+use tokio::sync::Notify;
 
-use super::Agent;
+use super::{Agent, unless_woken};
 use crate::lifecycle::TaskEvent;
 use crate::limits;
 use crate::retry::Delays;
@@ -13,19 +14,23 @@ use crate::task::{Status, Task};
 use crate::task_network::{TaskNetwork, stopped_reason};
 
 impl Agent {
-    /// Provides the task's network. Providing it again gives the same one.
-    pub(crate) async fn provide_network(&self, task: &Task) -> TaskEvent {
-        let Some(planned) = &task.network else { return TaskEvent::NetworkProvided { network: None } };
+    /// Provides the task's network when it is the task's turn; `None` where somebody wants to be heard first. Providing it
+    /// again gives the same one.
+    pub(super) async fn provide_network(&self, task: &Task, waker: &Notify) -> Option<TaskEvent> {
+        unless_woken(waker, self.placement.admitted(task)).await?;
+        let Some(planned) = &task.network else { return Some(TaskEvent::NetworkProvided { network: None }) };
         let mut delays = Delays::new(limits::NETWORK_ATTEMPTS);
         loop {
+            // Waited for to its end, also by a task that is to stop: what is made meanwhile would not be removed.
             let error = match self.driver.provide_network(planned.spec.clone()).await {
-                Ok(network) => return TaskEvent::NetworkProvided { network: Some(network) },
+                Ok(network) => return Some(TaskEvent::NetworkProvided { network: Some(network) }),
                 Err(error) => error,
             };
             tracing::warn!(%error, task = task.arn, "a task has no network");
             // Only what the kernel or the engine did not do may be done by trying again.
-            if !matches!(error, NetworkError::Unavailable(_)) || !delays.wait(self.clock()).await {
-                return TaskEvent::FailedToStart { reason: stopped_reason(&task.id, &error) };
+            let may_pass = matches!(error, NetworkError::Unavailable(_));
+            if !may_pass || !unless_woken(waker, delays.wait(self.clock())).await? {
+                return Some(TaskEvent::FailedToStart { reason: stopped_reason(&task.id, &error) });
             }
         }
     }
