@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use clock::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use types::Timestamp;
 
 /// Something that is due.
@@ -73,6 +74,22 @@ impl TimerQueue {
             queue.set(&timer);
         }
         queue
+    }
+
+    /// Gives every timer to `work` when it is due, at most `at_once` of them at a time, until the store is closed.
+    pub async fn serve<W>(mut self, clock: Clock, at_once: usize, work: impl Fn(Timer) -> W)
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let permits = Arc::new(Semaphore::new(at_once));
+        while let Some(timer) = self.next(&clock).await {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let work = work(timer);
+            tokio::spawn(async move {
+                work.await;
+                drop(permit);
+            });
+        }
     }
 
     /// Waits for the next timer to be due, and gives it once.

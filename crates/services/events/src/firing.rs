@@ -8,7 +8,6 @@ use api::{Occurrence, Outcome};
 use schedule::Verdict;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Timer, Versioned};
-use tokio::sync::Semaphore;
 use types::Timestamp;
 
 use crate::delivery::{self, Arrival};
@@ -69,20 +68,12 @@ pub fn clear_timer(batch: &mut Batch, bus: &BusName, rule: &str) {
 
 /// Fires schedules from now on. What is due at the same time is written together.
 pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
-    let mut timers = inner.store.timers(QUEUE).await?;
-    let permits = Arc::new(Semaphore::new(FIRINGS_CONCURRENT_MAX));
-    let inner = Arc::clone(inner);
-    tokio::spawn(async move {
-        let clock = inner.dispatcher.clock().clone();
-        while let Some(timer) = timers.next(&clock).await {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            let inner = Arc::clone(&inner);
-            tokio::spawn(async move {
-                inner.fire(&timer).await;
-                drop(permit);
-            });
-        }
-    });
+    let timers = inner.store.timers(QUEUE).await?;
+    let (clock, working) = (inner.dispatcher.clock().clone(), Arc::clone(inner));
+    tokio::spawn(timers.serve(clock, FIRINGS_CONCURRENT_MAX, move |timer| {
+        let inner = Arc::clone(&working);
+        async move { inner.fire(&timer).await }
+    }));
     Ok(())
 }
 

@@ -11,7 +11,6 @@ use api::AwsError;
 use futures_util::FutureExt;
 use serde_json::Value;
 use store::{Batch, Timer};
-use tokio::sync::Semaphore;
 use types::Timestamp;
 
 use crate::invocation::{Exhausted, Following, GivenUp, Invocation, pause};
@@ -36,20 +35,12 @@ pub fn plan(batch: &mut Batch, invocation: &Invocation, due: Timestamp) {
 
 /// Invokes targets from now on, for what was left from before, too.
 pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
-    let mut timers = inner.store.timers(QUEUE).await?;
-    let permits = Arc::new(Semaphore::new(INVOCATIONS_CONCURRENT_MAX));
-    let invoking = Arc::clone(inner);
-    tokio::spawn(async move {
-        let clock = invoking.dispatcher.clock().clone();
-        while let Some(timer) = timers.next(&clock).await {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            let inner = Arc::clone(&invoking);
-            tokio::spawn(async move {
-                inner.deliver(&timer).await;
-                drop(permit);
-            });
-        }
-    });
+    let timers = inner.store.timers(QUEUE).await?;
+    let (clock, working) = (inner.dispatcher.clock().clone(), Arc::clone(inner));
+    tokio::spawn(timers.serve(clock, INVOCATIONS_CONCURRENT_MAX, move |timer| {
+        let inner = Arc::clone(&working);
+        async move { inner.deliver(&timer).await }
+    }));
     start_upkeep(inner).await
 }
 

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use store::{Batch, Timer};
-use tokio::sync::Semaphore;
 use types::Timestamp;
 
 use super::{Replay, State};
@@ -26,20 +25,12 @@ pub fn set_timer(batch: &mut Batch, key: &str, due: Timestamp) {
 
 /// Replays from now on.
 pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
-    let mut timers = inner.store.timers(QUEUE).await?;
-    let permits = Arc::new(Semaphore::new(REPLAYS_ACTIVE_MAX));
-    let inner = Arc::clone(inner);
-    tokio::spawn(async move {
-        let clock = inner.dispatcher.clock().clone();
-        while let Some(timer) = timers.next(&clock).await {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            let inner = Arc::clone(&inner);
-            tokio::spawn(async move {
-                inner.go_on(&timer).await;
-                drop(permit);
-            });
-        }
-    });
+    let timers = inner.store.timers(QUEUE).await?;
+    let (clock, working) = (inner.dispatcher.clock().clone(), Arc::clone(inner));
+    tokio::spawn(timers.serve(clock, REPLAYS_ACTIVE_MAX, move |timer| {
+        let inner = Arc::clone(&working);
+        async move { inner.go_on(&timer).await }
+    }));
     Ok(())
 }
 
