@@ -183,7 +183,6 @@ fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use std::path::Path;
 
@@ -194,7 +193,8 @@ mod tests {
     const SCOPE: &str = "abandoned0";
 
     fn provide(inner: &Inner, name: &str) -> Record {
-        let port_mappings = vec![PortMapping { container_port: 80, host_port: None, protocol: Protocol::Tcp }];
+        let port_mappings =
+            vec![PortMapping { container_port: 80, host_port: None, protocol: Protocol::Tcp }];
         let kind = NetworkKind::Bridged { address: None };
         let spec = NetworkSpec { name: name.to_owned(), kind, port_mappings, hostname: None };
         // A thread is in the network afterwards.
