@@ -42,6 +42,10 @@ pub async fn executions(world: &World, door: &Door) {
             world.trace.violation(format!("{}: messages cannot be received: {error}", client.name));
         }
         client.problems_of_messages().into_iter().for_each(|what| world.trace.violation(what));
+        // What is a minute late is skipped: where the process dies again and again, or cannot write.
+        if world.faults.is_up_within_a_minute() {
+            client.gaps_in_schedules().into_iter().for_each(|what| world.trace.violation(what));
+        }
     }
     for client in world.clients.iter().filter(|client| client.has_machine()) {
         for machine in [client.name.clone(), format!("{}-child", client.name)] {

@@ -178,6 +178,11 @@ impl Client {
         state.received.problems(&self.name, &state.events)
     }
 
+    /// Occurrences of its schedules that have not come.
+    pub fn gaps_in_schedules(&self) -> Vec<String> {
+        self.state().received.gaps(&self.name)
+    }
+
     /// Whether it waits for executions that somebody may stop: what they do is a matter of chance.
     pub fn is_raced(name: &str) -> bool {
         name.starts_with("stop")

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use api::AwsError;
 use serde_json::{Value, json};
+use types::Timestamp;
 
 use crate::client::ROLE;
 use crate::door::{ACCOUNT, Door, REGION};
@@ -16,6 +17,9 @@ use crate::trace::Trace;
 
 /// How long a message that was received is hidden from others.
 const HIDDEN: Duration = Duration::from_secs(30);
+
+/// How often the schedules are due.
+const EVERY: Duration = Duration::from_secs(60);
 
 /// Where each event comes: to a queue, to a FIFO queue, by a topic, by a FIFO topic, and where its queue is not there.
 const OF_EVENTS: [&str; 5] = ["", ".fifo", "-topic", "-topic.fifo", "-dead"];
@@ -156,7 +160,7 @@ pub async fn collect(
                 note(&mut |received| received.came(trace, &key, text("Body")));
                 let input = json!({"QueueUrl": url(&queue), "ReceiptHandle": text("ReceiptHandle")});
                 door.call("sqs", "DeleteMessage", input).await?;
-                note(&mut |received| drop(received.deleted.insert(key.clone())));
+                note(&mut |received| received.is_deleted(&key));
             }
         }
     }
@@ -180,6 +184,25 @@ impl Received {
             trace.violation(format!("{queue}: the message {id} was deleted, and came again: {body}"));
         }
         self.bodies.insert(key.clone(), body);
+    }
+
+    fn is_deleted(&mut self, key: &(String, String)) {
+        self.deleted.insert(key.clone());
+    }
+
+    /// Occurrences of the schedules that have not come, although later ones have.
+    pub fn gaps(&self, name: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for queue in OF_SCHEDULES.map(|suffix| format!("{name}{suffix}")) {
+            let times: Vec<String> = self.of(&queue, str::to_owned).into_keys().collect();
+            let at = |text: &String| Timestamp::parse_rfc3339(text).unwrap_or_default();
+            let gap = times.windows(2).find(|pair| match pair {
+                [one, next] => at(next).since(at(one)) != EVERY,
+                _ => false,
+            });
+            wrong.extend(gap.map(|pair| format!("{queue}: between {} nothing came", pair.join(" and "))));
+        }
+        wrong
     }
 
     /// What came to a queue: how often each.

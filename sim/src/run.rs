@@ -30,8 +30,9 @@ const STEPS_MAX: u64 = 400_000;
 /// Steps of a process whose disk takes nothing any more, at most.
 const DYING_STEPS_MAX: u64 = 200;
 
-/// And so long at most: nothing is given up within a minute, so that executions do the same as if nothing had happened.
-const DYING: Duration = Duration::from_secs(60);
+/// And so long at most: with the longest downtime less than a minute, in which nothing is given up, so that all does the
+/// same as if nothing had happened.
+const DYING: Duration = Duration::from_secs(30);
 
 /// What follows when everything is over may wait so long.
 const SETTLING: Duration = Duration::from_secs(2 * 3_600);
