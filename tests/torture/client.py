@@ -17,6 +17,7 @@ SERVICES = {
     "states": ("AWSStepFunctions", "1.0"),
     "events": ("AWSEvents", "1.1"),
     "logs": ("Logs_20140328", "1.1"),
+    "sqs": ("AmazonSQS", "1.0"),
     "ecs": ("AmazonEC2ContainerServiceV20141113", "1.1"),
 }
 REGION = "us-east-1"

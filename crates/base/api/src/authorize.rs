@@ -35,3 +35,17 @@ fn denied(principal: &Principal, service: &str, operation: &str) -> AwsError {
         format!("User: {principal} is not authorized to perform: {service}:{operation}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_signature_only_links_are_followed() {
+        let allowed = |operation| authorize(&Principal::Anonymous, "sns", operation).is_ok();
+        assert!(allowed("ConfirmSubscription") && allowed("Unsubscribe"));
+        assert!(!allowed("Publish") && !allowed("internal:Anything"));
+        assert!(authorize(&Principal::Anonymous, "sqs", "Unsubscribe").is_err());
+        assert!(authorize(&Principal::service("events.amazonaws.com"), "sns", "internal:Anything").is_ok());
+    }
+}

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::event::Leaf;
 use crate::found::Found;
 use crate::value_pattern::ValuePattern;
 
@@ -18,6 +19,11 @@ pub(crate) struct Requirement {
 }
 
 impl Requirement {
+    #[inline]
+    pub(crate) fn accepts(&self, leaf: &Leaf<'_>) -> bool {
+        self.accepts.iter().any(|pattern| pattern.matches(leaf))
+    }
+
     pub(crate) fn accepts_absence(&self) -> bool {
         self.accepts.contains(&ValuePattern::Absent)
     }
@@ -59,7 +65,7 @@ impl<'s, 'a> ArraySearch<'s, 'a> {
             }
             is_absent = false;
             let Some(leaf) = found.leaf(*ordinal) else { continue };
-            if !requirement.accepts.iter().any(|pattern| pattern.matches(leaf)) {
+            if !requirement.accepts(leaf) {
                 continue;
             }
             let taken_before = self.taken.len();

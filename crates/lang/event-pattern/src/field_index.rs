@@ -47,7 +47,8 @@ enum Place<'p> {
     Folded(String),
     FoldedPrefix(String),
     FoldedSuffix(String),
-    Gram([u8; GRAM]),
+    /// A text somewhere inside, of at least a gram.
+    Inside(&'p [u8]),
     /// The family of the address, and its range.
     Addresses(usize, (u128, u128)),
     Number(u64),
@@ -96,13 +97,11 @@ impl Place<'_> {
             TextPattern::EqualsIgnoreCase(text) => Place::Folded(fold(text)),
             TextPattern::Wildcard(wildcard) => {
                 let (first, inner, last) = wildcard.longest_parts();
-                let gram = inner.as_bytes().first_chunk();
-                match gram {
-                    Some(gram) if inner.len() > first.len().max(last.len()) => Place::Gram(*gram),
-                    _ if first.is_empty() && last.is_empty() => {
-                        gram.map_or(Place::AnyText, |gram| Place::Gram(*gram))
-                    }
-                    _ if first.len() >= last.len() => Place::Prefix(first.as_bytes()),
+                let outer = first.len().max(last.len());
+                match inner.len() {
+                    length if length >= GRAM && length > outer => Place::Inside(inner.as_bytes()),
+                    _ if outer == 0 => Place::AnyText,
+                    _ if first.len() == outer => Place::Prefix(first.as_bytes()),
                     _ => Place::Suffix(last.as_bytes()),
                 }
             }
@@ -154,7 +153,7 @@ impl FieldIndex {
             Place::Folded(text) => self.folded.add(text.as_bytes(), alternative),
             Place::FoldedPrefix(text) => self.folded_prefixes.add(text.as_bytes(), alternative),
             Place::FoldedSuffix(text) => self.folded_suffixes.add(text.as_bytes(), alternative),
-            Place::Gram(gram) => self.grams.add(gram, alternative),
+            Place::Inside(text) => self.grams.add(text, alternative),
             Place::Addresses(family, range) => {
                 if let Some(addresses) = self.addresses.get_mut(family) {
                     addresses.add(range, alternative);
@@ -180,7 +179,7 @@ impl FieldIndex {
             Place::Folded(text) => self.folded.take(text.as_bytes(), alternative),
             Place::FoldedPrefix(text) => self.folded_prefixes.take(text.as_bytes(), alternative),
             Place::FoldedSuffix(text) => self.folded_suffixes.take(text.as_bytes(), alternative),
-            Place::Gram(gram) => self.grams.take(gram, alternative),
+            Place::Inside(text) => self.grams.take(text, alternative),
             Place::Addresses(family, range) => {
                 if let Some(addresses) = self.addresses.get_mut(family) {
                     addresses.take(range, alternative);
@@ -232,7 +231,7 @@ impl FieldIndex {
             Place::FoldedSuffix(text) => {
                 4 + short(text.as_bytes()) + self.folded_suffixes.count(text.as_bytes())
             }
-            Place::Gram(gram) => 12 + self.grams.count(gram),
+            Place::Inside(text) => 12 + self.grams.count(text),
             Place::Addresses(family, _) => 12 + self.addresses.get(family).map_or(0, Intervals::len) / 4,
             Place::Range(_) => 24 + self.ranges.len() / 4,
             Place::Null => 64 + self.nulls.len(),
@@ -317,7 +316,9 @@ struct Grams {
 impl Grams {
     const FILTER_WORDS: usize = 64;
 
-    fn add(&mut self, gram: [u8; GRAM], alternative: u32) {
+    /// Enters an alternative under the gram of `text` that has the fewest others.
+    fn add(&mut self, text: &[u8], alternative: u32) {
+        let Some(gram) = grams(text).min_by_key(|gram| self.count_of(*gram)) else { return };
         self.filter.resize(Self::FILTER_WORDS, 0);
         let (word, bit) = Self::filter_place(gram);
         if let Some(word) = self.filter.get_mut(word) {
@@ -326,18 +327,25 @@ impl Grams {
         self.lists.entry(gram).or_default().push(alternative);
     }
 
-    fn take(&mut self, gram: [u8; GRAM], alternative: u32) {
-        let Some(list) = self.lists.get_mut(&gram) else { return };
-        list.retain(|one| *one != alternative);
-        if list.is_empty() {
-            self.lists.remove(&gram);
+    /// Takes it back from whichever gram it was entered under.
+    fn take(&mut self, text: &[u8], alternative: u32) {
+        for gram in grams(text) {
+            let Some(list) = self.lists.get_mut(&gram) else { continue };
+            list.retain(|one| *one != alternative);
+            if list.is_empty() {
+                self.lists.remove(&gram);
+            }
         }
         if self.lists.is_empty() {
             self.filter.clear();
         }
     }
 
-    fn count(&self, gram: [u8; GRAM]) -> usize {
+    fn count(&self, text: &[u8]) -> usize {
+        grams(text).map(|gram| self.count_of(gram)).min().unwrap_or(0)
+    }
+
+    fn count_of(&self, gram: [u8; GRAM]) -> usize {
         self.lists.get(&gram).map_or(0, Vec::len)
     }
 
@@ -346,10 +354,10 @@ impl Grams {
         if self.filter.is_empty() {
             return;
         }
-        for gram in text.windows(GRAM).filter_map(<[u8]>::first_chunk) {
-            let (word, bit) = Self::filter_place(*gram);
+        for gram in grams(text) {
+            let (word, bit) = Self::filter_place(gram);
             if self.filter.get(word).is_some_and(|word| word & bit != 0)
-                && let Some(list) = self.lists.get(gram)
+                && let Some(list) = self.lists.get(&gram)
             {
                 found(list);
             }
@@ -360,4 +368,8 @@ impl Grams {
         let mixed = u32::from_le_bytes([first, second, third, 0]).wrapping_mul(0x9E37_79B1) >> 20;
         (mixed as usize / 64 % Self::FILTER_WORDS, 1 << (mixed % 64))
     }
+}
+
+fn grams(text: &[u8]) -> impl Iterator<Item = [u8; GRAM]> {
+    text.windows(GRAM).filter_map(|window| window.first_chunk().copied())
 }

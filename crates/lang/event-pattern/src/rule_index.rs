@@ -143,14 +143,20 @@ impl RuleIndex {
 impl Indexed {
     #[inline]
     fn matches(&self, found: &Found<'_>) -> bool {
+        let mut several = None;
         for requirement in &self.requirements {
             match found.slot(requirement.field) {
-                Slot::Single(leaf) if requirement.accepts.iter().any(|pattern| pattern.matches(leaf)) => {}
+                Slot::Single(leaf) if requirement.accepts(leaf) => {}
                 Slot::Missing if requirement.accepts_absence() => {}
                 Slot::Single(_) | Slot::Missing => return false,
+                Slot::Several if several.is_none() => several = Some(requirement),
                 Slot::Several => return ArraySearch::new(&self.requirements, found).succeeds(),
             }
         }
-        true
+        // Several values of one field have nothing to be consistent with.
+        several.is_none_or(|requirement| {
+            let mut values = found.values(requirement.field, &[]).iter();
+            values.any(|(_, ordinal)| found.leaf(*ordinal).is_some_and(|leaf| requirement.accepts(leaf)))
+        })
     }
 }

@@ -92,14 +92,34 @@ impl TextPattern {
             Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
             Self::Suffix(suffix) => text.ends_with(suffix.as_str()),
             Self::Wildcard(wildcard) => wildcard.matches(text),
-            Self::PrefixIgnoreCase(prefix) => is_prefix_ignoring_case(prefix.chars(), text.chars()).is_some(),
-            Self::SuffixIgnoreCase(suffix) => {
-                is_prefix_ignoring_case(suffix.chars().rev(), text.chars().rev()).is_some()
+            Self::PrefixIgnoreCase(prefix) => {
+                let same = text.as_bytes().get(..prefix.len());
+                quickly_equal(prefix, same, text)
+                    .unwrap_or_else(|| is_prefix_ignoring_case(prefix.chars(), text.chars()).is_some())
             }
-            Self::EqualsIgnoreCase(expected) => is_prefix_ignoring_case(expected.chars(), text.chars())
-                .is_some_and(|mut rest| rest.next().is_none()),
+            Self::SuffixIgnoreCase(suffix) => {
+                let same = text.len().checked_sub(suffix.len()).and_then(|from| text.as_bytes().get(from..));
+                quickly_equal(suffix, same, text).unwrap_or_else(|| {
+                    is_prefix_ignoring_case(suffix.chars().rev(), text.chars().rev()).is_some()
+                })
+            }
+            Self::EqualsIgnoreCase(expected) => {
+                let same = (text.len() == expected.len()).then_some(text.as_bytes());
+                quickly_equal(expected, same, text).unwrap_or_else(|| {
+                    is_prefix_ignoring_case(expected.chars(), text.chars())
+                        .is_some_and(|mut rest| rest.next().is_none())
+                })
+            }
         }
     }
+}
+
+/// Compares `wanted` with the bytes of `text` that are in its place; `None` where characters have to be looked at.
+fn quickly_equal(wanted: &str, in_place: Option<&[u8]>, text: &str) -> Option<bool> {
+    if in_place.is_some_and(|bytes| bytes.eq_ignore_ascii_case(wanted.as_bytes())) {
+        return Some(true);
+    }
+    (wanted.is_ascii() && text.is_ascii()).then_some(false)
 }
 
 /// The rest of `text` after `expected`, compared character by character: `ß` never equals `SS`.

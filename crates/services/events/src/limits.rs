@@ -28,6 +28,8 @@ pub const RETRY_PAUSE_FIRST: Duration = Duration::from_secs(1);
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Deliveries to one target that are under way at once.
 pub const DELIVERIES_CONCURRENT_MAX: usize = 64;
+/// Calls of one queue that are under way at once. Few, so that messages gather meanwhile and go together.
+pub const QUEUE_CALLS_CONCURRENT_MAX: usize = 8;
 /// Messages that go to a queue in one call.
 pub const MESSAGES_TOGETHER_MAX: usize = 10;
 /// Bytes of the messages that go to a queue in one call.

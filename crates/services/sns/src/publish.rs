@@ -243,11 +243,8 @@ impl Inner {
         drafts: Vec<(String, Draft)>,
     ) -> Result<Vec<Published>, Error> {
         let is_fifo = name.is_fifo();
-        // What is in an order is written in that order; what may be tried again at once is tried once at a time.
-        let _writer = match is_fifo || cx.idempotency_key.is_some() {
-            true => Some(self.writers.of(&name).await),
-            false => None,
-        };
+        // What is in an order is written in that order.
+        let _writer = if is_fifo { Some(self.writers.of(&name).await) } else { None };
         let found = self.topics.get(&name.key()).await?;
         let by_content = found.as_ref().is_some_and(|topic| topic.value.deduplicates_by_content());
         for (_, draft) in &drafts {
@@ -259,11 +256,26 @@ impl Inner {
         let topic = found.ok_or(Error::TopicNotFound)?.value;
         let subscriptions = self.subscriptions_of(&name).await?;
         let place = Place { name, topic, subscriptions };
-        let mut writing =
-            Writing { batch: Batch::new(), place: &place, sequence: None, known: BTreeMap::new() };
+        match self.try_send(cx, &place, &drafts, &bodies).await {
+            // Another try of the same call was faster: now it is known.
+            Err(Error::Store(store::Error::Conflict { .. })) => {
+                self.try_send(cx, &place, &drafts, &bodies).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn try_send(
+        &self,
+        cx: &Context,
+        place: &Place,
+        drafts: &[(String, Draft)],
+        bodies: &[Bodies],
+    ) -> Result<Vec<Published>, Error> {
+        let mut writing = Writing { batch: Batch::new(), place, sequence: None, known: BTreeMap::new() };
         let mut published = Vec::with_capacity(drafts.len());
-        for ((id, draft), bodies) in drafts.into_iter().zip(bodies) {
-            published.push(self.write(cx, &mut writing, &id, draft, &bodies).await?);
+        for ((id, draft), bodies) in drafts.iter().zip(bodies) {
+            published.push(self.write(cx, &mut writing, id, draft, bodies).await?);
         }
         let Writing { mut batch, sequence, .. } = writing;
         if let Some(sequence) = sequence {
@@ -281,7 +293,7 @@ impl Inner {
         cx: &Context,
         writing: &mut Writing<'_>,
         entry: &str,
-        draft: Draft,
+        draft: &Draft,
         bodies: &Bodies,
     ) -> Result<Published, Error> {
         let Place { name, topic, subscriptions } = writing.place;
@@ -307,7 +319,7 @@ impl Inner {
             },
         };
         for key in by_id.into_iter().chain(by_call) {
-            self.repetitions.put(&mut writing.batch, &key, &published);
+            self.repetitions.create(&mut writing.batch, &key, &published);
             background::plan(
                 &mut writing.batch,
                 &Upkeep::Repetition { key: key.clone() },
@@ -318,10 +330,10 @@ impl Inner {
         let mut message = Message {
             id: published.message_id.clone(),
             body: String::new(),
-            subject: draft.subject,
-            attributes: draft.attributes,
+            subject: draft.subject.clone(),
+            attributes: draft.attributes.clone(),
             published: cx.now,
-            group: draft.group,
+            group: draft.group.clone(),
             deduplication_id,
             sequence_number: published.sequence_number,
         };

@@ -96,7 +96,7 @@ impl Protocol {
 }
 
 impl Subscription {
-    /// The name in the ARN.
+    /// Whether its endpoint wants to be subscribed.
     pub fn is_confirmed(&self) -> bool {
         matches!(self.phase, Phase::Confirmed { .. })
     }

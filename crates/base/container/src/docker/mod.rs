@@ -3,6 +3,7 @@
 //! The engine keeps all state; ours is marked by a label. A container's name is taken when it is created, so creating
 //! it again finds the first one (409). What a container is asked to run is not worked out here: the engine knows.
 
+mod engine_limits;
 mod exec;
 mod failure;
 mod holder;
@@ -37,6 +38,7 @@ use crate::exec::{Exec, ExecSpec};
 use crate::name_locks::NameLocks;
 use crate::network::{Network, NetworkError, NetworkSpec};
 use crate::stats::ContainerStats;
+use engine_limits::EngineLimits;
 use failure::{broken, cannot_start, image_error, launch_error, status};
 use logs::LogReader;
 
@@ -64,6 +66,7 @@ pub struct DockerConfig {
 pub struct DockerDriver {
     docker: Docker,
     owner: String,
+    limits: EngineLimits,
     /// Launches of one name happen one after the other.
     launching: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Where the reading of a log was left, so that it goes on without reading again.
@@ -93,6 +96,7 @@ impl DockerDriver {
         Ok(Self {
             docker,
             owner: config.owner,
+            limits: EngineLimits::of(&config.socket).await,
             launching: Mutex::default(),
             readers: Mutex::default(),
             networks: NetworkLocks::default(),
@@ -135,7 +139,7 @@ impl DockerDriver {
             return self.adopt(&spec.name, found).await;
         }
         self.image(&spec.image).await?;
-        let mut body = request::creation(&spec)?;
+        let mut body = request::creation(&spec, &self.limits)?;
         let labels = body.labels.get_or_insert_default();
         labels.insert(OWNER_LABEL.to_owned(), self.owner.clone());
         labels.insert(IMAGE_LABEL.to_owned(), spec.image.clone());

@@ -10,13 +10,14 @@ use bollard::models::{
 use crate::driver::{ContainerSpec, Image, LaunchError, LogBuffer, Mount, Sharing};
 use crate::network::NetworkMode;
 
+use super::engine_limits::EngineLimits;
 use super::network::holder_name;
 
 /// The period that processor time is limited in, in microseconds.
 const CPU_PERIOD: i64 = 100_000;
 
 /// The body of a request to create the container.
-pub fn creation(spec: &ContainerSpec) -> Result<ContainerCreateBody, LaunchError> {
+pub fn creation(spec: &ContainerSpec, limits: &EngineLimits) -> Result<ContainerCreateBody, LaunchError> {
     Ok(ContainerCreateBody {
         image: Some(spec.image.clone()),
         entrypoint: spec.entry_point.clone(),
@@ -29,12 +30,12 @@ pub fn creation(spec: &ContainerSpec) -> Result<ContainerCreateBody, LaunchError
         // The engine refuses a name together with a network that has its own.
         hostname: spec.hostname.clone().filter(|_| spec.network == NetworkMode::Private),
         labels: Some(spec.labels.clone().into_iter().collect()),
-        host_config: Some(host_config(spec)?),
+        host_config: Some(host_config(spec, limits)?),
         ..ContainerCreateBody::default()
     })
 }
 
-fn host_config(spec: &ContainerSpec) -> Result<HostConfig, LaunchError> {
+fn host_config(spec: &ContainerSpec, limits: &EngineLimits) -> Result<HostConfig, LaunchError> {
     let bytes = |amount: Option<u64>| amount.map(|amount| i64::try_from(amount).unwrap_or(i64::MAX));
     let quota = spec.cpu_limit_units.filter(|units| *units > 0);
     let mut ulimits = Vec::new();
@@ -45,10 +46,11 @@ fn host_config(spec: &ContainerSpec) -> Result<HostConfig, LaunchError> {
                 limit.soft, limit.hard
             )));
         }
+        let limit = limits.clamp(limit);
         // -1 is the API's "no limit".
         let value = |limit: u64| Some(i64::try_from(limit).unwrap_or(-1));
         ulimits.push(ResourcesUlimits {
-            name: Some(limit.name.clone()),
+            name: Some(limit.name),
             soft: value(limit.soft),
             hard: value(limit.hard),
         });

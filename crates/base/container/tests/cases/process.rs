@@ -18,6 +18,7 @@ pub fn add<'a>(target: &'a Target, add: Add<'_, 'a>) {
     add("mounts", Box::pin(mounts(target)));
     add("limits", Box::pin(limits(target)));
     add("network", Box::pin(network(target)));
+    add("what_a_machine_cannot_give", Box::pin(what_a_machine_cannot_give(target)));
     add("isolation", Box::pin(isolation(target)));
     add("kernel_parameters", Box::pin(kernel_parameters(target)));
     add("name_servers_of_its_own", Box::pin(name_servers_of_its_own(target)));
@@ -386,4 +387,13 @@ async fn input_stays_open(target: &Target) {
     let wait = "exec 3<&0; cat <&3 & sleep 0.2; kill $! && echo waited";
     let spec = ContainerSpec { open_input: true, ..shell("input", wait) };
     assert_eq!(complete(&*driver, spec).await, (0, vec!["waited".to_owned()]));
+}
+
+/// Every task on Fargate asks for so many.
+async fn what_a_machine_cannot_give(target: &Target) {
+    let driver = target.open().await;
+    let limit = ResourceLimit { name: "nofile".to_owned(), soft: 65535, hard: 65535 };
+    let spec = ContainerSpec { resource_limits: vec![limit], ..shell("files", "ulimit -n") };
+    let (code, lines) = complete(&*driver, spec).await;
+    assert!(code == 0 && lines[0].parse::<u64>().unwrap() <= 65535, "{lines:?}");
 }

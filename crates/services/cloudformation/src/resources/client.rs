@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Deletion, Failure, tags};
+use super::{Deletion, Failure, Tagging, tags};
 use crate::door::{CallError, Door};
 use crate::stack::Tag;
 
@@ -20,19 +20,58 @@ pub(super) struct Client {
 /// How a service changes tags of a resource.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TagOperations {
-    /// The operation that sets some, with the member that lists them and the names of keys and values in it.
-    pub set: (&'static str, &'static str, [&'static str; 2]),
-    /// The operation that removes some, with the member that lists their keys.
-    pub remove: (&'static str, &'static str),
+    /// The operation that sets some.
+    pub set: &'static str,
+    /// The operation that removes some.
+    pub remove: &'static str,
+    /// The member that gives those to be set.
+    pub tags: &'static str,
+    /// The member that gives those to be removed.
+    pub keys: &'static str,
+    /// How tags are written.
+    pub form: TagForm,
+}
+
+/// How a service writes tags.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TagForm {
+    /// As a list of pairs, with these names for a key and a value.
+    Pairs(&'static str, &'static str),
+    /// As such a list also where they are removed.
+    PairsBothWays(&'static str, &'static str),
+    /// As an object.
+    Map,
 }
 
 /// `TagResource` and `UntagResource` of a service whose members begin with a capital letter.
-pub(super) const TAG_RESOURCE: TagOperations =
-    TagOperations { set: ("TagResource", "Tags", ["Key", "Value"]), remove: ("UntagResource", "TagKeys") };
+pub(super) const TAG_RESOURCE: TagOperations = TagOperations {
+    set: "TagResource",
+    remove: "UntagResource",
+    tags: "Tags",
+    keys: "TagKeys",
+    form: TagForm::Pairs("Key", "Value"),
+};
 
 /// The same of a service whose members begin with a small letter.
 pub(super) const SMALL_TAG_RESOURCE: TagOperations =
-    TagOperations { set: ("TagResource", "tags", ["key", "value"]), remove: ("UntagResource", "tagKeys") };
+    TagOperations { tags: "tags", keys: "tagKeys", form: TagForm::Pairs("key", "value"), ..TAG_RESOURCE };
+
+impl TagForm {
+    /// Tags as the service takes them; `None` where there are none.
+    pub fn of(self, given: &[Tag]) -> Option<Value> {
+        match self {
+            Self::Pairs(key, value) | Self::PairsBothWays(key, value) => tags::listed(given, key, value),
+            Self::Map => tags::mapped(given),
+        }
+    }
+
+    fn keys(self, keys: Vec<String>) -> Value {
+        match self {
+            Self::PairsBothWays(name, _) => keys.into_iter().map(|key| json!({ name: key })).collect(),
+            Self::Pairs(..) | Self::Map => json!(keys),
+        }
+    }
+}
 
 impl Client {
     pub const fn new(service: &'static str, sdk: &'static str) -> Self {
@@ -119,15 +158,21 @@ impl Client {
         after: &[Tag],
     ) -> Result<(), Failure> {
         let (set, gone) = tags::difference(before, after);
-        let (operation, member, [key, value]) = operations.set;
-        if let Some(set) = tags::listed(&set, key, value) {
-            self.call(door, operation, with(resource, member, set)).await?;
+        if let Some(set) = operations.form.of(&set) {
+            self.call(door, operations.set, with(resource, operations.tags, set)).await?;
         }
-        let (operation, member) = operations.remove;
         if !gone.is_empty() {
-            self.call(door, operation, with(resource, member, json!(gone))).await?;
+            let keys = operations.form.keys(gone);
+            self.call(door, operations.remove, with(resource, operations.keys, keys)).await?;
         }
         Ok(())
+    }
+
+    /// The call that puts tags on the resource that the members `resource` name.
+    pub fn tagging(&self, operations: TagOperations, resource: &Value, tags: &[Tag]) -> Option<Tagging> {
+        let tags = operations.form.of(tags)?;
+        let input = with(resource, operations.tags, tags);
+        Some(Tagging { service: self.service, operation: operations.set, input })
     }
 }
 

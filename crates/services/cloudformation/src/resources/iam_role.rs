@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::client::{Client, TagOperations};
+use super::client::{Client, TAG_RESOURCE, TagOperations};
 use super::schema::TAGS;
 use super::{Deletion, Failure, Kind, Made, Naming, Property, ResourceType, attributes, input, tags, text};
 use crate::door::Door;
@@ -13,8 +13,7 @@ pub(super) struct Role;
 
 const IAM: Client = Client::new("iam", "Iam");
 
-const TAG_ROLE: TagOperations =
-    TagOperations { set: ("TagRole", "Tags", ["Key", "Value"]), remove: ("UntagRole", "TagKeys") };
+const TAG_ROLE: TagOperations = TagOperations { set: "TagRole", remove: "UntagRole", ..TAG_RESOURCE };
 
 const PROPERTIES: &[Property] = &[
     Property::new("AssumeRolePolicyDocument", Kind::Json).required(),

@@ -3,20 +3,24 @@
 //! A type says which properties it has, and how it is made, changed and deleted through the door. Nothing here knows
 //! stacks, events or rollback.
 
+mod attached_policy;
 mod cdk_metadata;
 mod client;
 mod ec2;
 mod ecs_cluster;
 mod ecs_service;
 mod ecs_task_definition;
-mod events_rule;
+mod events;
 mod failure;
-mod iam_policy;
+mod handler;
 mod iam_role;
 mod logs_log_group;
 mod s3_bucket;
+mod scheduler;
 mod schema;
 mod secretsmanager_secret;
+mod sns;
+mod sqs_queue;
 mod ssm_parameter;
 mod states_activity;
 mod states_alias;
@@ -164,16 +168,28 @@ pub struct Naming {
 
 /// The type of that name.
 pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
-    let types: [&'static dyn ResourceType; 27] = [
+    let types: [&'static dyn ResourceType; 39] = [
         &iam_role::Role,
-        &iam_policy::Policy,
+        &attached_policy::IAM_POLICY,
         &logs_log_group::LogGroup,
         &s3_bucket::Bucket,
         &states_state_machine::StateMachine,
         &states_activity::Activity,
         &states_version::StateMachineVersion,
         &states_alias::StateMachineAlias,
-        &events_rule::Rule,
+        &events::Rule,
+        &events::EventBus,
+        &events::EventBusPolicy,
+        &events::Archive,
+        &events::Connection,
+        &scheduler::Schedule,
+        &scheduler::ScheduleGroup,
+        &sqs_queue::Queue,
+        &attached_policy::QUEUE_POLICY,
+        &attached_policy::TOPIC_POLICY,
+        &sns::Topic,
+        &sns::Subscription,
+        &events::ApiDestination,
         &ecs_cluster::Cluster,
         &ecs_service::Service,
         &ecs_task_definition::TaskDefinition,

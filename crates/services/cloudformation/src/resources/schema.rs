@@ -205,7 +205,7 @@ pub(super) fn to_api(properties: &[Property], values: &Map<String, Value>) -> Ma
     named.collect()
 }
 
-fn value_to_api(kind: &Kind, value: &Value) -> Value {
+pub(super) fn value_to_api(kind: &Kind, value: &Value) -> Value {
     match (kind, value) {
         (Kind::Object(properties), Value::Object(values)) => to_api(properties, values).into(),
         (Kind::List(element), Value::Array(values)) => {

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::client::{Client, TagOperations};
+use super::client::{Client, TAG_RESOURCE, TagOperations};
 use super::{
     Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
     tags,
@@ -15,10 +15,8 @@ pub(super) struct Parameter;
 
 const SSM: Client = Client::new("ssm", "Ssm");
 
-const TAG_PARAMETER: TagOperations = TagOperations {
-    set: ("AddTagsToResource", "Tags", ["Key", "Value"]),
-    remove: ("RemoveTagsFromResource", "TagKeys"),
-};
+const TAG_PARAMETER: TagOperations =
+    TagOperations { set: "AddTagsToResource", remove: "RemoveTagsFromResource", ..TAG_RESOURCE };
 
 const PROPERTIES: &[Property] = &[
     Property::new("AllowedPattern", Kind::Text),

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Delivery;
 use crate::Inner;
-use crate::limits::DELIVERIES_CONCURRENT_MAX;
 use crate::targets;
 
 /// The lanes of all targets that have something to do.
@@ -27,11 +26,11 @@ pub(super) struct Due {
 impl Lanes {
     /// Puts a delivery behind the others of its target, and sees that somebody works there.
     pub(super) fn push(inner: &Arc<Inner>, due: Due) {
-        let name = due.delivery.lane();
+        let (name, workers_max) = (due.delivery.lane(), targets::concurrent_max(&due.delivery));
         let mut lanes = inner.lanes.all();
         let lane = lanes.entry(name.clone()).or_default();
         lane.waiting.push_back(due);
-        if lane.workers < DELIVERIES_CONCURRENT_MAX {
+        if lane.workers < workers_max {
             lane.workers += 1;
             tokio::spawn(work(Arc::clone(inner), name));
         }

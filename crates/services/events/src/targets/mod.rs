@@ -18,7 +18,7 @@ use crate::Inner;
 use crate::delivery::Delivery;
 
 pub use self::pace::{Pace, Slot};
-pub use self::sqs::{Together, queue_url};
+pub use self::sqs::{Together, concurrent_max, queue_url};
 
 /// The kinds of targets that are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

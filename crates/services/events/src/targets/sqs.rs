@@ -9,7 +9,9 @@ use types::{AccountId, Arn, Region};
 
 use super::{EVENTS, TargetKind, role};
 use crate::delivery::Delivery;
-use crate::limits::{MESSAGES_TOGETHER_BYTES_MAX, MESSAGES_TOGETHER_MAX};
+use crate::limits::{
+    DELIVERIES_CONCURRENT_MAX, MESSAGES_TOGETHER_BYTES_MAX, MESSAGES_TOGETHER_MAX, QUEUE_CALLS_CONCURRENT_MAX,
+};
 
 /// What the messages of one call have in their idempotency keys before the entry's id.
 const BATCH: &str = "events";
@@ -112,6 +114,11 @@ impl Together {
         self.bytes -= next.input.len();
         true
     }
+}
+
+/// How many calls of the delivery's target may be under way at once.
+pub fn concurrent_max(delivery: &Delivery) -> usize {
+    if is_alone(delivery) { DELIVERIES_CONCURRENT_MAX } else { QUEUE_CALLS_CONCURRENT_MAX }
 }
 
 fn is_alone(delivery: &Delivery) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A life runs in a runtime of its own on a store that stops to answer after so many batches; then the runtime is
 //! dropped, and another life begins on the same store. Whatever was acknowledged has its effect, and has it once: an
-//! execution by its name, a task by its token, a log stream by its name.
+//! execution by its name, a task by its token, a log stream by its name, a message by its idempotency key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use store::{Batch, Entry, Error, Lsn, Range, Record, Slice, SqliteStore, Store, Ticket, TimerQueue};
 use tokio::sync::{oneshot, watch};
 
-use crate::world::{CLUSTER, LOG_GROUP, MACHINE, ROLE, Targets, World, in_time, start};
+use crate::world::{CLUSTER, Given, LOG_GROUP, MACHINE, QUEUE, ROLE, Targets, World, in_time, start};
 
 /// A store that lets so many batches through, and then never answers again.
 pub struct Mortal {
@@ -86,7 +86,8 @@ async fn live(world: &World, told: &Told) {
         },
     });
     let log = json!({"Id": "log", "Arn": LOG_GROUP});
-    world.rule("pattern", json!([machine, cluster, log])).await;
+    let queue = json!({"Id": "queue", "Arn": QUEUE});
+    world.rule("pattern", json!([machine, cluster, log, queue])).await;
     world.ok("PutRule", json!({"Name": "schedule", "ScheduleExpression": "cron(* * * * ? *)"})).await;
     world.ok("PutTargets", json!({"Rule": "schedule", "Targets": [machine]})).await;
     told.0.lock().unwrap().1 = true;
@@ -217,11 +218,17 @@ fn check(batches: usize, targets: &Targets, events: &BTreeSet<String>, schedule_
             (one.input["logStreamName"].as_str().unwrap(), message)
         })
         .collect();
+    let messages = messages(&given);
     for event in events {
         let count = |texts: Vec<&str>| texts.iter().filter(|text| text.contains(event.as_str())).count();
         assert_eq!(count(executions.values().copied().collect()), 1, "{batches}: executions of {event}");
         assert_eq!(count(tasks.values().map(String::as_str).collect()), 1, "{batches}: tasks of {event}");
         assert_eq!(count(streams.values().copied().collect()), 1, "{batches}: streams of {event}");
+        assert_eq!(
+            count(messages.values().map(String::as_str).collect()),
+            1,
+            "{batches}: messages of {event}"
+        );
     }
     for seconds in [40, 100, 160] {
         let occurrence = occurrence(seconds);
@@ -233,7 +240,7 @@ fn check(batches: usize, targets: &Targets, events: &BTreeSet<String>, schedule_
     }
     // Nothing else was started: what was not acknowledged has no more than one effect of each kind.
     assert!(
-        tasks.len() <= 4 && streams.len() <= 4,
+        tasks.len() <= 4 && streams.len() <= 4 && messages.len() <= 4,
         "{batches}: {} tasks, {} streams",
         tasks.len(),
         streams.len()
@@ -241,12 +248,28 @@ fn check(batches: usize, targets: &Targets, events: &BTreeSet<String>, schedule_
     assert!(executions.len() <= 4 + 3, "{batches}: {} executions", executions.len());
 }
 
+/// The messages that a queue would have, by their idempotency keys: whether they came alone or with others.
+fn messages(given: &[Given]) -> BTreeMap<String, String> {
+    let body = |message: &Value| message["MessageBody"].as_str().unwrap().to_owned();
+    let mut messages = BTreeMap::new();
+    for one in given {
+        let Some(key) = &one.idempotency_key else { continue };
+        match one.input["Entries"].as_array() {
+            Some(entries) => messages.extend(
+                entries.iter().map(|entry| (format!("{key}/{}", entry["Id"].as_str().unwrap()), body(entry))),
+            ),
+            None => drop(messages.insert(key.clone(), body(&one.input))),
+        }
+    }
+    messages
+}
+
 /// A third life has nothing to do but what it is asked: everything before was ended, not only done.
 fn check_nothing_is_left(store: &Arc<SqliteStore>, clock: &VirtualClock, targets: &Targets) {
     let before = targets.given().len();
     life(store, usize::MAX, clock, targets, |world| async move {
         world.rule("pattern", json!([{"Id": "machine", "Arn": MACHINE, "RoleArn": ROLE}])).await;
-        world.ok("RemoveTargets", json!({"Rule": "pattern", "Ids": ["cluster", "log"]})).await;
+        world.ok("RemoveTargets", json!({"Rule": "pattern", "Ids": ["cluster", "log", "queue"]})).await;
         let event = world.event(json!({})).await;
         world.outcomes(&event).await;
     });

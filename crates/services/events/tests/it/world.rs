@@ -19,6 +19,7 @@ pub const REGION: &str = "us-east-1";
 pub const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:machine";
 pub const CLUSTER: &str = "arn:aws:ecs:us-east-1:000000000000:cluster/batch";
 pub const LOG_GROUP: &str = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/all";
+pub const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:queue";
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/invoke";
 
 /// 2023-11-14T22:13:20Z.
@@ -183,6 +184,11 @@ impl Targets {
             (None, "RunTask") => Ok(json!({"tasks": [{"taskArn": "task"}], "failures": []})),
             (None, "StartExecution") => {
                 Ok(json!({"executionArn": format!("execution:{}", given.input["name"])}))
+            }
+            (None, "SendMessageBatch") => {
+                let entries = given.input["Entries"].as_array().unwrap().iter();
+                let sent: Vec<_> = entries.map(|entry| json!({"Id": entry["Id"]})).collect();
+                Ok(json!({"Successful": sent, "Failed": []}))
             }
             (None, _) => Ok(json!({})),
         }

@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{EC2, Ec2Type, specified, text};
+use super::{EC2, Handler, by_id, specified, text};
 use crate::door::Door;
+use crate::resources::client::{Client, TagOperations};
 use crate::resources::schema::TAGS;
 use crate::resources::{Deletion, Failure, Kind, Made, Property, attributes, input};
-use crate::stack::Request;
+use crate::stack::{Request, Resource};
 
 pub(in crate::resources) struct Eip;
 
-impl Ec2Type for Eip {
+impl Handler for Eip {
     const TYPE_NAME: &'static str = "AWS::EC2::EIP";
     const PROPERTIES: &'static [Property] = &[
         Property::refused("Address"),
@@ -23,7 +24,8 @@ impl Ec2Type for Eip {
         Property::refused("TransferAddress"),
     ];
     const ATTRIBUTES: &'static [&'static str] = &["AllocationId", "PublicIp"];
-    const TAGGED_AS: Option<&'static str> = Some("elastic-ip");
+    const CLIENT: Client = EC2;
+    const TAGS: Option<TagOperations> = Some(super::TAGS);
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         let address = input([
@@ -37,7 +39,7 @@ impl Ec2Type for Eip {
         Ok(Made { physical_id: ip.to_owned(), attributes })
     }
 
-    async fn remove(door: &Door, address: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, address: &Resource) -> Result<Deletion, Failure> {
         let address = match address.attributes.get("AllocationId") {
             Some(id) => json!({"AllocationId": id}),
             None => json!({"PublicIp": address.physical_id}),
@@ -45,7 +47,7 @@ impl Ec2Type for Eip {
         EC2.delete(door, "ReleaseAddress", address).await
     }
 
-    fn tagged_id(address: &Made) -> &str {
-        address.attributes.get("AllocationId").and_then(Value::as_str).unwrap_or_default()
+    fn tagged(address: &Made) -> Value {
+        by_id(address.attributes.get("AllocationId").and_then(Value::as_str).unwrap_or_default())
     }
 }

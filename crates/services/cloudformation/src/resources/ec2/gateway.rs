@@ -2,19 +2,21 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{EC2, Ec2Type, filters, made, tagged, text};
+use super::{EC2, Handler, by_id, filters, made, tagged, text};
 use crate::door::Door;
+use crate::resources::client::{Client, TagOperations};
 use crate::resources::schema::TAGS;
 use crate::resources::{Deletion, Failure, HandlerErrorCode, Kind, Made, Property, attributes};
-use crate::stack::Request;
+use crate::stack::{Request, Resource};
 
 pub(in crate::resources) struct InternetGateway;
 
-impl Ec2Type for InternetGateway {
+impl Handler for InternetGateway {
     const TYPE_NAME: &'static str = "AWS::EC2::InternetGateway";
     const PROPERTIES: &'static [Property] = &[Property::new("Tags", TAGS)];
     const ATTRIBUTES: &'static [&'static str] = &["InternetGatewayId"];
-    const TAGGED_AS: Option<&'static str> = Some("internet-gateway");
+    const CLIENT: Client = EC2;
+    const TAGS: Option<TagOperations> = Some(super::TAGS);
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         let gateway = tagged(request, [], "internet-gateway");
@@ -22,15 +24,19 @@ impl Ec2Type for InternetGateway {
         Ok(made(text(&answer, &["InternetGateway", "InternetGatewayId"]), "InternetGatewayId"))
     }
 
-    async fn remove(door: &Door, gateway: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, gateway: &Resource) -> Result<Deletion, Failure> {
         let gateway = json!({"InternetGatewayId": gateway.physical_id});
         EC2.delete(door, "DeleteInternetGateway", gateway).await
+    }
+
+    fn tagged(made: &Made) -> Value {
+        by_id(&made.physical_id)
     }
 }
 
 pub(in crate::resources) struct VpcGatewayAttachment;
 
-impl Ec2Type for VpcGatewayAttachment {
+impl Handler for VpcGatewayAttachment {
     const TYPE_NAME: &'static str = "AWS::EC2::VPCGatewayAttachment";
     const PROPERTIES: &'static [Property] = &[
         Property::new("InternetGatewayId", Kind::Text),
@@ -38,6 +44,7 @@ impl Ec2Type for VpcGatewayAttachment {
         Property::refused("VpnGatewayId"),
     ];
     const ATTRIBUTES: &'static [&'static str] = &["AttachmentType"];
+    const CLIENT: Client = EC2;
 
     async fn make(door: &Door, request: &Request, resumed: bool) -> Result<Made, Failure> {
         let (gateway, vpc) = attachment(&request.properties)?;
@@ -71,8 +78,9 @@ impl Ec2Type for VpcGatewayAttachment {
         EC2.call(door, "AttachInternetGateway", attachment).await.map(drop)
     }
 
-    async fn remove(door: &Door, attachment: &Made) -> Result<Deletion, Failure> {
-        let vpc = attachment.physical_id.split_once('|').map_or("", |(_, vpc)| vpc);
+    async fn remove(door: &Door, attachment: &Resource) -> Result<Deletion, Failure> {
+        let attached = attachment.physical_id.as_deref().unwrap_or_default();
+        let vpc = attached.split_once('|').map_or("", |(_, vpc)| vpc);
         let attached = json!({"Filters": filters([("attachment.vpc-id", vpc)])});
         let found = EC2.call(door, "DescribeInternetGateways", attached).await?;
         for gateway in found.get("InternetGateways").and_then(Value::as_array).into_iter().flatten() {
@@ -113,7 +121,7 @@ async fn detach(door: &Door, gateway: &str, vpc: &str) -> Result<(), Failure> {
 
 pub(in crate::resources) struct NatGateway;
 
-impl Ec2Type for NatGateway {
+impl Handler for NatGateway {
     const TYPE_NAME: &'static str = "AWS::EC2::NatGateway";
     const PROPERTIES: &'static [Property] = &[
         Property::new("AllocationId", Kind::Text).replaces(),
@@ -130,7 +138,8 @@ impl Ec2Type for NatGateway {
         Property::refused("VpcId"),
     ];
     const ATTRIBUTES: &'static [&'static str] = &["EniId", "NatGatewayId"];
-    const TAGGED_AS: Option<&'static str> = Some("natgateway");
+    const CLIENT: Client = EC2;
+    const TAGS: Option<TagOperations> = Some(super::TAGS);
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         let gateway = tagged(request, ["AllocationId", "ConnectivityType", "SubnetId"], "natgateway");
@@ -142,7 +151,11 @@ impl Ec2Type for NatGateway {
         Ok(Made { physical_id: id.to_owned(), attributes })
     }
 
-    async fn remove(door: &Door, gateway: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, gateway: &Resource) -> Result<Deletion, Failure> {
         EC2.delete(door, "DeleteNatGateway", json!({"NatGatewayId": gateway.physical_id})).await
+    }
+
+    fn tagged(made: &Made) -> Value {
+        by_id(&made.physical_id)
     }
 }

@@ -11,15 +11,12 @@ mod security_group_rule;
 mod subnet;
 mod vpc;
 
-use std::future::{Future, ready};
-
-use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::client::{Client, TagOperations};
-use super::{Deletion, Failure, Made, Naming, Property, ResourceType, Tagging, input, tags, text};
-use crate::door::Door;
-use crate::stack::{Request, Resource, Sighting, Tag};
+use super::client::{Client, TagForm, TagOperations};
+use super::handler::Handler;
+use super::{Made, input, tags, text};
+use crate::stack::Request;
 
 pub(super) use address::Eip;
 pub(super) use gateway::{InternetGateway, NatGateway, VpcGatewayAttachment};
@@ -31,133 +28,17 @@ pub(super) use vpc::Vpc;
 
 const EC2: Client = Client::new("ec2", "Ec2");
 
-const UNNAMED: Naming = Naming { property: None, length_max: 255, with_stack: true, is_unique: false };
+const TAGS: TagOperations = TagOperations {
+    set: "CreateTags",
+    remove: "DeleteTags",
+    tags: "Tags",
+    keys: "Tags",
+    form: TagForm::PairsBothWays("Key", "Value"),
+};
 
-/// A type of EC2's resources: what is its own about it.
-pub(super) trait Ec2Type: Send + Sync {
-    const TYPE_NAME: &'static str;
-    const PROPERTIES: &'static [Property];
-    const ATTRIBUTES: &'static [&'static str];
-    const NAMING: Naming = UNNAMED;
-    /// How `TagSpecifications` name the type; `None` where its resources have no tags.
-    const TAGGED_AS: Option<&'static str> = None;
-
-    /// Makes a resource. `resumed`: an earlier try may have made it.
-    fn make(
-        door: &Door,
-        request: &Request,
-        resumed: bool,
-    ) -> impl Future<Output = Result<Made, Failure>> + Send;
-
-    /// Gives a resource what creation does not. `before`: the properties that it had, if it was there.
-    fn configure(
-        _: &Door,
-        _: &Made,
-        _before: Option<&Map<String, Value>>,
-        _: &Request,
-    ) -> impl Future<Output = Result<(), Failure>> + Send {
-        ready(Ok(()))
-    }
-
-    /// Deletes a resource. What is not there is deleted.
-    fn remove(door: &Door, resource: &Made) -> impl Future<Output = Result<Deletion, Failure>> + Send;
-
-    /// The id by which tags are set.
-    fn tagged_id(made: &Made) -> &str {
-        &made.physical_id
-    }
-}
-
-impl<T: Ec2Type> ResourceType for T {
-    fn type_name(&self) -> &'static str {
-        T::TYPE_NAME
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        T::PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        T::ATTRIBUTES
-    }
-
-    fn naming(&self) -> Naming {
-        T::NAMING
-    }
-
-    fn takes_tags(&self) -> bool {
-        T::TAGGED_AS.is_some()
-    }
-
-    fn look<'a>(&'a self, _: &'a Door, _: &'a Request) -> BoxFuture<'a, Result<Sighting, Failure>> {
-        Box::pin(async { Ok(Sighting::default()) })
-    }
-
-    fn create<'a>(
-        &'a self,
-        door: &'a Door,
-        request: &'a Request,
-        _: &'a Sighting,
-        resumed: bool,
-    ) -> BoxFuture<'a, Result<Made, Failure>> {
-        Box::pin(async move {
-            let made = T::make(door, request, resumed).await?;
-            let configured = T::configure(door, &made, None, request).await;
-            configured.map_err(|failure| failure.leaving(&made.physical_id))?;
-            Ok(made)
-        })
-    }
-
-    fn tagging(&self, _: &Door, made: &Made, tags: &[Tag]) -> Option<Tagging> {
-        T::TAGGED_AS?;
-        let tags = tags::listed(tags, "Key", "Value");
-        let input = json!({"Resources": [T::tagged_id(made)], "Tags": tags});
-        Some(Tagging { service: "ec2", operation: "CreateTags", input })
-    }
-
-    fn update<'a>(
-        &'a self,
-        door: &'a Door,
-        request: &'a Request,
-        current: &'a Resource,
-    ) -> BoxFuture<'a, Result<Made, Failure>> {
-        Box::pin(async move {
-            let made = made_of(current);
-            T::configure(door, &made, Some(&current.properties), request).await?;
-            if T::TAGGED_AS.is_some() {
-                let before = tags::of(&current.properties, &current.tags);
-                retag(door, T::tagged_id(&made), &before, &tags::merged(request)).await?;
-            }
-            Ok(made)
-        })
-    }
-
-    fn delete<'a>(
-        &'a self,
-        door: &'a Door,
-        resource: &'a Resource,
-    ) -> BoxFuture<'a, Result<Deletion, Failure>> {
-        Box::pin(async { T::remove(door, &made_of(resource)).await })
-    }
-}
-
-fn made_of(resource: &Resource) -> Made {
-    let physical_id = resource.physical_id.clone().unwrap_or_default();
-    Made { physical_id, attributes: resource.attributes.clone() }
-}
-
-async fn retag(door: &Door, id: &str, before: &[Tag], after: &[Tag]) -> Result<(), Failure> {
-    const SET: TagOperations =
-        TagOperations { set: ("CreateTags", "Tags", ["Key", "Value"]), remove: ("DeleteTags", "Tags") };
-    let resource = json!({"Resources": [id]});
-    let (set, gone) = tags::difference(before, after);
-    EC2.retag(door, SET, &resource, &[], &set).await?;
-    // EC2 takes tags away by tags, not by their keys.
-    let keys: Vec<Value> = gone.into_iter().map(|key| json!({"Key": key})).collect();
-    if keys.is_empty() {
-        return Ok(());
-    }
-    EC2.call(door, "DeleteTags", json!({"Resources": [id], "Tags": keys})).await.map(drop)
+/// As operations on tags name a resource.
+fn by_id(id: &str) -> Value {
+    json!({ "Resources": [id] })
 }
 
 /// The tags that a resource of that type is made with.

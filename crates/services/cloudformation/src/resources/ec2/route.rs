@@ -2,20 +2,22 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{EC2, Ec2Type, made, members, tagged, text};
+use super::{EC2, Handler, by_id, made, members, tagged, text};
 use crate::door::Door;
+use crate::resources::client::{Client, TagOperations};
 use crate::resources::schema::TAGS;
 use crate::resources::{Deletion, Failure, Kind, Made, Property, attributes};
-use crate::stack::Request;
+use crate::stack::{Request, Resource};
 
 pub(in crate::resources) struct RouteTable;
 
-impl Ec2Type for RouteTable {
+impl Handler for RouteTable {
     const TYPE_NAME: &'static str = "AWS::EC2::RouteTable";
     const PROPERTIES: &'static [Property] =
         &[Property::new("Tags", TAGS), Property::new("VpcId", Kind::Text).required().replaces()];
     const ATTRIBUTES: &'static [&'static str] = &["RouteTableId"];
-    const TAGGED_AS: Option<&'static str> = Some("route-table");
+    const CLIENT: Client = EC2;
+    const TAGS: Option<TagOperations> = Some(super::TAGS);
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         let table = tagged(request, ["VpcId"], "route-table");
@@ -23,8 +25,12 @@ impl Ec2Type for RouteTable {
         Ok(made(text(&answer, &["RouteTable", "RouteTableId"]), "RouteTableId"))
     }
 
-    async fn remove(door: &Door, table: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, table: &Resource) -> Result<Deletion, Failure> {
         EC2.delete(door, "DeleteRouteTable", json!({"RouteTableId": table.physical_id})).await
+    }
+
+    fn tagged(made: &Made) -> Value {
+        by_id(&made.physical_id)
     }
 }
 
@@ -33,7 +39,7 @@ pub(in crate::resources) struct Route;
 
 const ROUTE: [&str; 4] = ["DestinationCidrBlock", "GatewayId", "NatGatewayId", "RouteTableId"];
 
-impl Ec2Type for Route {
+impl Handler for Route {
     const TYPE_NAME: &'static str = "AWS::EC2::Route";
     const PROPERTIES: &'static [Property] = &[
         Property::refused("CarrierGatewayId"),
@@ -54,6 +60,7 @@ impl Ec2Type for Route {
         Property::refused("VpcPeeringConnectionId"),
     ];
     const ATTRIBUTES: &'static [&'static str] = &["CidrBlock"];
+    const CLIENT: Client = EC2;
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         EC2.call(door, "CreateRoute", members(request, ROUTE).into()).await?;
@@ -79,8 +86,9 @@ impl Ec2Type for Route {
         }
     }
 
-    async fn remove(door: &Door, route: &Made) -> Result<Deletion, Failure> {
-        let (table, destination) = route.physical_id.split_once('|').unwrap_or_default();
+    async fn remove(door: &Door, route: &Resource) -> Result<Deletion, Failure> {
+        let route = route.physical_id.as_deref().unwrap_or_default();
+        let (table, destination) = route.split_once('|').unwrap_or_default();
         let route = json!({"RouteTableId": table, "DestinationCidrBlock": destination});
         EC2.delete(door, "DeleteRoute", route).await
     }
@@ -88,13 +96,14 @@ impl Ec2Type for Route {
 
 pub(in crate::resources) struct SubnetRouteTableAssociation;
 
-impl Ec2Type for SubnetRouteTableAssociation {
+impl Handler for SubnetRouteTableAssociation {
     const TYPE_NAME: &'static str = "AWS::EC2::SubnetRouteTableAssociation";
     const PROPERTIES: &'static [Property] = &[
         Property::new("RouteTableId", Kind::Text).required().replaces(),
         Property::new("SubnetId", Kind::Text).required().replaces(),
     ];
     const ATTRIBUTES: &'static [&'static str] = &["Id"];
+    const CLIENT: Client = EC2;
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         let association = members(request, ["RouteTableId", "SubnetId"]).into();
@@ -102,7 +111,7 @@ impl Ec2Type for SubnetRouteTableAssociation {
         Ok(made(text(&answer, &["AssociationId"]), "Id"))
     }
 
-    async fn remove(door: &Door, association: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, association: &Resource) -> Result<Deletion, Failure> {
         let association = json!({"AssociationId": association.physical_id});
         EC2.delete(door, "DisassociateRouteTable", association).await
     }

@@ -3,15 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use super::security_group_rule::{Direction, EGRESS, EGRESS_RULE, INGRESS, INGRESS_RULE, permission};
-use super::{EC2, Ec2Type, input, specified, text};
+use super::{EC2, Handler, by_id, input, specified, text};
 use crate::door::Door;
+use crate::resources::client::{Client, TagOperations};
 use crate::resources::schema::TAGS;
 use crate::resources::{Deletion, Failure, Kind, Made, Naming, Property, attributes};
-use crate::stack::Request;
+use crate::stack::{Request, Resource};
 
 pub(in crate::resources) struct SecurityGroup;
 
-impl Ec2Type for SecurityGroup {
+impl Handler for SecurityGroup {
     const TYPE_NAME: &'static str = "AWS::EC2::SecurityGroup";
     const PROPERTIES: &'static [Property] = &[
         Property::new("GroupDescription", Kind::Text).required().replaces(),
@@ -24,7 +25,8 @@ impl Ec2Type for SecurityGroup {
     const ATTRIBUTES: &'static [&'static str] = &["GroupId", "Id", "VpcId"];
     const NAMING: Naming =
         Naming { property: Some("GroupName"), length_max: 255, with_stack: true, is_unique: true };
-    const TAGGED_AS: Option<&'static str> = Some("security-group");
+    const CLIENT: Client = EC2;
+    const TAGS: Option<TagOperations> = Some(super::TAGS);
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         let group = input([
@@ -59,8 +61,12 @@ impl Ec2Type for SecurityGroup {
         Ok(())
     }
 
-    async fn remove(door: &Door, group: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, group: &Resource) -> Result<Deletion, Failure> {
         EC2.delete(door, "DeleteSecurityGroup", json!({"GroupId": group.physical_id})).await
+    }
+
+    fn tagged(made: &Made) -> Value {
+        by_id(&made.physical_id)
     }
 }
 

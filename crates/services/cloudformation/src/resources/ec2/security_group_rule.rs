@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{EC2, Ec2Type, filters, input, made, text};
+use super::{EC2, Handler, filters, input, made, text};
 use crate::door::Door;
+use crate::resources::client::Client;
 use crate::resources::{Deletion, Failure, Kind, Made, Property};
-use crate::stack::Request;
+use crate::stack::{Request, Resource};
 
 /// Which way rules permit, and what AWS calls their parts.
 pub(super) struct Direction {
@@ -107,7 +108,7 @@ pub(super) fn permission(direction: &Direction, rule: &Map<String, Value>) -> Va
 
 pub(in crate::resources) struct SecurityGroupIngress;
 
-impl Ec2Type for SecurityGroupIngress {
+impl Handler for SecurityGroupIngress {
     const TYPE_NAME: &'static str = "AWS::EC2::SecurityGroupIngress";
     const PROPERTIES: &'static [Property] = &[
         Property::new("CidrIp", Kind::Text).replaces(),
@@ -124,6 +125,7 @@ impl Ec2Type for SecurityGroupIngress {
         Property::new("ToPort", Kind::Integer).replaces(),
     ];
     const ATTRIBUTES: &'static [&'static str] = &["Id"];
+    const CLIENT: Client = EC2;
 
     async fn make(door: &Door, request: &Request, resumed: bool) -> Result<Made, Failure> {
         authorize(door, &INGRESS, request, resumed).await
@@ -138,14 +140,14 @@ impl Ec2Type for SecurityGroupIngress {
         describe(door, &INGRESS, made, before, request).await
     }
 
-    async fn remove(door: &Door, rule: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, rule: &Resource) -> Result<Deletion, Failure> {
         revoke(door, &INGRESS, rule).await
     }
 }
 
 pub(in crate::resources) struct SecurityGroupEgress;
 
-impl Ec2Type for SecurityGroupEgress {
+impl Handler for SecurityGroupEgress {
     const TYPE_NAME: &'static str = "AWS::EC2::SecurityGroupEgress";
     const PROPERTIES: &'static [Property] = &[
         Property::new("CidrIp", Kind::Text).replaces(),
@@ -159,6 +161,7 @@ impl Ec2Type for SecurityGroupEgress {
         Property::new("ToPort", Kind::Integer).replaces(),
     ];
     const ATTRIBUTES: &'static [&'static str] = &["Id"];
+    const CLIENT: Client = EC2;
 
     async fn make(door: &Door, request: &Request, resumed: bool) -> Result<Made, Failure> {
         authorize(door, &EGRESS, request, resumed).await
@@ -173,7 +176,7 @@ impl Ec2Type for SecurityGroupEgress {
         describe(door, &EGRESS, made, before, request).await
     }
 
-    async fn remove(door: &Door, rule: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, rule: &Resource) -> Result<Deletion, Failure> {
         revoke(door, &EGRESS, rule).await
     }
 }
@@ -224,16 +227,17 @@ async fn describe(
         ("Description", description.cloned()),
     ]);
     let change = input([
-        ("GroupId", group_of(door, rule).await?.map(Value::from)),
+        ("GroupId", group_of(door, &rule.physical_id).await?.map(Value::from)),
         ("SecurityGroupRuleDescriptions", Some(json!([described]))),
     ]);
     EC2.call(door, direction.describe, change).await.map(drop)
 }
 
-async fn revoke(door: &Door, direction: &Direction, rule: &Made) -> Result<Deletion, Failure> {
-    match group_of(door, rule).await? {
+async fn revoke(door: &Door, direction: &Direction, rule: &Resource) -> Result<Deletion, Failure> {
+    let id = rule.physical_id.as_deref().unwrap_or_default();
+    match group_of(door, id).await? {
         Some(group) => {
-            let rule = json!({"GroupId": group, "SecurityGroupRuleIds": [rule.physical_id]});
+            let rule = json!({"GroupId": group, "SecurityGroupRuleIds": [id]});
             EC2.delete(door, direction.revoke, rule).await
         }
         None => Ok(Deletion::Done),
@@ -241,8 +245,8 @@ async fn revoke(door: &Door, direction: &Direction, rule: &Made) -> Result<Delet
 }
 
 /// The id of a rule's group; `None` where the rule is not there.
-async fn group_of(door: &Door, rule: &Made) -> Result<Option<String>, Failure> {
-    let wanted = json!({"Filters": filters([("security-group-rule-id", &rule.physical_id)])});
+async fn group_of(door: &Door, id: &str) -> Result<Option<String>, Failure> {
+    let wanted = json!({"Filters": filters([("security-group-rule-id", id)])});
     let found = EC2.call(door, "DescribeSecurityGroupRules", wanted).await?;
     let rule = found.get("SecurityGroupRules").and_then(|rules| rules.get(0));
     Ok(rule.map(|rule| text(rule, &["GroupId"]).to_owned()))

@@ -2,15 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{EC2, Ec2Type, tagged, text};
+use super::{EC2, Handler, by_id, tagged, text};
 use crate::door::Door;
+use crate::resources::client::{Client, TagOperations};
 use crate::resources::schema::TAGS;
 use crate::resources::{Deletion, Failure, Kind, Made, Property, attributes};
-use crate::stack::Request;
+use crate::stack::{Request, Resource};
 
 pub(in crate::resources) struct Subnet;
 
-impl Ec2Type for Subnet {
+impl Handler for Subnet {
     const TYPE_NAME: &'static str = "AWS::EC2::Subnet";
     const PROPERTIES: &'static [Property] = &[
         Property::refused("AssignIpv6AddressOnCreation"),
@@ -33,7 +34,8 @@ impl Ec2Type for Subnet {
     ];
     const ATTRIBUTES: &'static [&'static str] =
         &["AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "Ipv6CidrBlocks", "SubnetId", "VpcId"];
-    const TAGGED_AS: Option<&'static str> = Some("subnet");
+    const CLIENT: Client = EC2;
+    const TAGS: Option<TagOperations> = Some(super::TAGS);
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         let names = ["VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId"];
@@ -63,7 +65,11 @@ impl Ec2Type for Subnet {
         EC2.call(door, "ModifySubnetAttribute", change).await.map(drop)
     }
 
-    async fn remove(door: &Door, subnet: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, subnet: &Resource) -> Result<Deletion, Failure> {
         EC2.delete(door, "DeleteSubnet", json!({"SubnetId": subnet.physical_id})).await
+    }
+
+    fn tagged(made: &Made) -> Value {
+        by_id(&made.physical_id)
     }
 }

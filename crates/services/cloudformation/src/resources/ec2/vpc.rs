@@ -2,18 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{EC2, Ec2Type, filters, tagged, text};
+use super::{EC2, Handler, by_id, filters, tagged, text};
 use crate::door::Door;
+use crate::resources::client::{Client, TagOperations};
 use crate::resources::schema::TAGS;
 use crate::resources::{Deletion, Failure, Kind, Made, Property, attributes};
-use crate::stack::Request;
+use crate::stack::{Request, Resource};
 
 pub(in crate::resources) struct Vpc;
 
 /// Attributes of a VPC that creation does not set, with what they are at first.
 const SWITCHES: [(&str, bool); 2] = [("EnableDnsSupport", true), ("EnableDnsHostnames", false)];
 
-impl Ec2Type for Vpc {
+impl Handler for Vpc {
     const TYPE_NAME: &'static str = "AWS::EC2::VPC";
     const PROPERTIES: &'static [Property] = &[
         Property::new("CidrBlock", Kind::Text).replaces(),
@@ -27,7 +28,8 @@ impl Ec2Type for Vpc {
     ];
     const ATTRIBUTES: &'static [&'static str] =
         &["CidrBlock", "CidrBlockAssociations", "DefaultSecurityGroup", "Ipv6CidrBlocks", "VpcId"];
-    const TAGGED_AS: Option<&'static str> = Some("vpc");
+    const CLIENT: Client = EC2;
+    const TAGS: Option<TagOperations> = Some(super::TAGS);
 
     async fn make(door: &Door, request: &Request, _: bool) -> Result<Made, Failure> {
         let vpc = tagged(request, ["CidrBlock", "InstanceTenancy"], "vpc");
@@ -60,8 +62,12 @@ impl Ec2Type for Vpc {
         Ok(())
     }
 
-    async fn remove(door: &Door, vpc: &Made) -> Result<Deletion, Failure> {
+    async fn remove(door: &Door, vpc: &Resource) -> Result<Deletion, Failure> {
         EC2.delete(door, "DeleteVpc", json!({"VpcId": vpc.physical_id})).await
+    }
+
+    fn tagged(made: &Made) -> Value {
+        by_id(&made.physical_id)
     }
 }
 

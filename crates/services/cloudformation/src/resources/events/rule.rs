@@ -2,20 +2,15 @@
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
-use types::Arn;
 
-use super::client::{Client, TAG_RESOURCE};
-use super::schema::TAGS;
-use super::{
-    Deletion, Failure, HandlerErrorCode, Kind, Made, Naming, Property, ResourceType, Tagging, attributes,
-    input, tags, text,
-};
+use super::{EVENTS, Kind, Made, Property, ResourceType, arn, attributes, document, input, text};
 use crate::door::Door;
+use crate::resources::client::TAG_RESOURCE;
+use crate::resources::schema::TAGS;
+use crate::resources::{Deletion, Failure, HandlerErrorCode, Naming, Tagging, tags};
 use crate::stack::{Request, Resource, Sighting, Tag};
 
-pub(super) struct Rule;
-
-const EVENTS: Client = Client::new("events", "EventBridge");
+pub(in crate::resources) struct Rule;
 
 const PROPERTIES: &[Property] = &[
     Property::new("Description", Kind::Text),
@@ -198,10 +193,7 @@ async fn put_rule(
     tags: Option<Value>,
 ) -> Result<(), Failure> {
     let of = |name: &str| properties.get(name).cloned();
-    let pattern = properties.get("EventPattern").map(|pattern| match pattern {
-        Value::String(_) => pattern.clone(),
-        object => object.to_string().into(),
-    });
+    let pattern = properties.get("EventPattern").map(document);
     let rule = input([
         ("Name", Some(name.into())),
         ("EventBusName", of("EventBusName")),
@@ -307,7 +299,7 @@ fn made(door: &Door, properties: &Map<String, Value>, name: &str) -> Made {
         Some(bus) => format!("rule/{bus}/{name}"),
         None => format!("rule/{name}"),
     };
-    let arn = Arn::new("events", &door.region, &door.account, resource).to_string();
+    let arn = arn(door, resource);
     Made {
         physical_id: physical_id(properties, name),
         attributes: attributes([("Arn", &arn), ("RuleName", name)]),
