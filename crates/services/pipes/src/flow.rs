@@ -1,116 +1,113 @@
-//! One batch's way through a pipe: receive, filter, enrich, transform, deliver, delete.
+//! One shipment's way through a pipe: enrich, transform, deliver, delete.
 //!
-//! A message is deleted once the target has its event, or the filter does not want it. What failed stays in the queue,
-//! which gives it again when its time is over, and has a redrive policy of its own.
+//! What failed stays in the queue, which gives it again when its time is over, and has a redrive policy of its own.
 
 use api::AwsError;
 use event_pattern::EventPattern;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::call::Caller;
 use crate::generated::types as model;
+use crate::line::Line;
 use crate::pipe::Pipe;
-use crate::source::{self, Received};
-use crate::target::{self, Outgoing};
+use crate::shipment::Shipment;
+use crate::targets::{self, Outgoing, Taken};
 use crate::template::{self, Variables};
 
-/// Carries one batch.
-///
-/// # Errors
-/// What a service answers that failed for all of it.
-pub(crate) async fn carry(caller: &Caller, pipe: &Pipe, patterns: &[EventPattern]) -> Result<(), AwsError> {
-    let definition = &pipe.definition;
-    let received = source::receive(caller, definition).await?;
-    let (wanted, others): (Vec<Received>, Vec<Received>) =
-        received.into_iter().partition(|one| source::is_wanted(patterns, &one.event));
-    let unwanted: Vec<&str> = others.iter().map(|one| one.receipt_handle.as_str()).collect();
-    source::delete(caller, &definition.source, &unwanted).await?;
-    if wanted.is_empty() {
-        return Ok(());
+/// Carries one shipment to its end; returns whether the target took all of it.
+pub(crate) async fn carry(line: &Line, mut shipment: Shipment) -> bool {
+    let count = shipment.messages.len();
+    let taken = deliver(line, &mut shipment).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, pipe = line.pipe.name(), "a batch could not be delivered");
+        vec![false; count]
+    });
+    if let Err(error) = line.end(&shipment, &taken).await {
+        tracing::error!(%error, pipe = line.pipe.name(), "what became of a batch could not be kept");
+        return false;
     }
-    let variables = variables(caller, pipe);
-    let taken = match definition.enrichment.as_deref().filter(|arn| !arn.is_empty()) {
-        None => {
-            let template =
-                definition.target_parameters.as_ref().and_then(|given| given.input_template.as_deref());
-            let outgoing = outgoing(pipe, &wanted, template, &variables);
-            target::deliver(caller, definition, &outgoing).await?
+    taken.iter().all(|taken| *taken)
+}
+
+/// Hands a shipment to the target; says of each message whether it was taken.
+async fn deliver(line: &Line, shipment: &mut Shipment) -> Result<Vec<bool>, AwsError> {
+    let outgoing = match line.pipe.enrichment() {
+        None => of_messages(&line.pipe, shipment, line.pipe.target_template()),
+        Some(enrichment) => enriched(line, shipment, enrichment).await?,
+    };
+    let count = shipment.messages.len();
+    // An enrichment without an answer: nothing is left to deliver.
+    if outgoing.is_empty() {
+        return Ok(vec![true; count]);
+    }
+    let taken = match targets::deliver(line, shipment, &outgoing).await? {
+        Taken::Each(each) if line.pipe.enrichment().is_none() => each,
+        // It cannot be said which message became which event: all of them are taken, or none.
+        Taken::Each(each) => vec![each.iter().all(|taken| *taken); count],
+        Taken::AllBut(failed) => {
+            let ids = || shipment.messages.iter().map(|message| message.message_id.as_str());
+            let are_known = failed.iter().all(|failed| ids().any(|id| id == failed));
+            ids().map(|id| are_known && !failed.contains(id)).collect()
         }
-        Some(enrichment) => enriched(caller, pipe, enrichment, &wanted, &variables).await?,
     };
-    let done = wanted.iter().zip(taken).filter(|(_, taken)| *taken);
-    let done: Vec<&str> = done.map(|(one, _)| one.receipt_handle.as_str()).collect();
-    source::delete(caller, &definition.source, &done).await
+    Ok(taken)
 }
 
-/// Delivers what the enrichment makes of a batch. It cannot be said which message became which event: all of them are
-/// taken, or none.
-async fn enriched(
-    caller: &Caller,
-    pipe: &Pipe,
-    enrichment: &str,
-    wanted: &[Received],
-    variables: &Variables,
-) -> Result<Vec<bool>, AwsError> {
-    let definition = &pipe.definition;
-    let template =
-        definition.enrichment_parameters.as_ref().and_then(|given| given.input_template.as_deref());
-    let input = target::batch(&outgoing(pipe, wanted, template, variables));
-    let request = json!({"stateMachineArn": enrichment, "input": input});
-    let answer = caller.call("states", "StartSyncExecution", request, None).await?;
-    if answer.get("status").and_then(Value::as_str) != Some("SUCCEEDED") {
-        let text = format!("The enrichment {enrichment} did not succeed.");
-        return Err(AwsError::new("InternalException", text));
+/// What the target is to get of what the enrichment made; that is asked once.
+async fn enriched(line: &Line, shipment: &mut Shipment, arn: &str) -> Result<Vec<Outgoing>, AwsError> {
+    let events = match &shipment.enriched {
+        Some(events) => events.clone(),
+        None => {
+            let events = enrich(line, shipment, arn).await?;
+            shipment.enriched = Some(events.clone());
+            line.keep(shipment).await.map_err(AwsError::from)?;
+            events
+        }
+    };
+    let most = targets::TargetKind::of(&line.pipe.definition.target).map_or(1, |kind| kind.batch_max());
+    if events.len() > most {
+        let text = format!("The enrichment's {} events are more than the target takes.", events.len());
+        return Err(AwsError::new("ValidationException", text));
     }
-    let output = answer.get("output").and_then(Value::as_str).unwrap_or_default();
-    let events = match serde_json::from_str(output) {
-        Ok(Value::Array(events)) => events,
-        Ok(Value::Null) | Err(_) => Vec::new(),
-        Ok(single) => vec![single],
+    let (pipe, variables) = (&line.pipe, variables(&line.pipe, shipment));
+    let template = pipe.target_template();
+    Ok(events.into_iter().map(|event| outgoing(event, template, &variables)).collect())
+}
+
+/// Runs the enrichment on all messages.
+async fn enrich(line: &Line, shipment: &Shipment, arn: &str) -> Result<Vec<Value>, AwsError> {
+    let input = targets::array(&of_messages(&line.pipe, shipment, line.pipe.enrichment_template()));
+    let output = targets::states::run(line, arn, &shipment.id, input).await?;
+    Ok(match output {
+        Value::Array(events) => events,
+        Value::Object(members) if members.is_empty() => Vec::new(),
+        Value::String(text) if text.is_empty() => Vec::new(),
+        Value::Null => Vec::new(),
+        single => vec![single],
+    })
+}
+
+fn of_messages(pipe: &Pipe, shipment: &Shipment, template: Option<&str>) -> Vec<Outgoing> {
+    let variables = variables(pipe, shipment);
+    let events = shipment.messages.iter().map(|message| message.event.clone());
+    events.map(|event| outgoing(event, template, &variables)).collect()
+}
+
+fn outgoing(event: Value, template: Option<&str>, variables: &Variables) -> Outgoing {
+    let decoded = template::decoded(&event);
+    let text = match template {
+        None => event.to_string(),
+        Some(template) => template::render(template, &event, &decoded, variables),
     };
-    let template = definition.target_parameters.as_ref().and_then(|given| given.input_template.as_deref());
-    let first = wanted.first().map(|one| one.message_id.as_str()).unwrap_or_default();
-    let outgoing: Vec<Outgoing> = events
-        .into_iter()
-        .enumerate()
-        .map(|(at, event)| one(pipe, event, template, variables, &format!("{first}/{at}")))
-        .collect();
-    let taken = match outgoing.is_empty() {
-        true => Vec::new(),
-        false => target::deliver(caller, definition, &outgoing).await?,
-    };
-    let all = taken.iter().all(|taken| *taken);
-    Ok(vec![all; wanted.len()])
+    Outgoing { event: decoded, text }
 }
 
-fn outgoing(
-    pipe: &Pipe,
-    received: &[Received],
-    template: Option<&str>,
-    variables: &Variables,
-) -> Vec<Outgoing> {
-    received
-        .iter()
-        .map(|one_of| one(pipe, one_of.event.clone(), template, variables, &one_of.message_id))
-        .collect()
-}
-
-fn one(pipe: &Pipe, event: Value, template: Option<&str>, variables: &Variables, id: &str) -> Outgoing {
-    let template = template.filter(|template| !template.is_empty());
-    let text =
-        template.map_or_else(|| event.to_string(), |template| template::render(template, &event, variables));
-    Outgoing { event, text, key: format!("pipe/{}/{id}", pipe.name()) }
-}
-
-fn variables(caller: &Caller, pipe: &Pipe) -> Variables {
-    let definition = &pipe.definition;
+fn variables(pipe: &Pipe, shipment: &Shipment) -> Variables {
     Variables {
         pipe_arn: pipe.arn(),
         pipe_name: pipe.name().to_owned(),
-        source_arn: definition.source.clone(),
-        enrichment_arn: definition.enrichment.clone().unwrap_or_default(),
-        target_arn: definition.target.clone(),
-        ingestion_time: source::ingestion_time(caller.clock().now()),
+        source_arn: pipe.definition.source.clone(),
+        enrichment_arn: pipe.enrichment().unwrap_or_default().to_owned(),
+        target_arn: pipe.definition.target.clone(),
+        ingestion_time: shipment.begun.to_iso_seconds(),
     }
 }
 

@@ -1,19 +1,25 @@
 //! EventBridge Pipes: messages of a queue on their way to a target, filtered, enriched and transformed.
 //!
-//! A pipe that runs is a task that asks its queue for messages, as the pipe's role. What is not delivered stays in the
-//! queue. Sources other than SQS, and targets that are not served, are refused when a pipe is made.
+//! A pipe that runs has a task that asks its queue for messages, as the pipe's role. Each batch is a durable shipment from
+//! before its target is called until its messages are deleted; what is not delivered stays in the queue. Sources other
+//! than SQS, and targets that are not served, are refused when a pipe is made.
 
 mod call;
 mod check;
 mod error;
 mod flow;
+mod gathering;
 pub mod generated;
 pub mod limits;
+mod line;
 mod operations;
+mod page;
 mod pipe;
 mod runner;
+mod shipment;
 mod source;
-mod target;
+mod tag;
+mod targets;
 mod template;
 
 use std::sync::Arc;
@@ -30,11 +36,11 @@ pub use error::Error;
 #[derive(Clone)]
 pub struct Pipes {
     inner: Arc<Inner>,
-    dispatcher: Dispatcher,
 }
 
 pub(crate) struct Inner {
     store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
     pipes: Collection<pipe::Pipe>,
     runners: runner::Runners,
 }
@@ -43,18 +49,16 @@ impl Pipes {
     /// The service on `store`. Pipes run after [`Pipes::start`].
     pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher) -> Self {
         let pipes = Collection::new(Arc::clone(&store), pipe::TABLE);
-        Self { inner: Arc::new(Inner { store, pipes, runners: runner::Runners::default() }), dispatcher }
+        Self { inner: Arc::new(Inner { store, dispatcher, pipes, runners: runner::Runners::default() }) }
     }
 
-    /// Lets pipes run that ran before.
+    /// Takes up what was left from before: pipes run that ran, and what was under way goes on.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub async fn start(&self) -> Result<(), Error> {
         for kept in self.inner.pipes.list(Range::prefix("")).await? {
-            if kept.value.is_running {
-                self.inner.runners.start(&kept.key, &self.dispatcher, kept.value);
-            }
+            runner::Runners::ring(&self.inner, &kept.key);
         }
         Ok(())
     }
@@ -75,6 +79,6 @@ impl Service for Pipes {
         operation: &'a str,
         input: Value,
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
-        Box::pin(generated::operations::dispatch(&*self.inner, cx, operation, input))
+        Box::pin(generated::operations::dispatch(self, cx, operation, input))
     }
 }

@@ -1,68 +1,84 @@
 //! The API: what becomes of pipes.
 
 use api::Context;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use store::{Batch, Range, Versioned};
 
 use crate::generated::operations::Api;
 use crate::generated::types as model;
-use crate::limits::{PAGE_DEFAULT, PIPES_MAX, TAGS_MAX};
-use crate::pipe::{Pipe, key};
-use crate::{Error, Inner, check};
+use crate::limits::{BATCH_SIZE_DEFAULT, PIPES_MAX};
+use crate::page::Page;
+use crate::pipe::{Pipe, State, key};
+use crate::runner::Runners;
+use crate::targets::TargetKind;
+use crate::{Error, Inner, Pipes, check, tag};
 
 impl Inner {
-    async fn pipe(&self, cx: &Context, name: &str) -> Result<Versioned<Pipe>, Error> {
+    /// The pipe of that name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(crate) async fn pipe(&self, cx: &Context, name: &str) -> Result<Versioned<Pipe>, Error> {
         self.pipes.get(&key(cx, name)).await?.ok_or_else(|| Error::NotFound(name.to_owned()))
     }
 
-    /// The pipe that the ARN of a resource names.
-    async fn pipe_of(&self, cx: &Context, arn: &str) -> Result<Versioned<Pipe>, Error> {
-        let name = arn.rsplit_once(":pipe/").map(|(_, name)| name).unwrap_or(arn);
-        self.pipe(cx, name).await
-    }
-
-    /// Puts a changed pipe in the place of the one before, and lets it run or not.
-    async fn change(&self, cx: &Context, seen: &Versioned<Pipe>, pipe: Pipe) -> Result<Pipe, Error> {
-        let mut batch = Batch::new();
-        self.pipes.replace(&mut batch, seen, &pipe);
-        self.store.submit(batch).durable().await?;
-        match pipe.is_running {
-            true => self.runners.start(&seen.key, &cx.dispatcher, pipe.clone()),
-            false => self.runners.stop(&seen.key),
+    async fn put_new(&self, cx: &Context, pipe: &Pipe) -> Result<(), Error> {
+        let key = pipe.key();
+        if self.pipes.get(&key).await?.is_some() {
+            return Err(Error::Exists(pipe.name().to_owned()));
         }
-        Ok(pipe)
-    }
-
-    async fn switch(&self, cx: &Context, name: &str, is_running: bool) -> Result<Pipe, Error> {
-        let seen = self.pipe(cx, name).await?;
-        if seen.value.is_running == is_running {
-            let state = seen.value.desired();
-            return Err(Error::Conflict(format!("Pipe {name} is already in the state {state}.")));
-        }
-        let pipe = Pipe { is_running, modified: cx.now, ..seen.value.clone() };
-        self.change(cx, &seen, pipe).await
-    }
-
-    async fn set_tags(
-        &self,
-        cx: &Context,
-        arn: &str,
-        act: impl FnOnce(&mut std::collections::BTreeMap<String, String>),
-    ) -> Result<(), Error> {
-        let seen = self.pipe_of(cx, arn).await?;
-        let mut pipe = seen.value.clone();
-        let tags = pipe.definition.tags.get_or_insert_default();
-        act(tags);
-        if tags.len() > TAGS_MAX {
-            return Err(Error::Validation(format!("A pipe can have at most {TAGS_MAX} tags.")));
+        if self.pipes.list(Range::prefix(&self::key(cx, ""))).await?.len() >= PIPES_MAX {
+            return Err(Error::QuotaExceeded);
         }
         let mut batch = Batch::new();
-        self.pipes.replace(&mut batch, &seen, &pipe);
-        self.store.submit(batch).durable().await?;
-        Ok(())
+        self.pipes.create(&mut batch, &key, pipe);
+        match self.store.submit(batch).durable().await {
+            Err(store::Error::Conflict { .. }) => Err(Error::Exists(pipe.name().to_owned())),
+            other => Ok(other.map(drop)?),
+        }
     }
 }
 
-impl Api for Inner {
+impl Pipes {
+    /// Puts a changed pipe in the place of the one before, and has it tended.
+    async fn change(&self, seen: &Versioned<Pipe>, pipe: Pipe) -> Result<Pipe, Error> {
+        let mut batch = Batch::new();
+        self.inner.pipes.replace(&mut batch, seen, &pipe);
+        self.inner.store.submit(batch).durable().await?;
+        Runners::ring(&self.inner, &seen.key);
+        Ok(pipe)
+    }
+
+    /// The pipe of that name, which must not be on its way to another state.
+    async fn settled(&self, cx: &Context, name: &str) -> Result<Versioned<Pipe>, Error> {
+        let seen = self.inner.pipe(cx, name).await?;
+        match seen.value.state.is_passing() {
+            true => Err(in_state(&seen.value)),
+            false => Ok(seen),
+        }
+    }
+}
+
+fn in_state(pipe: &Pipe) -> Error {
+    Error::InState { name: pipe.name().to_owned(), state: pipe.state.name() }
+}
+
+/// The answer of an operation that changes a pipe: they are all alike.
+fn changed<T: DeserializeOwned>(pipe: &Pipe) -> Result<T, Error> {
+    let answer = json!({
+        "Arn": pipe.arn(),
+        "Name": pipe.name(),
+        "DesiredState": pipe.desired(),
+        "CurrentState": pipe.state.name(),
+        "CreationTime": pipe.created,
+        "LastModifiedTime": pipe.modified,
+    });
+    serde_json::from_value(answer).map_err(|error| Error::Validation(error.to_string()))
+}
+
+impl Api for Pipes {
     type Error = Error;
 
     async fn create_pipe(
@@ -71,36 +87,20 @@ impl Api for Inner {
         input: model::CreatePipeInput,
     ) -> Result<model::CreatePipeOutput, Error> {
         check::definition(&input)?;
-        let key = key(cx, &input.name);
-        if self.pipes.get(&key).await?.is_some() {
-            return Err(Error::Conflict(format!("Pipe {} already exists.", input.name)));
-        }
-        let prefix = format!("{}/{}/", cx.account, cx.region);
-        if self.pipes.list(Range::prefix(&prefix)).await?.len() >= PIPES_MAX {
-            return Err(Error::QuotaExceeded);
-        }
+        let tags = input.tags.clone().unwrap_or_default();
+        tag::check(cx, &tags, &tags)?;
         let pipe = Pipe {
             account: cx.account.to_string(),
             region: cx.region.to_string(),
-            is_running: input.desired_state.as_deref() != Some("STOPPED"),
+            is_wanted_running: input.desired_state.as_deref() != Some("STOPPED"),
             definition: input,
+            state: State::Creating,
             created: cx.now,
             modified: cx.now,
         };
-        let mut batch = Batch::new();
-        self.pipes.create(&mut batch, &key, &pipe);
-        self.store.submit(batch).durable().await?;
-        if pipe.is_running {
-            self.runners.start(&key, &cx.dispatcher, pipe.clone());
-        }
-        Ok(model::CreatePipeOutput {
-            arn: Some(pipe.arn()),
-            name: Some(pipe.name().to_owned()),
-            desired_state: Some(pipe.desired().to_owned()),
-            current_state: Some("CREATING".to_owned()),
-            creation_time: Some(pipe.created),
-            last_modified_time: Some(pipe.modified),
-        })
+        self.inner.put_new(cx, &pipe).await?;
+        Runners::ring(&self.inner, &pipe.key());
+        changed(&pipe)
     }
 
     async fn update_pipe(
@@ -108,19 +108,12 @@ impl Api for Inner {
         cx: &Context,
         input: model::UpdatePipeInput,
     ) -> Result<model::UpdatePipeOutput, Error> {
-        let seen = self.pipe(cx, &input.name).await?;
-        let mut pipe = Pipe { modified: cx.now, ..seen.value.clone() };
-        apply(&mut pipe, input);
+        let seen = self.settled(cx, &input.name).await?;
+        let mut pipe = Pipe { modified: cx.now, state: State::Updating, ..seen.value.clone() };
+        apply(&mut pipe, input)?;
         check::definition(&pipe.definition)?;
-        let pipe = self.change(cx, &seen, pipe).await?;
-        Ok(model::UpdatePipeOutput {
-            arn: Some(pipe.arn()),
-            name: Some(pipe.name().to_owned()),
-            desired_state: Some(pipe.desired().to_owned()),
-            current_state: Some("UPDATING".to_owned()),
-            creation_time: Some(pipe.created),
-            last_modified_time: Some(pipe.modified),
-        })
+        let pipe = self.change(&seen, pipe).await?;
+        changed(&pipe)
     }
 
     async fn delete_pipe(
@@ -128,20 +121,18 @@ impl Api for Inner {
         cx: &Context,
         input: model::DeletePipeInput,
     ) -> Result<model::DeletePipeOutput, Error> {
-        let seen = self.pipe(cx, &input.name).await?;
-        let mut batch = Batch::new();
-        self.pipes.delete(&mut batch, &seen.key);
-        self.store.submit(batch).durable().await?;
-        self.runners.stop(&seen.key);
-        let pipe = seen.value;
-        Ok(model::DeletePipeOutput {
-            arn: Some(pipe.arn()),
-            name: Some(pipe.name().to_owned()),
-            desired_state: Some("DELETED".to_owned()),
-            current_state: Some("DELETING".to_owned()),
-            creation_time: Some(pipe.created),
-            last_modified_time: Some(pipe.modified),
-        })
+        loop {
+            let seen = self.inner.pipe(cx, &input.name).await?;
+            if seen.value.state == State::Deleting {
+                return Err(in_state(&seen.value));
+            }
+            let pipe = Pipe { state: State::Deleting, modified: cx.now, ..seen.value.clone() };
+            match self.change(&seen, pipe).await {
+                // It has come to another state by itself.
+                Err(Error::Conflict(_)) => {}
+                other => return changed(&other?),
+            }
+        }
     }
 
     async fn describe_pipe(
@@ -149,26 +140,32 @@ impl Api for Inner {
         cx: &Context,
         input: model::DescribePipeInput,
     ) -> Result<model::DescribePipeOutput, Error> {
-        let pipe = self.pipe(cx, &input.name).await?.value;
-        let (arn, state) = (pipe.arn(), pipe.desired().to_owned());
-        let definition = pipe.definition;
+        let pipe = self.inner.pipe(cx, &input.name).await?.value;
+        let source_parameters = shown_source_parameters(&pipe);
+        let logs = pipe.definition.log_configuration.as_ref();
+        let log_configuration = logs.map(|logs| model::PipeLogConfiguration {
+            level: Some(logs.level.clone()),
+            ..Default::default()
+        });
         Ok(model::DescribePipeOutput {
-            arn: Some(arn),
-            name: Some(definition.name),
-            description: definition.description,
-            desired_state: Some(state.clone()),
-            current_state: Some(state),
-            source: Some(definition.source),
-            source_parameters: definition.source_parameters,
-            enrichment: definition.enrichment,
-            enrichment_parameters: definition.enrichment_parameters,
-            target: Some(definition.target),
-            target_parameters: definition.target_parameters,
-            role_arn: Some(definition.role_arn),
-            tags: definition.tags,
+            arn: Some(pipe.arn()),
+            desired_state: Some(pipe.desired().to_owned()),
+            current_state: Some(pipe.state.name().to_owned()),
+            state_reason: Some(pipe.state.reason().to_owned()),
+            name: Some(pipe.definition.name),
+            description: pipe.definition.description,
+            source: Some(pipe.definition.source),
+            source_parameters: Some(source_parameters),
+            enrichment: pipe.definition.enrichment,
+            enrichment_parameters: Some(pipe.definition.enrichment_parameters.unwrap_or_default()),
+            target: Some(pipe.definition.target),
+            target_parameters: Some(pipe.definition.target_parameters.unwrap_or_default()),
+            role_arn: Some(pipe.definition.role_arn),
+            tags: Some(pipe.definition.tags.unwrap_or_default()),
             creation_time: Some(pipe.created),
             last_modified_time: Some(pipe.modified),
-            ..model::DescribePipeOutput::default()
+            log_configuration,
+            kms_key_identifier: None,
         })
     }
 
@@ -177,25 +174,22 @@ impl Api for Inner {
         cx: &Context,
         input: model::ListPipesInput,
     ) -> Result<model::ListPipesOutput, Error> {
+        let page = Page::of(input.next_token.as_deref(), input.limit)?;
         let prefix = key(cx, input.name_prefix.as_deref().unwrap_or_default());
-        let after = input.next_token.as_deref().map(|name| key(cx, name));
-        let range = Range { after: after.as_deref(), ..Range::prefix(&prefix) };
         let is_wanted = |pipe: &Pipe| {
             let begins = |text: &str, prefix: &Option<String>| {
                 prefix.as_deref().is_none_or(|prefix| text.starts_with(prefix))
             };
-            let is = |state: &Option<String>| state.as_deref().is_none_or(|state| state == pipe.desired());
+            let is =
+                |name: &str, wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| wanted == name);
             begins(&pipe.definition.source, &input.source_prefix)
                 && begins(&pipe.definition.target, &input.target_prefix)
-                && is(&input.desired_state)
-                && is(&input.current_state)
+                && is(pipe.desired(), &input.desired_state)
+                && is(pipe.state.name(), &input.current_state)
         };
-        let found = self.pipes.list(range).await?;
-        let mut found: Vec<Pipe> = found.into_iter().map(|pipe| pipe.value).filter(is_wanted).collect();
-        let limit = input.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE_DEFAULT);
-        let has_more = found.len() > limit;
-        found.truncate(limit);
-        let next_token = found.last().filter(|_| has_more).map(|pipe| pipe.name().to_owned());
+        let rows = self.inner.pipes.list(Range::prefix(&prefix)).await?;
+        let found: Vec<Pipe> = rows.into_iter().map(|row| row.value).filter(is_wanted).collect();
+        let (found, next_token) = page.cut(found, |pipe| pipe.name());
         Ok(model::ListPipesOutput { pipes: Some(found.into_iter().map(shown).collect()), next_token })
     }
 
@@ -204,15 +198,13 @@ impl Api for Inner {
         cx: &Context,
         input: model::StartPipeInput,
     ) -> Result<model::StartPipeOutput, Error> {
-        let pipe = self.switch(cx, &input.name, true).await?;
-        Ok(model::StartPipeOutput {
-            arn: Some(pipe.arn()),
-            name: Some(pipe.name().to_owned()),
-            desired_state: Some(pipe.desired().to_owned()),
-            current_state: Some("STARTING".to_owned()),
-            creation_time: Some(pipe.created),
-            last_modified_time: Some(pipe.modified),
-        })
+        let seen = self.settled(cx, &input.name).await?;
+        if seen.value.state == State::Running {
+            return Err(in_state(&seen.value));
+        }
+        let started =
+            Pipe { is_wanted_running: true, state: State::Starting, modified: cx.now, ..seen.value.clone() };
+        changed(&self.change(&seen, started).await?)
     }
 
     async fn stop_pipe(
@@ -220,15 +212,13 @@ impl Api for Inner {
         cx: &Context,
         input: model::StopPipeInput,
     ) -> Result<model::StopPipeOutput, Error> {
-        let pipe = self.switch(cx, &input.name, false).await?;
-        Ok(model::StopPipeOutput {
-            arn: Some(pipe.arn()),
-            name: Some(pipe.name().to_owned()),
-            desired_state: Some(pipe.desired().to_owned()),
-            current_state: Some("STOPPING".to_owned()),
-            creation_time: Some(pipe.created),
-            last_modified_time: Some(pipe.modified),
-        })
+        let seen = self.settled(cx, &input.name).await?;
+        if seen.value.state != State::Running {
+            return Err(in_state(&seen.value));
+        }
+        let stopped =
+            Pipe { is_wanted_running: false, state: State::Stopping, modified: cx.now, ..seen.value.clone() };
+        changed(&self.change(&seen, stopped).await?)
     }
 
     async fn list_tags_for_resource(
@@ -236,8 +226,8 @@ impl Api for Inner {
         cx: &Context,
         input: model::ListTagsForResourceInput,
     ) -> Result<model::ListTagsForResourceOutput, Error> {
-        let tags = self.pipe_of(cx, &input.resource_arn).await?.value.definition.tags;
-        Ok(model::ListTagsForResourceOutput { tags: Some(tags.unwrap_or_default()) })
+        let tags = self.inner.tags_of(cx, &input.resource_arn).await?;
+        Ok(model::ListTagsForResourceOutput { tags: Some(tags) })
     }
 
     async fn tag_resource(
@@ -245,7 +235,7 @@ impl Api for Inner {
         cx: &Context,
         input: model::TagResourceInput,
     ) -> Result<model::TagResourceOutput, Error> {
-        self.set_tags(cx, &input.resource_arn, |tags| tags.extend(input.tags)).await?;
+        self.inner.add_tags(cx, &input.resource_arn, input.tags).await?;
         Ok(model::TagResourceOutput {})
     }
 
@@ -254,51 +244,72 @@ impl Api for Inner {
         cx: &Context,
         input: model::UntagResourceInput,
     ) -> Result<model::UntagResourceOutput, Error> {
-        self.set_tags(cx, &input.resource_arn, |tags| tags.retain(|name, _| !input.tag_keys.contains(name)))
-            .await?;
+        self.inner.remove_tags(cx, &input.resource_arn, &input.tag_keys).await?;
         Ok(model::UntagResourceOutput {})
     }
 }
 
-/// What a request changes; what it does not name stays.
-fn apply(pipe: &mut Pipe, input: model::UpdatePipeInput) {
+/// What a request changes; what it does not name stays. Each member of the parameters is one thing.
+///
+/// Source: EventBridge Pipes API, "UpdatePipe".
+fn apply(pipe: &mut Pipe, input: model::UpdatePipeInput) -> Result<(), Error> {
     match input.desired_state.as_deref() {
-        Some("RUNNING") => pipe.is_running = true,
-        Some("STOPPED") => pipe.is_running = false,
+        Some("RUNNING") => pipe.is_wanted_running = true,
+        Some("STOPPED") => pipe.is_wanted_running = false,
         _ => {}
     }
     let definition = &mut pipe.definition;
     definition.role_arn = input.role_arn;
     definition.description = input.description.or(definition.description.take());
     definition.enrichment = input.enrichment.or(definition.enrichment.take());
-    definition.enrichment_parameters =
-        input.enrichment_parameters.or(definition.enrichment_parameters.take());
-    definition.target_parameters = input.target_parameters.or(definition.target_parameters.take());
     definition.log_configuration = input.log_configuration.or(definition.log_configuration.take());
     definition.kms_key_identifier = input.kms_key_identifier.or(definition.kms_key_identifier.take());
     if let Some(target) = input.target {
         definition.target = target;
     }
-    if let Some(given) = input.source_parameters {
-        let source = definition.source_parameters.get_or_insert_default();
-        source.filter_criteria = given.filter_criteria.or(source.filter_criteria.take());
-        if let Some(sqs) = given.sqs_queue_parameters {
-            let before = source.sqs_queue_parameters.get_or_insert_default();
-            before.batch_size = sqs.batch_size.or(before.batch_size);
-            before.maximum_batching_window_in_seconds =
-                sqs.maximum_batching_window_in_seconds.or(before.maximum_batching_window_in_seconds);
-        }
+    definition.source_parameters = merged(definition.source_parameters.take(), input.source_parameters)?;
+    definition.enrichment_parameters =
+        merged(definition.enrichment_parameters.take(), input.enrichment_parameters)?;
+    definition.target_parameters = merged(definition.target_parameters.take(), input.target_parameters)?;
+    Ok(())
+}
+
+/// The members of `before`, and those of `given` in their place.
+fn merged<T: Serialize + DeserializeOwned>(
+    before: Option<T>,
+    given: Option<impl Serialize>,
+) -> Result<Option<T>, Error> {
+    let Some(given) = given else { return Ok(before) };
+    let invalid = |error: serde_json::Error| Error::Validation(error.to_string());
+    let mut members = match before {
+        Some(before) => serde_json::to_value(before).map_err(invalid)?,
+        None => Value::Object(serde_json::Map::new()),
+    };
+    if let (Some(members), Value::Object(given)) =
+        (members.as_object_mut(), serde_json::to_value(given).map_err(invalid)?)
+    {
+        members.extend(given);
     }
+    serde_json::from_value(members).map(Some).map_err(invalid)
+}
+
+/// The source's parameters, with the batch size that holds where none was given.
+fn shown_source_parameters(pipe: &Pipe) -> model::PipeSourceParameters {
+    let mut parameters = pipe.definition.source_parameters.clone().unwrap_or_default();
+    let sqs = parameters.sqs_queue_parameters.get_or_insert_default();
+    let most = TargetKind::of(&pipe.definition.target).map_or(1, TargetKind::batch_max);
+    let default = i64::try_from(BATCH_SIZE_DEFAULT.min(most)).unwrap_or(1);
+    sqs.batch_size.get_or_insert(default);
+    parameters
 }
 
 fn shown(pipe: Pipe) -> model::Pipe {
-    let (arn, state) = (pipe.arn(), pipe.desired().to_owned());
     model::Pipe {
-        arn: Some(arn),
+        arn: Some(pipe.arn()),
+        desired_state: Some(pipe.desired().to_owned()),
+        current_state: Some(pipe.state.name().to_owned()),
+        state_reason: Some(pipe.state.reason().to_owned()),
         name: Some(pipe.definition.name),
-        desired_state: Some(state.clone()),
-        current_state: Some(state),
-        state_reason: None,
         creation_time: Some(pipe.created),
         last_modified_time: Some(pipe.modified),
         source: Some(pipe.definition.source),
