@@ -25,12 +25,15 @@ pub struct Given {
     pub key: Option<String>,
 }
 
+/// How an operation answers the next times.
+type Answers = VecDeque<Result<Value, AwsError>>;
+
 /// What the services around the pipe have and do; it outlives the pipe's process.
 #[derive(Clone)]
 pub struct Around {
     queue: Arc<watch::Sender<Queue>>,
     given: Arc<watch::Sender<Vec<Given>>>,
-    answers: Arc<Mutex<HashMap<String, VecDeque<Result<Value, AwsError>>>>>,
+    answers: Arc<Mutex<HashMap<String, Answers>>>,
     /// Operations that are not answered while they are in here.
     held: Arc<watch::Sender<Vec<String>>>,
 }
