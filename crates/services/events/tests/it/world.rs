@@ -145,11 +145,16 @@ pub struct Given {
 pub struct Targets {
     given: Arc<watch::Sender<Vec<Given>>>,
     failures: Arc<Mutex<BTreeMap<String, VecDeque<AwsError>>>>,
+    answers: Arc<Mutex<BTreeMap<String, Value>>>,
 }
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { given: Arc::new(watch::Sender::new(Vec::new())), failures: Arc::default() }
+        Self {
+            given: Arc::new(watch::Sender::new(Vec::new())),
+            failures: Arc::default(),
+            answers: Arc::default(),
+        }
     }
 }
 
@@ -157,6 +162,11 @@ impl Targets {
     /// Lets the next calls of an operation fail so, one after the other.
     pub fn fail(&self, operation: &str, errors: impl IntoIterator<Item = AwsError>) {
         self.failures.lock().unwrap().entry(operation.to_owned()).or_default().extend(errors);
+    }
+
+    /// Lets an operation answer so from now on. What it is given counts as asked, not as given.
+    pub fn answer(&self, operation: &str, answer: Value) {
+        self.answers.lock().unwrap().insert(operation.to_owned(), answer);
     }
 
     /// What was given so far.
@@ -175,6 +185,9 @@ impl Targets {
     }
 
     fn take(&self, given: Given) -> Result<Value, AwsError> {
+        if let Some(answer) = self.answers.lock().unwrap().get(&given.operation) {
+            return Ok(answer.clone());
+        }
         let failure = self.failures.lock().unwrap().get_mut(&given.operation).and_then(VecDeque::pop_front);
         self.given.send_modify(|all| all.push(given.clone()));
         match (failure, given.operation.as_str()) {
@@ -227,6 +240,7 @@ static MODEL: ServiceModel = ServiceModel {
     prints_values: false,
     operations: &[
         operation("CreateLogStream"),
+        operation("DescribeExecution"),
         operation("Publish"),
         operation("PutLogEvents"),
         operation("RunTask"),
