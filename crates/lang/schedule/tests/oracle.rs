@@ -111,7 +111,7 @@ fn is_weekday(date: Date) -> bool {
     !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday)
 }
 
-fn day_matches(date: Date, day_of_month: &str, day_of_week: &str) -> bool {
+fn day_matches(date: Date, day_of_month: &str, day_of_week: &str, plain: &BTreeSet<i16>) -> bool {
     let weekday = i16::from(date.weekday().to_sunday_one_offset());
     let is_last_week = date.day() + 7 > date.days_in_month();
     if day_of_week == "?" {
@@ -127,7 +127,7 @@ fn day_matches(date: Date, day_of_month: &str, day_of_week: &str) -> bool {
                 near.into_iter().find(|near| is_weekday(*near) && near.month() == wanted.month())
                     == Some(date)
             }
-            None => set(day_of_month, 1, 31, &[]).contains(&i16::from(date.day())),
+            None => plain.contains(&i16::from(date.day())),
         };
     }
     if day_of_week == "L" {
@@ -138,7 +138,7 @@ fn day_matches(date: Date, day_of_month: &str, day_of_week: &str) -> bool {
     }
     match day_of_week.strip_suffix('L') {
         Some(day) => day.parse() == Ok(weekday) && is_last_week,
-        None => set(day_of_week, 1, 7, &DAYS).contains(&weekday),
+        None => plain.contains(&weekday),
     }
 }
 
@@ -157,6 +157,17 @@ fn due(fields: &[String; 6], after: i64, zones: &[TimeZone], count: usize) -> Ve
     let (minutes, hours) = (set(minutes, 0, 59, &[]), set(hours, 0, 23, &[]));
     let (months, years) = (set(month, 1, 12, &MONTHS), set(year, 1970, 2199, &[]));
     let day = jiff::Timestamp::from_millisecond(after).unwrap().to_zoned(TimeZone::UTC).date();
+    let plain = match (day_of_month.as_str(), day_of_week.as_str()) {
+        (special, "?") | ("?", special)
+            if special.contains(['L', 'W', '#']) && !DAYS.iter().any(|day| special.contains(day)) =>
+        {
+            BTreeSet::new()
+        }
+        (days, "?") => set(days, 1, 31, &[]),
+        (_, days) => set(days, 1, 7, &DAYS),
+    };
+    // Whatever the zone.
+    let long_past = TimeZone::UTC.to_datetime(jiff::Timestamp::from_millisecond(after - 86_400_000).unwrap());
     let mut found = vec![vec![]; zones.len()];
     // It is still yesterday somewhere.
     let mut date = day.yesterday().unwrap();
@@ -165,21 +176,20 @@ fn due(fields: &[String; 6], after: i64, zones: &[TimeZone], count: usize) -> Ve
             date = Date::new(date.year() + 1, 1, 1).unwrap();
             continue;
         }
-        if months.contains(&i16::from(date.month())) && day_matches(date, day_of_month, day_of_week) {
+        if months.contains(&i16::from(date.month())) && day_matches(date, day_of_month, day_of_week, &plain) {
             for (zone, found) in zones.iter().zip(&mut found).filter(|(_, found)| found.len() < count) {
                 let civil = hours.iter().flat_map(|hour| {
                     minutes.iter().map(move |minute| {
                         date.at(i8::try_from(*hour).unwrap(), i8::try_from(*minute).unwrap(), 0, 0)
                     })
                 });
-                found.extend(civil.filter_map(|civil| instant(civil, zone)).filter(|at| *at > after));
+                let due = civil.filter(|civil| *civil > long_past).filter_map(|civil| instant(civil, zone));
+                // Clocks show times in their order, where only the first of two equal ones counts.
+                let left = count - found.len();
+                found.extend(due.filter(|at| *at > after).take(left));
             }
         }
         date = date.tomorrow().unwrap();
-    }
-    for found in &mut found {
-        found.sort_unstable();
-        found.truncate(count);
     }
     found
 }

@@ -108,10 +108,21 @@ fn universal(resource: &str) -> Result<TargetKind, Error> {
     if service.is_empty() || action.is_empty() {
         return Err(Error::InvalidTargetArn);
     }
-    if READ_ONLY.iter().any(|read_only| action.starts_with(read_only)) {
+    if is_read_only(action) {
         return Err(Error::Invalid(format!("{service}:{action} is not a supported API action.")));
     }
     Ok(TargetKind::Universal { service: service.to_owned(), action: action.to_owned() })
+}
+
+/// Operations are written in camel case; one whose first letter is large is the same operation.
+fn is_read_only(action: &str) -> bool {
+    READ_ONLY.iter().any(|read_only| {
+        action.starts_with(read_only)
+            || action.get(..1).zip(action.get(1..)).is_some_and(|(first, rest)| {
+                read_only.starts_with(&first.to_ascii_lowercase())
+                    && read_only.get(1..).is_some_and(|end| rest.starts_with(end))
+            })
+    })
 }
 
 /// The target, checked and with AWS's defaults.
@@ -226,6 +237,8 @@ mod tests {
             "arn:aws:scheduler:::aws-sdk::x",
             "arn:aws:scheduler:::aws-sdk:sqs:getQueueURL",
             "arn:aws:scheduler:::aws-sdk:mq:listBrokers",
+            "arn:aws:scheduler:::aws-sdk:mq:ListBrokers",
+            "arn:aws:kinesis:us-east-1:000000000000:stream/s",
             "arn:aws:scheduler:::aws-sdk:dynamodb:batchGetItem",
         ] {
             assert_eq!(kind(refused), None, "{refused}");
