@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::Clock;
 use store::Batch;
 use template::{Evaluation, TemplateError};
 use types::Timestamp;
@@ -17,7 +16,7 @@ use super::work::Deleted;
 use super::{Change, change, decide, desired, progress, transition, work};
 use crate::blueprint::{self, Blueprint, World};
 use crate::change_set::ExecutionStatus;
-use crate::door::Door;
+use crate::door::{Door, clock_stands};
 use crate::event::Event;
 use crate::limits::STABILISE_MS;
 use crate::names::physical_name;
@@ -402,7 +401,7 @@ async fn wait(inner: &Inner, key: &str, slot: &Slot) -> Result<Step, Error> {
     })
     .await?;
     let (clock, pause) = (inner.dispatcher.clock(), Duration::from_millis(STABILISE_MS));
-    if matches!((clock, clock.machine()), (Clock::Virtual(_), Clock::Wall)) {
+    if clock_stands(clock) {
         look_again_in_real_time(inner, key.to_owned(), pause);
         return Ok(Step::Stop);
     }
