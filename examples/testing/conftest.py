@@ -20,7 +20,9 @@ class Stack:
     def __init__(self, endpoint):
         self.endpoint = endpoint
         cloudformation = self.client("cloudformation")
-        cloudformation.create_stack(StackName="nightly", TemplateBody=TEMPLATE.read_text(), Capabilities=["CAPABILITY_IAM"])
+        subnet = self.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+        cloudformation.create_stack(StackName="nightly", TemplateBody=TEMPLATE.read_text(), Capabilities=["CAPABILITY_IAM"],
+                                    Parameters=[{"ParameterKey": "Subnet", "ParameterValue": subnet}])
         cloudformation.get_waiter("stack_create_complete").wait(StackName="nightly", WaiterConfig={"Delay": 1})
         self.machine = cloudformation.describe_stack_resource(
             StackName="nightly", LogicalResourceId="TwoSteps")["StackResourceDetail"]["PhysicalResourceId"]
