@@ -34,6 +34,7 @@ mod wildcard;
 pub use error::{EventError, ParseError};
 pub use event::Event;
 pub use input_path::{InputPath, InputPathError};
+pub use json::check_json;
 pub use input_transformer::{InputTransformer, RuleVariables, TransformError};
 pub use matcher::Matcher;
 pub use pattern::EventPattern;

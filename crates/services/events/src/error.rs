@@ -110,6 +110,9 @@ pub enum Error {
     /// Secrets can be neither sealed nor opened: there is no key, or another one than they were sealed with.
     #[error("the secrets of connections cannot be read")]
     NoSecretKey,
+    /// Secrets Manager does not keep the secret of a connection.
+    #[error("the secret of the connection cannot be kept: {0}")]
+    Secret(Box<AwsError>),
     /// Somebody else was faster: the caller may try again.
     #[error("{0} is being modified by another request.")]
     Concurrent(String),
@@ -124,7 +127,16 @@ pub enum Error {
 impl Error {
     /// Whether the store failed in a way that may pass: a full disk may be freed.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Store(store::Error::Unavailable(_)))
+        match self {
+            Self::Store(store::Error::Unavailable(_)) => true,
+            Self::Secret(error) => error.may_pass(),
+            _ => false,
+        }
+    }
+
+    /// What Secrets Manager has answered.
+    pub(crate) fn from_secrets(error: AwsError) -> Self {
+        Self::Secret(Box::new(error))
     }
 }
 
@@ -160,7 +172,7 @@ impl From<Error> for AwsError {
             Error::LimitExceeded => "LimitExceededException",
             Error::Concurrent(_) => "ConcurrentModificationException",
             Error::UnknownInternal(_) => "UnknownOperationException",
-            Error::NoSecretKey => return Self::internal("InternalException", &error),
+            Error::NoSecretKey | Error::Secret(_) => return Self::internal("InternalException", &error),
             Error::Store(cause) => return Self::internal("InternalException", cause),
             Error::DefaultBus
             | Error::BusHasRules

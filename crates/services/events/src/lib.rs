@@ -9,6 +9,8 @@ mod archive;
 mod bus;
 mod bus_policy;
 mod connection;
+mod connection_authorization;
+mod connection_secret;
 mod connection_token;
 mod delivery;
 mod error;
@@ -145,6 +147,8 @@ impl Events {
         firing::start(&self.inner).await?;
         delivery::start(&self.inner).await?;
         archive::background::start(&self.inner).await?;
+        connection_secret::start(&self.inner).await?;
+        connection_authorization::start(&self.inner).await?;
         replay::runner::start(&self.inner).await
     }
 }

@@ -872,7 +872,7 @@ static SHAPE_CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS: Shape = Shape::struct
     &[Member::optional("ClientID", &SHAPE_AUTH_HEADER_PARAMETERS)],
 );
 static SHAPE_CONNECTION_O_AUTH_HTTP_METHOD: Shape =
-    Shape::string("ConnectionOAuthHttpMethod", Text::new().one_of(&["POST", "PUT", "GET"]));
+    Shape::string("ConnectionOAuthHttpMethod", Text::new().one_of(&["POST", "PUT", "GET"]).in_any_case());
 static SHAPE_CONNECTION_O_AUTH_RESPONSE_PARAMETERS: Shape = Shape::structure(
     "ConnectionOAuthResponseParameters",
     &[

@@ -9,6 +9,7 @@ use api::{AwsError, Call, Context, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
 use events::{Events, SecretKey};
 use futures_util::future::BoxFuture;
+use secretsmanager::SecretsManager;
 use serde_json::{Value, json};
 use store::{SqliteStore, Store};
 use tokio::sync::watch;
@@ -54,7 +55,10 @@ impl World {
             .with_all_outcomes();
         let fakes = ["states", "ecs", "logs", "sqs", "sns"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
-        dispatcher.install(fakes.into_iter().chain([Arc::new(events.clone()) as Arc<dyn Service>]));
+        let key = SecretKey::ephemeral().unwrap();
+        let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key);
+        let real: [Arc<dyn Service>; 2] = [Arc::new(events.clone()), Arc::new(secrets)];
+        dispatcher.install(fakes.into_iter().chain(real));
         events.load().await.unwrap();
         events.start().await.unwrap();
         Self { dispatcher, clock, targets, store, _dir: None }
@@ -65,6 +69,16 @@ impl World {
     }
 
     pub async fn call_in(&self, region: &str, operation: &str, input: Value) -> Result<Value, AwsError> {
+        self.call_of("events", region, operation, input).await
+    }
+
+    pub async fn call_of(
+        &self,
+        service: &str,
+        region: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
         let principal = if operation.starts_with("internal:") {
             Principal::service("states.amazonaws.com")
         } else {
@@ -74,7 +88,7 @@ impl World {
             principal,
             account: AccountId::new(ACCOUNT),
             region: Region::new(region),
-            service: "events".to_owned(),
+            service: service.to_owned(),
             operation: operation.to_owned(),
             input,
             request_id: api::ids::uuid(),

@@ -1,12 +1,13 @@
 //! Every file in `cases/api`: calls through the door, in sequence, from 2026-11-20T12:00:00Z on, and what is answered.
 //!
 //! A step has an `operation`, an `input`, and the members of its `answer` or its `error` (code, message); or `days` by
-//! which the clock moves on. In an expectation `<>` is any value, and `/x/` a regular expression. `keep` gives a member of
+//! which the clock moves on. The account calls, or the service that `as` names. In an expectation `<>` is any value, and `/x/` a regular expression. `keep` gives a member of
 //! the answer a name, which later texts may use as `${name}`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use api::Principal;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -38,7 +39,11 @@ async fn run(world: &World, step: &Value, kept: &mut BTreeMap<String, String>) -
         return Ok(());
     }
     let operation = step["operation"].as_str().unwrap();
-    match (world.call(operation, step["input"].clone()).await, step.get("error")) {
+    let answered = match step["as"].as_str() {
+        Some(service) => world.call_as(Principal::service(service), operation, step["input"].clone()).await,
+        None => world.call(operation, step["input"].clone()).await,
+    };
+    match (answered, step.get("error")) {
         (Ok(answer), None) => {
             for (name, member) in step["keep"].as_object().into_iter().flatten() {
                 kept.insert(name.clone(), answer[member.as_str().unwrap()].as_str().unwrap().to_owned());
@@ -83,4 +88,4 @@ fn matches(wanted: &Value, found: &Value) -> Result<(), String> {
 }
 
 /// At least so many files.
-const CASES: usize = 3;
+const CASES: usize = 4;

@@ -30,8 +30,16 @@ impl World {
     }
 
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
+        self.call_as(Principal::Root { account: AccountId::new("000000000000") }, operation, input).await
+    }
+
+    pub async fn call_as(
+        &self,
+        principal: Principal,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
         let account = AccountId::new("000000000000");
-        let principal = Principal::Root { account: account.clone() };
         let region = Region::new("us-east-1");
         self.dispatcher
             .call(Call::new(principal, &account, &region, "secretsmanager", operation, input))
