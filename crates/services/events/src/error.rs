@@ -107,6 +107,9 @@ pub enum Error {
     /// No partner sends events.
     #[error("Event source {0} does not exist.")]
     EventSourceNotFound(String),
+    /// There are no global endpoints.
+    #[error("Endpoint {0} does not exist.")]
+    EndpointNotFound(String),
     /// Secrets can be neither sealed nor opened: there is no key, or another one than they were sealed with.
     #[error("the secrets of connections cannot be read")]
     NoSecretKey,
@@ -159,6 +162,7 @@ impl From<Error> for AwsError {
             | Error::ArchiveNotFound(_)
             | Error::ReplayNotFound(_)
             | Error::StatementNotFound
+            | Error::EndpointNotFound(_)
             | Error::EventSourceNotFound(_) => "ResourceNotFoundException",
             Error::BusExists(_)
             | Error::ConnectionExists(_)

@@ -77,7 +77,8 @@ impl TargetInput {
         let id = &target.id;
         if let Some(input) = &target.input {
             if serde_json::from_str::<serde::de::IgnoredAny>(input).is_err() {
-                let place = check_json(input).err().and_then(|error| Some(format!(": {}", error.location()?)));
+                let place =
+                    check_json(input).err().and_then(|error| Some(format!(": {}", error.location()?)));
                 let place = place.unwrap_or_else(|| ".".to_owned());
                 return Err(Error::Invalid(format!("JSON syntax error in input for target {id}{place}")));
             }
