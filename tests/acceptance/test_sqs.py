@@ -1,10 +1,17 @@
 """Queues, as AWS's SDK and command line use them."""
 
 import concurrent.futures
+import hashlib
 import json
+import re
+import urllib.parse
+from xml.etree import ElementTree
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
 
 
 def refused(call, **input):
@@ -69,3 +76,45 @@ def test_the_command_line_speaks_to_queues(server):
     received = json.loads(aws(server, "receive-message", "--queue-url", url).stdout)
     assert received["Messages"][0]["Body"] == "from the command line"
     assert url in json.loads(aws(server, "list-queues", "--queue-name-prefix", "acceptance-cli").stdout)["QueueUrls"]
+
+
+def form(server, path, **parameters):
+    """What SDKs of before JSON send, and `curl --aws-sigv4`: a form, answered in XML."""
+    request = AWSRequest("POST", server.endpoint + path, data=urllib.parse.urlencode(parameters),
+                         headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+    credentials = server.client("sqs")._request_signer._credentials
+    SigV4Auth(credentials, "sqs", "us-east-1").add_auth(request)
+    answer = URLLib3Session().send(request.prepare())
+    return answer.status_code, ElementTree.fromstring(re.sub(rb' xmlns="[^"]*"', b"", answer.content))
+
+
+def test_old_sdks_speak_forms(server):
+    status, created = form(server, "/", Action="CreateQueue", Version="2012-11-05", QueueName="acceptance-forms",
+                           **{"Attribute.1.Name": "VisibilityTimeout", "Attribute.1.Value": "60", "Tag.1.Key": "a", "Tag.1.Value": "b"})
+    url = created.findtext("CreateQueueResult/QueueUrl")
+    assert (status, url) == (200, f"{server.endpoint}/000000000000/acceptance-forms")
+    path = url.removeprefix(server.endpoint)
+    status, sent = form(server, path, Action="SendMessage", MessageBody="a & b", **{
+        "MessageAttribute.1.Name": "n", "MessageAttribute.1.Value.DataType": "Number", "MessageAttribute.1.Value.StringValue": "7"})
+    assert (status, sent.findtext("SendMessageResult/MD5OfMessageBody")) == (200, hashlib.md5(b"a & b").hexdigest())
+    status, received = form(server, path, Action="ReceiveMessage", WaitTimeSeconds="5",
+                            **{"AttributeName.1": "All", "MessageAttributeName.1": "All"})
+    message, = received.findall("ReceiveMessageResult/Message")
+    assert (message.findtext("Body"), message.findtext("MessageAttribute/Value/StringValue")) == ("a & b", "7")
+    assert "ApproximateReceiveCount" in [each.findtext("Name") for each in message.findall("Attribute")]
+    status, deleted = form(server, path, Action="DeleteMessageBatch", **{
+        "DeleteMessageBatchRequestEntry.1.Id": "one", "DeleteMessageBatchRequestEntry.1.ReceiptHandle": message.findtext("ReceiptHandle"),
+        "DeleteMessageBatchRequestEntry.2.Id": "two", "DeleteMessageBatchRequestEntry.2.ReceiptHandle": "garbage"})
+    assert deleted.findtext("DeleteMessageBatchResult/DeleteMessageBatchResultEntry/Id") == "one"
+    assert deleted.findtext("DeleteMessageBatchResult/BatchResultErrorEntry/Code") == "ReceiptHandleIsInvalid"
+    assert server.client("sqs").list_queue_tags(QueueUrl=url)["Tags"] == {"a": "b"}
+
+
+def test_forms_are_refused_with_the_old_codes(server):
+    status, error = form(server, "/000000000000/acceptance-none", Action="ReceiveMessage")
+    assert (status, error.findtext("Error/Code")) == (400, "AWS.SimpleQueueService.NonExistentQueue")
+    assert error.findtext("Error/Message") == "The specified queue does not exist for this wsdl version."
+    status, error = form(server, "/", Action="ListQueues", MaxResults="0")
+    assert (status, error.findtext("Error/Code")) == (400, "InvalidParameterValue")
+    status, error = form(server, "/", Action="MakeTea")
+    assert (status, error.findtext("Error/Code")) == (400, "InvalidAction")

@@ -57,6 +57,12 @@ struct Service {
     /// Elements around the members of XML answers by operation, where the model does not say them.
     #[serde(default)]
     result_wrappers: BTreeMap<String, String>,
+    /// What forms and XML answers call members of these shapes, lists and maps, where the model does not say it.
+    #[serde(default)]
+    wire_names: BTreeMap<String, String>,
+    /// What they call the keys and values of these maps, where the model does not say it.
+    #[serde(default)]
+    entry_names: BTreeMap<String, [String; 2]>,
     /// Operations whose answer is its only member, without an element around it.
     #[serde(default)]
     unwrapped: Vec<String>,

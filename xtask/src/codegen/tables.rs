@@ -13,7 +13,7 @@ pub fn render(model: &Model, service: &Service, header: &str) -> Result<String> 
     let mut text = String::from("/// The service.\n");
     text.push_str(&service_table(model, service)?);
     for (name, operation) in &model.operations {
-        text.push_str(&operation_table(service, name, operation)?);
+        text.push_str(&operation_table(model, service, name, operation)?);
     }
     text.push_str("];\n\n");
     for (name, shape) in &model.shapes {
@@ -60,11 +60,15 @@ fn service_table(model: &Model, service: &Service) -> Result<String> {
     ))
 }
 
-fn operation_table(service: &Service, name: &str, operation: &Operation) -> Result<String> {
+fn operation_table(model: &Model, service: &Service, name: &str, operation: &Operation) -> Result<String> {
     let output = operation.output.as_ref();
+    // Services that spoke the query protocol before still do: there every answer has an element of its own.
+    let spoke_query = model.metadata.aws_query_compatible.is_some() && !service.answers_only;
+    let former = output.filter(|_| spoke_query).map(|_| format!("{name}Result"));
     let wrapper = output
         .and_then(|output| output.result_wrapper.as_ref())
         .or_else(|| service.result_wrappers.get(name))
+        .or(former.as_ref())
         .map(String::as_str);
     let mut errors = String::new();
     for error in &operation.errors {
@@ -137,10 +141,15 @@ fn shape_table(model: &Model, service: &Service, name: &str, shape: &Shape) -> R
     let part_name = |part: &Option<ShapeRef>, default: &str| {
         part.as_ref().and_then(|part| part.location_name.clone()).unwrap_or_else(|| default.to_owned())
     };
+    let [key, value] =
+        service.entry_names.get(name).map_or(["key", "value"], |names| names.each_ref().map(String::as_str));
     let table = match shape.kind.as_str() {
         "structure" if shape.document => format!("Shape {{ name: {name:?}, kind: Kind::Document }}"),
         "structure" => {
-            format!("Shape::structure({name:?}, &[{}])", members(model, shape, is_unwrapped(service, name))?)
+            format!(
+                "Shape::structure({name:?}, &[{}])",
+                members(model, service, shape, is_unwrapped(service, name))?
+            )
         }
         "list" => format!(
             "Shape::list({name:?}, {}, {:?}, {}, {})",
@@ -153,8 +162,8 @@ fn shape_table(model: &Model, service: &Service, name: &str, shape: &Shape) -> R
             "Shape::map({name:?}, Map {{ key: {}, value: {}, key_name: {:?}, value_name: {:?}, flattened: {}, size: {} }})",
             part(&shape.key)?,
             part(&shape.value)?,
-            part_name(&shape.key, "key"),
-            part_name(&shape.value, "value"),
+            part_name(&shape.key, key),
+            part_name(&shape.value, value),
             shape.flattened,
             bounds("Size", shape),
         ),
@@ -186,7 +195,7 @@ fn is_unwrapped(service: &Service, shape: &str) -> bool {
         .is_some_and(|name| service.unwrapped.iter().any(|unwrapped| unwrapped == name))
 }
 
-fn members(model: &Model, shape: &Shape, unwrapped: bool) -> Result<String> {
+fn members(model: &Model, service: &Service, shape: &Shape, unwrapped: bool) -> Result<String> {
     let mut text = String::new();
     for (name, member) in model.members(shape)? {
         // JSON knows no elements around elements.
@@ -196,7 +205,8 @@ fn members(model: &Model, shape: &Shape, unwrapped: bool) -> Result<String> {
         }
         let constructor = if shape.required.contains(&name) { "required" } else { "optional" };
         write!(text, "Member::{constructor}({name:?}, {})", reference(model, &member.shape)?)?;
-        if let Some(wire_name) = wire_name(model, &name, &member)? {
+        let given = service.wire_names.get(&member.shape);
+        if let Some(wire_name) = wire_name(model, &name, &member)?.or(given) {
             write!(text, ".named({wire_name:?})")?;
         }
         let is_payload = unwrapped || shape.payload.as_ref() == Some(&name);

@@ -5,7 +5,7 @@
 pub mod ec2;
 mod json;
 pub mod query;
-mod query_compatible;
+pub mod query_compatible;
 mod refusal;
 pub mod rest_json;
 pub mod rest_xml;
@@ -39,6 +39,11 @@ pub enum Syntax {
         /// The namespace.
         namespace: &'static str,
     },
+    /// `awsQuery` of a service that speaks `awsJson1_0` since, with the service's XML namespace.
+    FormerQuery {
+        /// The namespace.
+        namespace: &'static str,
+    },
     /// `ec2Query`, with the service's XML namespace.
     Ec2 {
         /// The namespace.
@@ -59,6 +64,8 @@ pub enum Input<'a> {
     Json(&'a [u8]),
     /// A form's parameters.
     Form(Form<'a>, Dialect),
+    /// A form's parameters, for a service that speaks JSON since.
+    FormerForm(Form<'a>),
     /// Members all over the request.
     Rest(rest_json::Request<'a>),
 }
@@ -108,7 +115,7 @@ impl Syntax {
             // A status that means "no content" comes with none.
             Self::RestJson1 { success: 204 } => self.payload(204, Vec::new()),
             Self::RestJson1 { success } => self.payload(success, json::output(output)),
-            Self::Query { namespace } => {
+            Self::Query { namespace } | Self::FormerQuery { namespace } => {
                 self.payload(200, query::output(operation, output, namespace, request_id))
             }
             Self::Ec2 { namespace } => {
@@ -132,6 +139,10 @@ impl Syntax {
                 let error = query::translate(error, operation);
                 self.payload(error.status, query::error(&error, namespace, request_id))
             }
+            Self::FormerQuery { namespace } => {
+                let error = query_compatible::of_form(error, operation);
+                self.payload(error.status, query::error(&error, namespace, request_id))
+            }
             Self::Ec2 { .. } => {
                 let error = ec2::translate(error);
                 self.payload(error.status, ec2::error(&error, request_id))
@@ -151,7 +162,7 @@ impl Syntax {
             Self::Json1_0 | Self::Json1_1 | Self::QueryCompatible => refusal::json(refusal),
             Self::RestJson1 { .. } => refusal::json(refusal).with_status(403),
             Self::Ec2 { .. } => refusal::ec2(refusal),
-            Self::Query { .. } | Self::None => refusal::query(refusal),
+            Self::Query { .. } | Self::FormerQuery { .. } | Self::None => refusal::query(refusal),
         }
     }
 
@@ -161,7 +172,7 @@ impl Syntax {
             Self::Json1_1 => "application/x-amz-json-1.1",
             Self::RestJson1 { .. } => "application/json",
             Self::Ec2 { .. } => "text/xml;charset=UTF-8",
-            Self::Query { .. } | Self::None => "text/xml",
+            Self::Query { .. } | Self::FormerQuery { .. } | Self::None => "text/xml",
         };
         Payload { status, content_type, error_header: None, body }
     }
@@ -176,6 +187,11 @@ impl Input<'_> {
         match self {
             Self::Json(body) => json::input(body),
             Self::Form(form, dialect) => Ok(query::input(form, *dialect, shape)),
+            Self::FormerForm(form) => {
+                let mut input = query::input(form, Dialect::Aws, shape);
+                query_compatible::with_empty_lists(shape, &mut input);
+                Ok(input)
+            }
             Self::Rest(request) => request.input(shape),
         }
     }

@@ -7,7 +7,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 
 use crate::protocol::query::{Dialect, Form};
-use crate::protocol::{Input, Syntax, rest_json};
+use crate::protocol::{Input, Syntax, query_compatible, rest_json};
 use crate::sigv4::{Refusal, SignedRequest, scope_service};
 
 /// How to answer a request, and what it asks for.
@@ -45,7 +45,7 @@ pub fn route<'a>(
         return by_path(model, routes, parts, body);
     }
     match form(parts, body) {
-        Some(Ok(form)) if form.get("Action").is_some() => by_action(service.as_deref(), form, models),
+        Some(Ok(form)) if form.get("Action").is_some() => by_action(service.as_deref(), parts, form, models),
         Some(Err(error)) => Routed { syntax: Syntax::guess(&parts.headers), target: Err(error) },
         _ => Routed {
             syntax: Syntax::None,
@@ -119,24 +119,20 @@ fn by_path<'a>(
     }
 }
 
-fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static ServiceModel]) -> Routed<'a> {
+fn by_action<'a>(
+    service: Option<&str>,
+    parts: &Parts,
+    form: Form<'a>,
+    models: &[&'static ServiceModel],
+) -> Routed<'a> {
     let Some(service) = service.or_else(|| open_service(&form, models)) else {
         // Who does not sign does not say which service is meant.
         let error = AwsError::new("MissingAuthenticationToken", "Request is missing Authentication Token");
         return Routed { syntax: Syntax::Query { namespace: "" }, target: Err(error.with_status(403)) };
     };
     let action = form.get("Action").unwrap_or_default();
-    let dialect = |model: &'static ServiceModel| match model.protocol {
-        Protocol::AwsQuery => Some((model, Dialect::Aws)),
-        Protocol::Ec2Query => Some((model, Dialect::Ec2)),
-        Protocol::AwsJson1_0
-        | Protocol::AwsJson1_1
-        | Protocol::AwsQueryCompatible
-        | Protocol::RestJson1(_)
-        | Protocol::RestXml(_) => None,
-    };
     let mut named = models.iter().copied().filter(|model| model.signing_name == service);
-    let Some((model, dialect)) = named.find_map(dialect) else {
+    let Some((model, syntax)) = named.find_map(|model| Some((model, syntax_of_forms(model)?))) else {
         let version = form.get("Version").unwrap_or_default();
         return Routed {
             syntax: Syntax::Query { namespace: "" },
@@ -144,15 +140,40 @@ fn by_action<'a>(service: Option<&str>, form: Form<'a>, models: &[&'static Servi
         };
     };
     let version = form.get("Version").unwrap_or(model.api_version);
-    let target = match model.operation(action).filter(|_| version == model.api_version) {
-        Some(operation) => Ok(Target { model, operation, input: Input::Form(form, dialect) }),
-        None if dialect == Dialect::Ec2 => Err(AwsError::new(
+    let operation = model.operation(action).filter(|_| version == model.api_version);
+    let target = match (operation, syntax) {
+        (Some(operation), syntax) => Ok(Target { model, operation, input: input_of(syntax, parts, form) }),
+        (None, Syntax::Ec2 { .. }) => Err(AwsError::new(
             "InvalidAction",
             format!("The action {action} is not valid for this web service."),
         )),
-        None => Err(invalid_action(action, version)),
+        (None, Syntax::FormerQuery { .. }) => Err(AwsError::new(
+            "InvalidAction",
+            format!("The action {action} is not valid for this endpoint."),
+        )),
+        (None, _) => Err(invalid_action(action, version)),
     };
-    Routed { syntax: Syntax::of(model), target }
+    Routed { syntax, target }
+}
+
+/// How a service answers forms; `None` for one that takes none.
+fn syntax_of_forms(model: &ServiceModel) -> Option<Syntax> {
+    match model.protocol {
+        Protocol::AwsQuery | Protocol::Ec2Query => Some(Syntax::of(model)),
+        Protocol::AwsQueryCompatible => Some(Syntax::FormerQuery { namespace: model.xml_namespace }),
+        Protocol::AwsJson1_0 | Protocol::AwsJson1_1 | Protocol::RestJson1(_) | Protocol::RestXml(_) => None,
+    }
+}
+
+fn input_of<'a>(syntax: Syntax, parts: &Parts, form: Form<'a>) -> Input<'a> {
+    match syntax {
+        Syntax::Ec2 { .. } => Input::Form(form, Dialect::Ec2),
+        Syntax::FormerQuery { .. } => Input::FormerForm(match query_compatible::queue_of(parts, &form) {
+            Some((name, url)) => form.with(name, url),
+            None => form,
+        }),
+        _ => Input::Form(form, Dialect::Aws),
+    }
 }
 
 /// The service of a form that needs no signature.

@@ -106,10 +106,14 @@ impl Attribute {
                  '{data_type}'."
             ))
         };
+        let is_number = data_type.split('.').next() == Some("Number");
         let value = match (field, string_value, binary_value) {
             (_, None, None) => return empty(),
             ("String", Some(text), _) if text.is_empty() => return empty(),
             ("Binary", _, Some(Blob(bytes))) if bytes.is_empty() => return empty(),
+            ("String", Some(text), _) if is_number && as_number(&text).is_none() => {
+                return refuse(format!("Could not cast message attribute '{name}' value to number."));
+            }
             ("String", Some(text), _) => AttributeValue::Text(text),
             ("Binary", _, Some(bytes)) => AttributeValue::Bytes(bytes),
             _ => {

@@ -13,8 +13,8 @@ use crate::limits::{
 };
 use crate::redrive_policy::{RedriveAllowPolicy, RedrivePolicy};
 
-/// The key that AWS has for everybody; here that of the data directory.
-const KEY_ALIAS: &str = "alias/aws/sqs";
+/// Bytes of the name of a key.
+const KEY_NAME_BYTES_MAX: usize = 2048;
 
 /// What can be set of a queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,7 +88,10 @@ impl Attributes {
         &mut self,
         given: impl IntoIterator<Item = (&'a String, &'a String)> + Clone,
     ) -> Result<(), Error> {
-        for (name, value) in given.clone() {
+        // How long a key is used again is said of a key: that comes first.
+        let is_key = |(name, _): &(&String, &String)| *name == "KmsMasterKeyId";
+        let (keys, others): (Vec<_>, Vec<_>) = given.clone().into_iter().partition(is_key);
+        for (name, value) in keys.into_iter().chain(others) {
             self.set(name, value)?;
         }
         let says = |wanted: &str, value: Option<&str>| {
@@ -165,13 +168,10 @@ impl Attributes {
             },
             ("KmsMasterKeyId", Encryption::Kms { .. }) if value.is_empty() => Encryption::Off,
             ("KmsMasterKeyId", before) if value.is_empty() => before.clone(),
-            ("KmsMasterKeyId", before) if is_key(value) => {
+            ("KmsMasterKeyId", before) => {
+                check_key(value)?;
                 let reuse_seconds = before.reuse_seconds();
                 Encryption::Kms { key: value.to_owned(), reuse_seconds }
-            }
-            ("KmsMasterKeyId", _) => {
-                let reason = format!(" Reason: Runwright has no KMS: only {KEY_ALIAS} can be given.");
-                return Err(Error::InvalidAttributeValue { name: name.to_owned(), reason });
             }
             (_, before) => {
                 let seconds = number(name, value, 60, 86_400)?;
@@ -237,8 +237,14 @@ impl Encryption {
     }
 }
 
-fn is_key(value: &str) -> bool {
-    value == KEY_ALIAS || value.ends_with(&format!(":{KEY_ALIAS}"))
+/// Any name of a key is taken: which keys there are is KMS's to know, and it is asked for none. Messages are sealed with the
+/// key of the data directory, whatever the name.
+fn check_key(value: &str) -> Result<(), Error> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b':');
+    match value.len() <= KEY_NAME_BYTES_MAX && value.bytes().all(is_name) {
+        true => Ok(()),
+        false => Err(Error::invalid_attribute("KmsMasterKeyId")),
+    }
 }
 
 fn unless_empty(value: &str) -> Option<&str> {

@@ -8,6 +8,9 @@ pub enum Error {
     /// No such queue.
     #[error("The specified queue does not exist.")]
     QueueDoesNotExist,
+    /// What cannot be the URL of a queue.
+    #[error("The address {0} is not valid for this endpoint.")]
+    InvalidAddress(String),
     /// A queue of that name was deleted within the last minute.
     #[error(
         "You must wait 60 seconds after deleting a queue before you can create another with the same name."
@@ -114,6 +117,7 @@ impl Error {
     fn code(&self) -> (&'static str, u16) {
         match self {
             Self::QueueDoesNotExist => ("QueueDoesNotExist", 400),
+            Self::InvalidAddress(_) => ("InvalidAddress", 404),
             Self::QueueDeletedRecently => ("QueueDeletedRecently", 400),
             Self::QueueNameExists(_) => ("QueueNameExists", 400),
             Self::UnknownAttribute(_) | Self::TwoEncryptions => ("InvalidAttributeName", 400),

@@ -198,12 +198,19 @@ fn check_value(
         Value::Text(text) if !is_text(text) => {
             Err(Error::InvalidParameterValue(Error::InvalidMessageContents.to_string()))
         }
-        Value::Text(text) if kind == "Number" && text.trim().parse::<f64>().is_err() => {
+        Value::Text(text) if kind == "Number" && !is_number(text) => {
             let text = format!("Can't cast the value of message (user) attribute '{name}' to a number.");
             Err(Error::InvalidParameterValue(text))
         }
         Value::Text(_) | Value::Bytes(_) => Ok(()),
     }
+}
+
+/// Whether the text is a decimal number: what Rust reads beside those, such as `inf`, is none.
+fn is_number(text: &str) -> bool {
+    let text = text.trim();
+    let is_decimal = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    text.bytes().all(is_decimal) && text.parse::<f64>().is_ok()
 }
 
 /// Numbers travel as texts.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::Batch;
 use tokio::sync::Notify;
@@ -12,6 +13,9 @@ use crate::index::{Entry, Index, Place, Visibility};
 use crate::limits::{DEDUPLICATION_INTERVAL, REMEMBERED_CALLS_MAX};
 use crate::message::{RECEIVES_TABLE, Received, TABLE, row_key};
 use crate::queue::Queue;
+
+/// How often it is looked which attempts are over.
+const ATTEMPTS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How many messages are forgotten in one step.
 const EXPIRED_AT_ONCE: usize = 200;
@@ -24,6 +28,8 @@ pub(crate) struct OpenQueue {
     pub(crate) calls: Calls,
     /// Receives of a FIFO queue that may be tried again, by the ids of their attempts.
     pub(crate) attempts: HashMap<String, Attempt>,
+    /// When attempts are next looked at.
+    attempts_due: Option<Timestamp>,
     /// Whoever waits for a message.
     pub(crate) arrival: Arc<Notify>,
     pub(crate) purged: Option<Timestamp>,
@@ -57,6 +63,7 @@ impl OpenQueue {
             deduplication: Deduplication::default(),
             calls: Calls::default(),
             attempts: HashMap::new(),
+            attempts_due: None,
             arrival: Arc::default(),
             purged: None,
             is_stale: false,
@@ -116,7 +123,11 @@ impl OpenQueue {
         }
         self.deduplication.expire(now - DEDUPLICATION_INTERVAL, &self.record.id, batch);
         self.calls.expire(now - DEDUPLICATION_INTERVAL);
-        self.attempts.retain(|_, attempt| attempt.at + DEDUPLICATION_INTERVAL > now);
+        // All of them are looked at: not at every call.
+        if self.attempts_due.is_none_or(|due| due <= now) {
+            self.attempts.retain(|_, attempt| attempt.at + DEDUPLICATION_INTERVAL > now);
+            self.attempts_due = Some(now + ATTEMPTS_INTERVAL);
+        }
     }
 
     /// When the queue has something to forget next.

@@ -91,9 +91,10 @@ fn check(input: &model::AddPermissionInput) -> Result<(), Error> {
         let (count, max) = (input.actions.len(), PERMISSION_ACTIONS_MAX);
         return Err(Error::OverLimit(format!("{count} Actions were found, maximum allowed is {max}.")));
     }
-    if input.aws_account_ids.is_empty() {
-        let text = "Value [] for parameter PrincipalId is invalid. Reason: Unable to verify.";
-        return Err(Error::InvalidParameterValue(text.to_owned()));
+    let is_account = |id: &String| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+    if input.aws_account_ids.is_empty() || !input.aws_account_ids.iter().all(is_account) {
+        let given = format!("[{}]", input.aws_account_ids.join(", "));
+        return Err(Error::invalid_value(given, "PrincipalId", "Unable to verify."));
     }
     Ok(())
 }

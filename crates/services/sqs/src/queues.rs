@@ -181,9 +181,9 @@ impl Queues {
     /// one that there is under this name.
     ///
     /// # Errors
-    /// [`Error::QueueDoesNotExist`].
+    /// [`Error::InvalidAddress`], [`Error::QueueDoesNotExist`].
     pub(crate) fn find(&self, cx: &Context, url: &str) -> Result<QueueKey, Error> {
-        let address = QueueAddress::of(url).ok_or(Error::QueueDoesNotExist)?;
+        let address = QueueAddress::of(url).ok_or_else(|| Error::InvalidAddress(url.to_owned()))?;
         let key = |region: &str| QueueKey {
             account: address.account.to_owned(),
             region: region.to_owned(),

@@ -46,6 +46,10 @@ pub(crate) fn added(
         let reason = "Tag keys must be between 1 and 128 characters in length.";
         return Err(Error::invalid_value(name, "Tags", reason));
     }
+    if let Some((_, value)) = more.iter().find(|(_, value)| value.chars().count() > 256) {
+        let reason = "Tag values must be between 0 and 256 characters in length.";
+        return Err(Error::invalid_value(value, "Tags", reason));
+    }
     tags.extend(more);
     if tags.len() > TAGS_MAX {
         let text = format!("Too many tags added for queue. Maximum number of tags is {TAGS_MAX}.");

@@ -59,6 +59,7 @@ pub fn error(error: &AwsError, namespace: &str, request_id: &str) -> Vec<u8> {
     xml.text("Message", &error.message);
     for (name, value) in &error.members {
         match value {
+            Value::Null => xml.text(name, ""),
             Value::String(text) => xml.text(name, text),
             value => xml.text(name, &value.to_string()),
         }

@@ -1,12 +1,17 @@
-//! `awsJson1_0` of a service that spoke `awsQuery` before: what errors are called in the body, and in the header that old
-//! clients' code goes by.
+//! A service that spoke `awsQuery` before `awsJson1_0`, and still does to those who send forms: what errors are called in
+//! either, and in the header that old clients' code goes by; what its forms have that others have not.
 //!
-//! Source: Smithy 2.0, "AWS query compatible error"; answers of SQS.
+//! Source: Smithy 2.0, "AWS query compatible error"; SQS Developer Guide, "Making Query API requests"; answers of SQS.
 
 use std::borrow::Cow;
 
 use api::AwsError;
-use api::model::Operation;
+use api::model::{Kind, Operation, Shape};
+use hyper::header::HOST;
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+
+use super::query::{self, Form};
 
 /// The header `x-amzn-query-error` of an error that has the code and status of the query protocol.
 pub fn header(error: &AwsError) -> String {
@@ -30,4 +35,34 @@ pub fn translate<'a>(error: &'a AwsError, operation: Option<&Operation>) -> Cow<
     let mut error = error.clone();
     error.code = Cow::Owned(name);
     Cow::Owned(error)
+}
+
+/// The error as forms are answered: with the text that it had there, and an element for what SQS never says.
+pub fn of_form(error: &AwsError, operation: Option<&Operation>) -> AwsError {
+    let mut translated = query::translate(error, operation).into_owned();
+    if error.code == "QueueDoesNotExist" {
+        translated.message = "The specified queue does not exist for this wsdl version.".into();
+    }
+    translated.members.insert("Detail".to_owned(), Value::Null);
+    translated
+}
+
+/// The parameter that says which queue is meant, of a form that was sent to the queue's own address.
+pub fn queue_of(parts: &Parts, form: &Form<'_>) -> Option<(&'static str, String)> {
+    let path = parts.uri.path();
+    let is_queue = path.trim_matches('/').contains('/');
+    if !is_queue || form.get("QueueUrl").is_some() {
+        return None;
+    }
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    Some(("QueueUrl", format!("http://{host}{path}")))
+}
+
+/// Puts empty lists in the place of those that must be there: a form has no way to say that a list is empty.
+pub fn with_empty_lists(shape: &Shape, input: &mut Value) {
+    for member in shape.members() {
+        if member.required && matches!(member.shape.kind, Kind::List(_)) && input.get(member.name).is_none() {
+            input[member.name] = json!([]);
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub static SQS: ServiceModel = ServiceModel {
     api_version: "2012-11-05",
     protocol: Protocol::AwsQueryCompatible,
     target_prefix: "AmazonSQS",
-    xml_namespace: "",
+    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
     prints_values: true,
     operations: &[operation("GetQueueUrl", &QUEUE_INPUT, &EMPTY, None)],
 };

@@ -755,4 +755,4 @@ static SHAPE_UNTAG_RESOURCE_INPUT: Shape = Shape::structure(
 );
 static SHAPE_UNTAG_RESOURCE_OUTPUT: Shape = Shape::structure("UntagResourceOutput", &[]);
 static ERROR_VALIDATION_EXCEPTION: ErrorShape =
-    ErrorShape { name: "ValidationException", code: "ValidationException", status: 400, server_fault: false };
+    ErrorShape { name: "ValidationException", code: "ValidationError", status: 400, server_fault: false };

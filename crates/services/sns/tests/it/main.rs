@@ -6,4 +6,5 @@ mod cases;
 mod deliveries;
 mod endpoint;
 mod filters;
+mod odd_input;
 mod world;

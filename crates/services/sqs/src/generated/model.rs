@@ -18,7 +18,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     api_version: "2012-11-05",
     protocol: Protocol::AwsQueryCompatible,
     target_prefix: "AmazonSQS",
-    xml_namespace: "",
+    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
     prints_values: true,
     operations: OPERATIONS,
 };
@@ -29,7 +29,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:AddPermission",
         input: &SHAPE_ADD_PERMISSION_INPUT,
         output: &SHAPE_ADD_PERMISSION_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("AddPermissionResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_OVER_LIMIT,
@@ -45,7 +45,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:CancelMessageMoveTask",
         input: &SHAPE_CANCEL_MESSAGE_MOVE_TASK_INPUT,
         output: &SHAPE_CANCEL_MESSAGE_MOVE_TASK_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("CancelMessageMoveTaskResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -60,7 +60,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:ChangeMessageVisibility",
         input: &SHAPE_CHANGE_MESSAGE_VISIBILITY_INPUT,
         output: &SHAPE_CHANGE_MESSAGE_VISIBILITY_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("ChangeMessageVisibilityResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_MESSAGE_NOT_INFLIGHT,
@@ -77,7 +77,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:ChangeMessageVisibilityBatch",
         input: &SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_INPUT,
         output: &SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("ChangeMessageVisibilityBatchResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_TOO_MANY_ENTRIES_IN_BATCH_REQUEST,
@@ -96,7 +96,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:CreateQueue",
         input: &SHAPE_CREATE_QUEUE_INPUT,
         output: &SHAPE_CREATE_QUEUE_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("CreateQueueResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_QUEUE_DELETED_RECENTLY,
@@ -114,7 +114,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:DeleteMessage",
         input: &SHAPE_DELETE_MESSAGE_INPUT,
         output: &SHAPE_DELETE_MESSAGE_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("DeleteMessageResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ID_FORMAT,
@@ -131,7 +131,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:DeleteMessageBatch",
         input: &SHAPE_DELETE_MESSAGE_BATCH_INPUT,
         output: &SHAPE_DELETE_MESSAGE_BATCH_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("DeleteMessageBatchResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_TOO_MANY_ENTRIES_IN_BATCH_REQUEST,
@@ -150,7 +150,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:DeleteQueue",
         input: &SHAPE_DELETE_QUEUE_INPUT,
         output: &SHAPE_DELETE_QUEUE_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("DeleteQueueResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_REQUEST_THROTTLED,
@@ -165,7 +165,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:GetQueueAttributes",
         input: &SHAPE_GET_QUEUE_ATTRIBUTES_INPUT,
         output: &SHAPE_GET_QUEUE_ATTRIBUTES_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("GetQueueAttributesResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ATTRIBUTE_NAME,
@@ -181,7 +181,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:GetQueueUrl",
         input: &SHAPE_GET_QUEUE_URL_INPUT,
         output: &SHAPE_GET_QUEUE_URL_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("GetQueueUrlResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_REQUEST_THROTTLED,
@@ -196,7 +196,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:ListDeadLetterSourceQueues",
         input: &SHAPE_LIST_DEAD_LETTER_SOURCE_QUEUES_INPUT,
         output: &SHAPE_LIST_DEAD_LETTER_SOURCE_QUEUES_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("ListDeadLetterSourceQueuesResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_QUEUE_DOES_NOT_EXIST,
@@ -211,7 +211,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:ListMessageMoveTasks",
         input: &SHAPE_LIST_MESSAGE_MOVE_TASKS_INPUT,
         output: &SHAPE_LIST_MESSAGE_MOVE_TASKS_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("ListMessageMoveTasksResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -226,7 +226,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:ListQueueTags",
         input: &SHAPE_LIST_QUEUE_TAGS_INPUT,
         output: &SHAPE_LIST_QUEUE_TAGS_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("ListQueueTagsResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_REQUEST_THROTTLED,
@@ -241,7 +241,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:ListQueues",
         input: &SHAPE_LIST_QUEUES_INPUT,
         output: &SHAPE_LIST_QUEUES_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("ListQueuesResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_REQUEST_THROTTLED,
@@ -255,7 +255,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:PurgeQueue",
         input: &SHAPE_PURGE_QUEUE_INPUT,
         output: &SHAPE_PURGE_QUEUE_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("PurgeQueueResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_QUEUE_DOES_NOT_EXIST,
@@ -271,7 +271,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:ReceiveMessage",
         input: &SHAPE_RECEIVE_MESSAGE_INPUT,
         output: &SHAPE_RECEIVE_MESSAGE_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("ReceiveMessageResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_UNSUPPORTED_OPERATION,
@@ -294,7 +294,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:RemovePermission",
         input: &SHAPE_REMOVE_PERMISSION_INPUT,
         output: &SHAPE_REMOVE_PERMISSION_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("RemovePermissionResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ADDRESS,
@@ -309,7 +309,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:SendMessage",
         input: &SHAPE_SEND_MESSAGE_INPUT,
         output: &SHAPE_SEND_MESSAGE_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("SendMessageResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_MESSAGE_CONTENTS,
@@ -332,7 +332,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:SendMessageBatch",
         input: &SHAPE_SEND_MESSAGE_BATCH_INPUT,
         output: &SHAPE_SEND_MESSAGE_BATCH_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("SendMessageBatchResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_TOO_MANY_ENTRIES_IN_BATCH_REQUEST,
@@ -359,7 +359,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:SetQueueAttributes",
         input: &SHAPE_SET_QUEUE_ATTRIBUTES_INPUT,
         output: &SHAPE_SET_QUEUE_ATTRIBUTES_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("SetQueueAttributesResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ATTRIBUTE_NAME,
@@ -377,7 +377,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:StartMessageMoveTask",
         input: &SHAPE_START_MESSAGE_MOVE_TASK_INPUT,
         output: &SHAPE_START_MESSAGE_MOVE_TASK_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("StartMessageMoveTaskResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
@@ -392,7 +392,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:TagQueue",
         input: &SHAPE_TAG_QUEUE_INPUT,
         output: &SHAPE_TAG_QUEUE_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("TagQueueResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ADDRESS,
@@ -407,7 +407,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:UntagQueue",
         input: &SHAPE_UNTAG_QUEUE_INPUT,
         output: &SHAPE_UNTAG_QUEUE_OUTPUT,
-        result_wrapper: None,
+        result_wrapper: Some("UntagQueueResult"),
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ADDRESS,
@@ -427,8 +427,8 @@ static SHAPE_ADD_PERMISSION_INPUT: Shape = Shape::structure(
     &[
         Member::required("QueueUrl", &STRING),
         Member::required("Label", &STRING),
-        Member::required("AWSAccountIds", &SHAPE_AWS_ACCOUNT_ID_LIST),
-        Member::required("Actions", &SHAPE_ACTION_NAME_LIST),
+        Member::required("AWSAccountIds", &SHAPE_AWS_ACCOUNT_ID_LIST).named("AWSAccountId"),
+        Member::required("Actions", &SHAPE_ACTION_NAME_LIST).named("ActionName"),
     ],
 );
 static SHAPE_ADD_PERMISSION_OUTPUT: Shape = Shape::structure("AddPermissionOutput", &[]);
@@ -468,14 +468,16 @@ static SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_INPUT: Shape = Shape::structure(
     "ChangeMessageVisibilityBatchInput",
     &[
         Member::required("QueueUrl", &STRING),
-        Member::required("Entries", &SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY_LIST),
+        Member::required("Entries", &SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY_LIST)
+            .named("ChangeMessageVisibilityBatchRequestEntry"),
     ],
 );
 static SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_OUTPUT: Shape = Shape::structure(
     "ChangeMessageVisibilityBatchOutput",
     &[
-        Member::required("Successful", &SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST),
-        Member::required("Failed", &SHAPE_BATCH_RESULT_ERROR_ENTRY_LIST),
+        Member::required("Successful", &SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST)
+            .named("ChangeMessageVisibilityBatchResultEntry"),
+        Member::required("Failed", &SHAPE_BATCH_RESULT_ERROR_ENTRY_LIST).named("BatchResultErrorEntry"),
     ],
 );
 static SHAPE_CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY: Shape = Shape::structure(
@@ -515,8 +517,8 @@ static SHAPE_CREATE_QUEUE_INPUT: Shape = Shape::structure(
     "CreateQueueInput",
     &[
         Member::required("QueueName", &STRING),
-        Member::optional("Attributes", &SHAPE_QUEUE_ATTRIBUTE_MAP),
-        Member::optional("tags", &SHAPE_TAG_MAP),
+        Member::optional("Attributes", &SHAPE_QUEUE_ATTRIBUTE_MAP).named("Attribute"),
+        Member::optional("tags", &SHAPE_TAG_MAP).named("Tag"),
     ],
 );
 static SHAPE_CREATE_QUEUE_OUTPUT: Shape =
@@ -525,14 +527,16 @@ static SHAPE_DELETE_MESSAGE_BATCH_INPUT: Shape = Shape::structure(
     "DeleteMessageBatchInput",
     &[
         Member::required("QueueUrl", &STRING),
-        Member::required("Entries", &SHAPE_DELETE_MESSAGE_BATCH_REQUEST_ENTRY_LIST),
+        Member::required("Entries", &SHAPE_DELETE_MESSAGE_BATCH_REQUEST_ENTRY_LIST)
+            .named("DeleteMessageBatchRequestEntry"),
     ],
 );
 static SHAPE_DELETE_MESSAGE_BATCH_OUTPUT: Shape = Shape::structure(
     "DeleteMessageBatchOutput",
     &[
-        Member::required("Successful", &SHAPE_DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST),
-        Member::required("Failed", &SHAPE_BATCH_RESULT_ERROR_ENTRY_LIST),
+        Member::required("Successful", &SHAPE_DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST)
+            .named("DeleteMessageBatchResultEntry"),
+        Member::required("Failed", &SHAPE_BATCH_RESULT_ERROR_ENTRY_LIST).named("BatchResultErrorEntry"),
     ],
 );
 static SHAPE_DELETE_MESSAGE_BATCH_REQUEST_ENTRY: Shape = Shape::structure(
@@ -571,11 +575,14 @@ static ERROR_EMPTY_BATCH_REQUEST: ErrorShape = ErrorShape {
 };
 static SHAPE_GET_QUEUE_ATTRIBUTES_INPUT: Shape = Shape::structure(
     "GetQueueAttributesInput",
-    &[Member::required("QueueUrl", &STRING), Member::optional("AttributeNames", &SHAPE_ATTRIBUTE_NAME_LIST)],
+    &[
+        Member::required("QueueUrl", &STRING),
+        Member::optional("AttributeNames", &SHAPE_ATTRIBUTE_NAME_LIST).named("AttributeName"),
+    ],
 );
 static SHAPE_GET_QUEUE_ATTRIBUTES_OUTPUT: Shape = Shape::structure(
     "GetQueueAttributesOutput",
-    &[Member::optional("Attributes", &SHAPE_QUEUE_ATTRIBUTE_MAP)],
+    &[Member::optional("Attributes", &SHAPE_QUEUE_ATTRIBUTE_MAP).named("Attribute")],
 );
 static SHAPE_GET_QUEUE_URL_INPUT: Shape = Shape::structure(
     "GetQueueUrlInput",
@@ -649,7 +656,10 @@ static SHAPE_LIST_DEAD_LETTER_SOURCE_QUEUES_INPUT: Shape = Shape::structure(
 );
 static SHAPE_LIST_DEAD_LETTER_SOURCE_QUEUES_OUTPUT: Shape = Shape::structure(
     "ListDeadLetterSourceQueuesOutput",
-    &[Member::required("queueUrls", &SHAPE_QUEUE_URL_LIST), Member::optional("NextToken", &STRING)],
+    &[
+        Member::required("queueUrls", &SHAPE_QUEUE_URL_LIST).named("QueueUrl"),
+        Member::optional("NextToken", &STRING),
+    ],
 );
 static SHAPE_LIST_MESSAGE_MOVE_TASKS_INPUT: Shape = Shape::structure(
     "ListMessageMoveTasksInput",
@@ -657,7 +667,8 @@ static SHAPE_LIST_MESSAGE_MOVE_TASKS_INPUT: Shape = Shape::structure(
 );
 static SHAPE_LIST_MESSAGE_MOVE_TASKS_OUTPUT: Shape = Shape::structure(
     "ListMessageMoveTasksOutput",
-    &[Member::optional("Results", &SHAPE_LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY_LIST)],
+    &[Member::optional("Results", &SHAPE_LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY_LIST)
+        .named("ListMessageMoveTasksResultEntry")],
 );
 static SHAPE_LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY: Shape = Shape::structure(
     "ListMessageMoveTasksResultEntry",
@@ -683,7 +694,7 @@ static SHAPE_LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY_LIST: Shape = Shape::list(
 static SHAPE_LIST_QUEUE_TAGS_INPUT: Shape =
     Shape::structure("ListQueueTagsInput", &[Member::required("QueueUrl", &STRING)]);
 static SHAPE_LIST_QUEUE_TAGS_OUTPUT: Shape =
-    Shape::structure("ListQueueTagsOutput", &[Member::optional("Tags", &SHAPE_TAG_MAP)]);
+    Shape::structure("ListQueueTagsOutput", &[Member::optional("Tags", &SHAPE_TAG_MAP).named("Tag")]);
 static SHAPE_LIST_QUEUES_INPUT: Shape = Shape::structure(
     "ListQueuesInput",
     &[
@@ -694,7 +705,10 @@ static SHAPE_LIST_QUEUES_INPUT: Shape = Shape::structure(
 );
 static SHAPE_LIST_QUEUES_OUTPUT: Shape = Shape::structure(
     "ListQueuesOutput",
-    &[Member::optional("QueueUrls", &SHAPE_QUEUE_URL_LIST), Member::optional("NextToken", &STRING)],
+    &[
+        Member::optional("QueueUrls", &SHAPE_QUEUE_URL_LIST).named("QueueUrl"),
+        Member::optional("NextToken", &STRING),
+    ],
 );
 static SHAPE_MESSAGE: Shape = Shape::structure(
     "Message",
@@ -703,9 +717,9 @@ static SHAPE_MESSAGE: Shape = Shape::structure(
         Member::optional("ReceiptHandle", &STRING),
         Member::optional("MD5OfBody", &STRING),
         Member::optional("Body", &STRING),
-        Member::optional("Attributes", &SHAPE_MESSAGE_SYSTEM_ATTRIBUTE_MAP),
+        Member::optional("Attributes", &SHAPE_MESSAGE_SYSTEM_ATTRIBUTE_MAP).named("Attribute"),
         Member::optional("MD5OfMessageAttributes", &STRING),
-        Member::optional("MessageAttributes", &SHAPE_MESSAGE_BODY_ATTRIBUTE_MAP),
+        Member::optional("MessageAttributes", &SHAPE_MESSAGE_BODY_ATTRIBUTE_MAP).named("MessageAttribute"),
     ],
 );
 static SHAPE_MESSAGE_ATTRIBUTE_NAME_LIST: Shape =
@@ -725,8 +739,8 @@ static SHAPE_MESSAGE_BODY_ATTRIBUTE_MAP: Shape = Shape::map(
     Map {
         key: &STRING,
         value: &SHAPE_MESSAGE_ATTRIBUTE_VALUE,
-        key_name: "key",
-        value_name: "value",
+        key_name: "Name",
+        value_name: "Value",
         flattened: true,
         size: Size::NONE,
     },
@@ -736,8 +750,8 @@ static SHAPE_MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP: Shape = Shape::map(
     Map {
         key: &SHAPE_MESSAGE_SYSTEM_ATTRIBUTE_NAME_FOR_SENDS,
         value: &SHAPE_MESSAGE_SYSTEM_ATTRIBUTE_VALUE,
-        key_name: "key",
-        value_name: "value",
+        key_name: "Name",
+        value_name: "Value",
         flattened: true,
         size: Size::NONE,
     },
@@ -761,8 +775,8 @@ static SHAPE_MESSAGE_SYSTEM_ATTRIBUTE_MAP: Shape = Shape::map(
     Map {
         key: &SHAPE_MESSAGE_SYSTEM_ATTRIBUTE_NAME,
         value: &STRING,
-        key_name: "key",
-        value_name: "value",
+        key_name: "Name",
+        value_name: "Value",
         flattened: true,
         size: Size::NONE,
     },
@@ -810,8 +824,8 @@ static SHAPE_QUEUE_ATTRIBUTE_MAP: Shape = Shape::map(
     Map {
         key: &SHAPE_QUEUE_ATTRIBUTE_NAME,
         value: &STRING,
-        key_name: "key",
-        value_name: "value",
+        key_name: "Name",
+        value_name: "Value",
         flattened: true,
         size: Size::NONE,
     },
@@ -868,17 +882,21 @@ static SHAPE_RECEIVE_MESSAGE_INPUT: Shape = Shape::structure(
     "ReceiveMessageInput",
     &[
         Member::required("QueueUrl", &STRING),
-        Member::optional("AttributeNames", &SHAPE_ATTRIBUTE_NAME_LIST),
-        Member::optional("MessageSystemAttributeNames", &SHAPE_MESSAGE_SYSTEM_ATTRIBUTE_LIST),
-        Member::optional("MessageAttributeNames", &SHAPE_MESSAGE_ATTRIBUTE_NAME_LIST),
+        Member::optional("AttributeNames", &SHAPE_ATTRIBUTE_NAME_LIST).named("AttributeName"),
+        Member::optional("MessageSystemAttributeNames", &SHAPE_MESSAGE_SYSTEM_ATTRIBUTE_LIST)
+            .named("MessageSystemAttributeName"),
+        Member::optional("MessageAttributeNames", &SHAPE_MESSAGE_ATTRIBUTE_NAME_LIST)
+            .named("MessageAttributeName"),
         Member::optional("MaxNumberOfMessages", &INTEGER),
         Member::optional("VisibilityTimeout", &INTEGER),
         Member::optional("WaitTimeSeconds", &INTEGER),
         Member::optional("ReceiveRequestAttemptId", &STRING),
     ],
 );
-static SHAPE_RECEIVE_MESSAGE_OUTPUT: Shape =
-    Shape::structure("ReceiveMessageOutput", &[Member::optional("Messages", &SHAPE_MESSAGE_LIST)]);
+static SHAPE_RECEIVE_MESSAGE_OUTPUT: Shape = Shape::structure(
+    "ReceiveMessageOutput",
+    &[Member::optional("Messages", &SHAPE_MESSAGE_LIST).named("Message")],
+);
 static SHAPE_REMOVE_PERMISSION_INPUT: Shape = Shape::structure(
     "RemovePermissionInput",
     &[Member::required("QueueUrl", &STRING), Member::required("Label", &STRING)],
@@ -896,14 +914,16 @@ static SHAPE_SEND_MESSAGE_BATCH_INPUT: Shape = Shape::structure(
     "SendMessageBatchInput",
     &[
         Member::required("QueueUrl", &STRING),
-        Member::required("Entries", &SHAPE_SEND_MESSAGE_BATCH_REQUEST_ENTRY_LIST),
+        Member::required("Entries", &SHAPE_SEND_MESSAGE_BATCH_REQUEST_ENTRY_LIST)
+            .named("SendMessageBatchRequestEntry"),
     ],
 );
 static SHAPE_SEND_MESSAGE_BATCH_OUTPUT: Shape = Shape::structure(
     "SendMessageBatchOutput",
     &[
-        Member::required("Successful", &SHAPE_SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST),
-        Member::required("Failed", &SHAPE_BATCH_RESULT_ERROR_ENTRY_LIST),
+        Member::required("Successful", &SHAPE_SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST)
+            .named("SendMessageBatchResultEntry"),
+        Member::required("Failed", &SHAPE_BATCH_RESULT_ERROR_ENTRY_LIST).named("BatchResultErrorEntry"),
     ],
 );
 static SHAPE_SEND_MESSAGE_BATCH_REQUEST_ENTRY: Shape = Shape::structure(
@@ -912,8 +932,9 @@ static SHAPE_SEND_MESSAGE_BATCH_REQUEST_ENTRY: Shape = Shape::structure(
         Member::required("Id", &STRING),
         Member::required("MessageBody", &STRING),
         Member::optional("DelaySeconds", &INTEGER),
-        Member::optional("MessageAttributes", &SHAPE_MESSAGE_BODY_ATTRIBUTE_MAP),
-        Member::optional("MessageSystemAttributes", &SHAPE_MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP),
+        Member::optional("MessageAttributes", &SHAPE_MESSAGE_BODY_ATTRIBUTE_MAP).named("MessageAttribute"),
+        Member::optional("MessageSystemAttributes", &SHAPE_MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP)
+            .named("MessageSystemAttribute"),
         Member::optional("MessageDeduplicationId", &STRING),
         Member::optional("MessageGroupId", &STRING),
     ],
@@ -949,8 +970,9 @@ static SHAPE_SEND_MESSAGE_INPUT: Shape = Shape::structure(
         Member::required("QueueUrl", &STRING),
         Member::required("MessageBody", &STRING),
         Member::optional("DelaySeconds", &INTEGER),
-        Member::optional("MessageAttributes", &SHAPE_MESSAGE_BODY_ATTRIBUTE_MAP),
-        Member::optional("MessageSystemAttributes", &SHAPE_MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP),
+        Member::optional("MessageAttributes", &SHAPE_MESSAGE_BODY_ATTRIBUTE_MAP).named("MessageAttribute"),
+        Member::optional("MessageSystemAttributes", &SHAPE_MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP)
+            .named("MessageSystemAttribute"),
         Member::optional("MessageDeduplicationId", &STRING),
         Member::optional("MessageGroupId", &STRING),
     ],
@@ -967,7 +989,10 @@ static SHAPE_SEND_MESSAGE_OUTPUT: Shape = Shape::structure(
 );
 static SHAPE_SET_QUEUE_ATTRIBUTES_INPUT: Shape = Shape::structure(
     "SetQueueAttributesInput",
-    &[Member::required("QueueUrl", &STRING), Member::required("Attributes", &SHAPE_QUEUE_ATTRIBUTE_MAP)],
+    &[
+        Member::required("QueueUrl", &STRING),
+        Member::required("Attributes", &SHAPE_QUEUE_ATTRIBUTE_MAP).named("Attribute"),
+    ],
 );
 static SHAPE_SET_QUEUE_ATTRIBUTES_OUTPUT: Shape = Shape::structure("SetQueueAttributesOutput", &[]);
 static SHAPE_START_MESSAGE_MOVE_TASK_INPUT: Shape = Shape::structure(
@@ -987,15 +1012,15 @@ static SHAPE_TAG_MAP: Shape = Shape::map(
     Map {
         key: &STRING,
         value: &STRING,
-        key_name: "key",
-        value_name: "value",
+        key_name: "Key",
+        value_name: "Value",
         flattened: true,
         size: Size::NONE,
     },
 );
 static SHAPE_TAG_QUEUE_INPUT: Shape = Shape::structure(
     "TagQueueInput",
-    &[Member::required("QueueUrl", &STRING), Member::required("Tags", &SHAPE_TAG_MAP)],
+    &[Member::required("QueueUrl", &STRING), Member::required("Tags", &SHAPE_TAG_MAP).named("Tag")],
 );
 static SHAPE_TAG_QUEUE_OUTPUT: Shape = Shape::structure("TagQueueOutput", &[]);
 static ERROR_TOO_MANY_ENTRIES_IN_BATCH_REQUEST: ErrorShape = ErrorShape {
@@ -1012,6 +1037,9 @@ static ERROR_UNSUPPORTED_OPERATION: ErrorShape = ErrorShape {
 };
 static SHAPE_UNTAG_QUEUE_INPUT: Shape = Shape::structure(
     "UntagQueueInput",
-    &[Member::required("QueueUrl", &STRING), Member::required("TagKeys", &SHAPE_TAG_KEY_LIST)],
+    &[
+        Member::required("QueueUrl", &STRING),
+        Member::required("TagKeys", &SHAPE_TAG_KEY_LIST).named("TagKey"),
+    ],
 );
 static SHAPE_UNTAG_QUEUE_OUTPUT: Shape = Shape::structure("UntagQueueOutput", &[]);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod cases;
+mod odd_input;
 mod polling;
 mod restart;
 mod world;

@@ -32,6 +32,14 @@ impl<'a> Form<'a> {
         Ok(Self { parameters })
     }
 
+    /// The same with one more parameter.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.parameters.push((Cow::Borrowed(name), Cow::Owned(value)));
+        self.parameters.sort();
+        self
+    }
+
     /// The value of the parameter of that name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let at = self.parameters.partition_point(|(other, _)| other.as_ref() < name);
