@@ -51,12 +51,11 @@ impl World {
     pub async fn on(store: Arc<dyn Store>, clock: VirtualClock, targets: Targets) -> Self {
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
         let events = Events::new(Arc::clone(&store), dispatcher.clone())
-            .with_secret_key(SecretKey::ephemeral().unwrap())
+            .with_secret_key(targets.key.clone())
             .with_all_outcomes();
         let fakes = ["states", "ecs", "logs", "sqs", "sns"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
-        let key = SecretKey::ephemeral().unwrap();
-        let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key);
+        let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), targets.key.clone());
         let real: [Arc<dyn Service>; 2] = [Arc::new(events.clone()), Arc::new(secrets)];
         dispatcher.install(fakes.into_iter().chain(real));
         events.load().await.unwrap();
@@ -159,11 +158,17 @@ pub struct Given {
 pub struct Targets {
     given: Arc<watch::Sender<Vec<Given>>>,
     failures: Arc<Mutex<BTreeMap<String, VecDeque<AwsError>>>>,
+    /// What all lives seal secrets with.
+    key: SecretKey,
 }
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { given: Arc::new(watch::Sender::new(Vec::new())), failures: Arc::default() }
+        Self {
+            given: Arc::new(watch::Sender::new(Vec::new())),
+            failures: Arc::default(),
+            key: SecretKey::ephemeral().unwrap(),
+        }
     }
 }
 

@@ -1,10 +1,15 @@
 //! Connections: how to show an HTTPS endpoint who one is.
 //!
 //! Their secrets are sealed before they are stored ([`crate::SecretKey`]) and are in no answer; services are given them by
-//! an internal operation, and whoever may read secrets finds them in Secrets Manager (`connection_secret`). OAuth
-//! connections are authorized by `connection_authorization`, and by whoever uses them, who tells what came of it.
+//! an internal operation, and whoever may read secrets finds them in Secrets Manager (`secret`). OAuth
+//! connections are authorized by `authorization`, and by whoever uses them, who tells what came of it.
 //!
 //! Source: EventBridge User Guide, "Connections for HTTP endpoint targets"; recorded calls.
+
+pub(crate) mod authorization;
+pub(crate) mod background;
+pub(crate) mod secret;
+pub(crate) mod token;
 
 use api::Context;
 use serde::{Deserialize, Serialize};
@@ -13,12 +18,12 @@ use store::{Batch, Range, Versioned};
 use types::{Arn, Blob, Timestamp};
 
 use crate::bus::refuse_unserved;
-use crate::connection_authorization;
-use crate::connection_secret::Secret;
 use crate::generated::types as model;
 use crate::limits::CONNECTIONS_MAX;
 use crate::page::Page;
 use crate::{Error, Inner};
+
+use secret::Secret;
 
 /// A connection as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -153,7 +158,7 @@ impl Inner {
         let mut batch = Batch::new();
         self.connections.create(&mut batch, &key, &connection);
         secret.settled(&mut batch);
-        connection_authorization::begin(&mut batch, &key, &connection, cx.now);
+        authorization::begin(&mut batch, &key, &connection, cx.now);
         match self.store.submit(batch).durable().await {
             Err(store::Error::Conflict { .. }) => return Err(Error::ConnectionExists(connection.name)),
             answer => answer?,
@@ -248,7 +253,7 @@ impl Inner {
             connection.authorization_type = authorization_type;
             connection.authorized = cx.now;
             self.show_secret(cx, &mut batch, &mut connection, &parameters).await?;
-            connection_authorization::begin(&mut batch, &seen.key, &connection, cx.now);
+            authorization::begin(&mut batch, &seen.key, &connection, cx.now);
         } else if input.authorization_type.is_some_and(|kind| kind != connection.authorization_type) {
             return Err(Error::Invalid("Parameter(s) AuthParameters must be specified.".to_owned()));
         }
@@ -273,7 +278,7 @@ impl Inner {
         let mut batch = Batch::new();
         self.connections.delete(&mut batch, &key(cx, name));
         hide_secret(cx, &mut batch, &connection);
-        connection_authorization::end(&mut batch, &key(cx, name));
+        authorization::end(&mut batch, &key(cx, name));
         self.store.submit(batch).durable().await?;
         self.forget_token(&connection.arn);
         Ok(model::DeleteConnectionOutput {
@@ -295,7 +300,7 @@ impl Inner {
         let mut connection = seen.value.clone();
         let mut batch = Batch::new();
         hide_secret(cx, &mut batch, &connection);
-        connection_authorization::end(&mut batch, &seen.key);
+        authorization::end(&mut batch, &seen.key);
         connection.secret_arn = None;
         connection.sealed = self.seal(&connection.arn, &Default::default())?;
         connection.state = State::Deauthorized;

@@ -1,11 +1,9 @@
 //! The secrets of connections in Secrets Manager: each connection has one, which shows what its record keeps sealed.
 //!
-//! The record is what counts. Before a secret becomes another than its record says, a timer is set; it is taken away with
-//! the record's change. Where the process dies between them, the timer makes the secret what the record says.
+//! The record is what counts. Before a secret becomes another than its record says, a timer is set; it goes with the
+//! record's change. Where the process dies between them, the timer makes the secret what the record says.
 //!
 //! Source: EventBridge User Guide, "Connections for HTTP endpoint targets"; recorded values of such secrets.
-
-use std::sync::Arc;
 
 use api::{AwsError, Call, Context, Principal};
 use serde::{Deserialize, Serialize};
@@ -14,11 +12,11 @@ use store::{Batch, Timer};
 use types::{AccountId, Arn, Region, Timestamp};
 
 use crate::generated::types as model;
-use crate::limits::{SECRET_SETTLED, SECRETS_CONCURRENT_MAX, STORE_PAUSE};
+use crate::limits::{SECRET_SETTLED, STORE_PAUSE};
 use crate::{Error, Inner};
 
 /// A timer per secret that may not be what its connection's record says, under the secret's name.
-const QUEUE: &str = "events/connection-secret";
+pub(super) const QUEUE: &str = "events/connection-secret";
 
 /// A secret, and whose it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,17 +61,6 @@ impl Secret {
     pub fn settled(&self, batch: &mut Batch) {
         batch.clear_timer(QUEUE, self.key());
     }
-}
-
-/// Looks from now on at secrets that may not be what their connections' records say.
-pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
-    let timers = inner.store.timers(QUEUE).await?;
-    let (clock, working) = (inner.dispatcher.clock().clone(), Arc::clone(inner));
-    tokio::spawn(timers.serve(clock, SECRETS_CONCURRENT_MAX, move |timer| {
-        let inner = Arc::clone(&working);
-        async move { inner.settle_secret(&timer).await }
-    }));
-    Ok(())
 }
 
 impl Inner {
@@ -139,7 +126,7 @@ impl Inner {
     }
 
     /// Looks at a secret, as often as the store or Secrets Manager have to be asked for that.
-    async fn settle_secret(&self, timer: &Timer) {
+    pub(super) async fn settle_secret(&self, timer: &Timer) {
         let Ok(secret) = serde_json::from_slice::<Secret>(&timer.payload) else {
             tracing::error!(secret = timer.key, "the timer of a connection's secret cannot be read");
             return;

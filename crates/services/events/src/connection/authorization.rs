@@ -1,22 +1,18 @@
-//! Authorizes OAuth connections when they are made or changed: asks their endpoints for a token, and keeps what came of it.
+//! Authorizes OAuth connections when they are made or changed: asks their endpoints for a token, keeps what came of it.
 //!
-//! A connection is `AUTHORIZING` until then. An endpoint that cannot be reached is asked some times; one that refuses is
-//! not. How a token is asked for and used is `connection_token`'s.
-
-use std::sync::Arc;
+//! A connection is `AUTHORIZING` until then. An endpoint that cannot be reached is asked some times; one that refuses,
+//! once. How a token is asked for and used is `token`'s.
 
 use serde::{Deserialize, Serialize};
 use store::{Batch, Timer};
 use types::Timestamp;
 
 use crate::connection::{Connection, NoteAuthorization};
-use crate::limits::{
-    AUTHORIZATION_ATTEMPTS_MAX, AUTHORIZATION_PAUSE, AUTHORIZATIONS_CONCURRENT_MAX, STORE_PAUSE,
-};
+use crate::limits::{AUTHORIZATION_ATTEMPTS_MAX, AUTHORIZATION_PAUSE, STORE_PAUSE};
 use crate::{Error, Inner};
 
 /// A timer per connection that is to be authorized, under the connection's key.
-const QUEUE: &str = "events/connection-authorization";
+pub(super) const QUEUE: &str = "events/connection-authorization";
 
 /// What the timer of a connection says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,7 +23,7 @@ struct Wanted {
     failed_attempts: u32,
 }
 
-/// Adds to a batch: a connection that has new parameters is authorized. Whoever has made it sees it `AUTHORIZING` first.
+/// Adds to a batch: a connection that has new parameters is authorized. Whoever made it sees it `AUTHORIZING` first.
 pub(crate) fn begin(batch: &mut Batch, key: &str, connection: &Connection, now: Timestamp) {
     if connection.is_authorizing() {
         let wanted = Wanted { connection_arn: connection.arn().to_owned(), failed_attempts: 0 };
@@ -48,20 +44,9 @@ fn set_timer(batch: &mut Batch, key: &str, wanted: &Wanted, now: Timestamp) {
     batch.set_timer(QUEUE, key, due, serde_json::to_vec(wanted).unwrap_or_default());
 }
 
-/// Authorizes connections from now on.
-pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
-    let timers = inner.store.timers(QUEUE).await?;
-    let (clock, working) = (inner.dispatcher.clock().clone(), Arc::clone(inner));
-    tokio::spawn(timers.serve(clock, AUTHORIZATIONS_CONCURRENT_MAX, move |timer| {
-        let inner = Arc::clone(&working);
-        async move { inner.authorize_due(&timer).await }
-    }));
-    Ok(())
-}
-
 impl Inner {
     /// Makes an attempt, and keeps what came of it as often as the store has to be asked for that.
-    async fn authorize_due(&self, timer: &Timer) {
+    pub(super) async fn authorize_due(&self, timer: &Timer) {
         let Ok(wanted) = serde_json::from_slice::<Wanted>(&timer.payload) else {
             tracing::error!(connection = timer.key, "the timer of a connection cannot be read");
             return;
