@@ -62,9 +62,10 @@ fn service_table(model: &Model, service: &Service) -> Result<String> {
 
 fn operation_table(model: &Model, service: &Service, name: &str, operation: &Operation) -> Result<String> {
     let output = operation.output.as_ref();
-    // Services that spoke the query protocol before still do: there every answer has an element of its own.
+    // Services that spoke the query protocol before still do: there what is answered has an element around it.
     let spoke_query = model.metadata.aws_query_compatible.is_some() && !service.answers_only;
-    let former = output.filter(|_| spoke_query).map(|_| format!("{name}Result"));
+    let has_members = spoke_query && !model.shape(operation.output())?.members.is_empty();
+    let former = has_members.then(|| format!("{name}Result"));
     let wrapper = output
         .and_then(|output| output.result_wrapper.as_ref())
         .or_else(|| service.result_wrappers.get(name))

@@ -142,7 +142,9 @@ fn by_action<'a>(
     let version = form.get("Version").unwrap_or(model.api_version);
     let operation = model.operation(action).filter(|_| version == model.api_version);
     let target = match (operation, syntax) {
-        (Some(operation), syntax) => Ok(Target { model, operation, input: input_of(syntax, parts, form) }),
+        (Some(operation), syntax) => {
+            Ok(Target { model, operation, input: input_of(syntax, parts, operation, form) })
+        }
         (None, Syntax::Ec2 { .. }) => Err(AwsError::new(
             "InvalidAction",
             format!("The action {action} is not valid for this web service."),
@@ -165,13 +167,15 @@ fn syntax_of_forms(model: &ServiceModel) -> Option<Syntax> {
     }
 }
 
-fn input_of<'a>(syntax: Syntax, parts: &Parts, form: Form<'a>) -> Input<'a> {
+fn input_of<'a>(syntax: Syntax, parts: &Parts, operation: &Operation, form: Form<'a>) -> Input<'a> {
     match syntax {
         Syntax::Ec2 { .. } => Input::Form(form, Dialect::Ec2),
-        Syntax::FormerQuery { .. } => Input::FormerForm(match query_compatible::queue_of(parts, &form) {
-            Some((name, url)) => form.with(name, url),
-            None => form,
-        }),
+        Syntax::FormerQuery { .. } => {
+            Input::FormerForm(match query_compatible::queue_of(parts, operation, &form) {
+                Some((name, url)) => form.with(name, url),
+                None => form,
+            })
+        }
         _ => Input::Form(form, Dialect::Aws),
     }
 }

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 
 use crate::json_text;
 use crate::limits::{FILTER_POLICY_BYTES_MAX, FILTER_POLICY_COMBINATIONS_MAX, FILTER_POLICY_KEYS_MAX};
-use crate::message::Attributes;
 
 /// `FilterPolicyScope`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,16 +84,37 @@ impl FilterPolicy {
         Ok(Some(Self { scope, pattern }))
     }
 
-    /// Whether the subscription wants a message with that body and those attributes. A body that is no JSON object passes
+    /// Whether the subscription wants a message that it would be given with that body. A body that is no JSON object passes
     /// no policy about bodies.
-    pub fn accepts(&self, body: &str, attributes: &Attributes) -> bool {
-        match self.scope {
-            Scope::MessageBody => Event::parse(body).is_ok_and(|event| self.pattern.matches(&event)),
-            Scope::MessageAttributes => {
-                let event = attributes.as_event();
-                Event::parse(&event).is_ok_and(|event| self.pattern.matches(&event))
-            }
-        }
+    pub fn accepts<'a>(&self, body: &'a str, seen: &mut Seen<'a>) -> bool {
+        let event = match self.scope {
+            Scope::MessageBody => seen.body(body),
+            Scope::MessageAttributes => seen.attributes.as_ref(),
+        };
+        event.is_some_and(|event| self.pattern.matches(event))
+    }
+}
+
+/// A message as policies see it, read once for all of them.
+pub struct Seen<'a> {
+    attributes: Option<Event<'a>>,
+    /// Bodies differ between protocols only: there are few.
+    bodies: Vec<(&'a str, Option<Event<'a>>)>,
+}
+
+impl<'a> Seen<'a> {
+    /// A message with those attributes, as [`crate::message::Attributes::as_event`] gives them.
+    pub fn new(attributes: &'a str) -> Self {
+        Self { attributes: Event::parse(attributes).ok(), bodies: Vec::new() }
+    }
+
+    fn body(&mut self, body: &'a str) -> Option<&Event<'a>> {
+        let known = self.bodies.iter().position(|(known, _)| *known == body);
+        let at = known.unwrap_or_else(|| {
+            self.bodies.push((body, Event::parse(body).ok()));
+            self.bodies.len() - 1
+        });
+        self.bodies.get(at)?.1.as_ref()
     }
 }
 

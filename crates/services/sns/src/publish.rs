@@ -11,6 +11,7 @@ use store::{Batch, Versioned};
 
 use crate::background::{self, Upkeep};
 use crate::delivery::Delivery;
+use crate::filter_policy::{FilterPolicy, Seen};
 use crate::generated::types as model;
 use crate::limits::{
     BATCH_ID_MAX, BATCH_MAX, DEDUPLICATION_TIME, FIFO_ID_MAX, MESSAGE_BYTES_MAX, SUBJECT_MAX,
@@ -58,7 +59,13 @@ enum Bodies {
 struct Place {
     name: TopicName,
     topic: Topic,
-    subscriptions: Vec<Versioned<Subscription>>,
+    subscribers: Vec<Subscriber>,
+}
+
+/// A subscription whose endpoint wants messages, and which.
+struct Subscriber {
+    subscription: Versioned<Subscription>,
+    policy: Option<FilterPolicy>,
 }
 
 impl Request {
@@ -254,8 +261,8 @@ impl Inner {
         }
         let bodies: Vec<Bodies> = drafts.iter().map(|(_, draft)| draft.bodies()).collect::<Result<_, _>>()?;
         let topic = found.ok_or(Error::TopicNotFound)?.value;
-        let subscriptions = self.subscriptions_of(&name).await?;
-        let place = Place { name, topic, subscriptions };
+        let subscribers = self.subscribers_of(&name).await?;
+        let place = Place { name, topic, subscribers };
         match self.try_send(cx, &place, &drafts, &bodies).await {
             // Another try of the same call was faster: now it is known.
             Err(Error::Store(store::Error::Conflict { .. })) => {
@@ -263,6 +270,16 @@ impl Inner {
             }
             answer => answer,
         }
+    }
+
+    async fn subscribers_of(&self, name: &TopicName) -> Result<Vec<Subscriber>, Error> {
+        let mut all = self.subscriptions_of(name).await?;
+        all.retain(|one| one.value.is_confirmed());
+        let with_policy = |subscription: Versioned<Subscription>| {
+            let policy = subscription.value.filter_policy();
+            Subscriber { subscription, policy }
+        };
+        Ok(all.into_iter().map(with_policy).collect())
     }
 
     async fn try_send(
@@ -296,7 +313,7 @@ impl Inner {
         draft: &Draft,
         bodies: &Bodies,
     ) -> Result<Published, Error> {
-        let Place { name, topic, subscriptions } = writing.place;
+        let Place { name, topic, subscribers } = writing.place;
         let deduplication_id = name
             .is_fifo()
             .then(|| draft.deduplication_id.clone().unwrap_or_else(|| fifo::content_id(&draft.text)));
@@ -337,10 +354,11 @@ impl Inner {
             deduplication_id,
             sequence_number: published.sequence_number,
         };
-        for subscription in subscriptions.iter().filter(|one| one.value.is_confirmed()) {
+        let attributes = draft.attributes.as_event();
+        let mut seen = Seen::new(&attributes);
+        for Subscriber { subscription, policy } in subscribers {
             let body = bodies.of(subscription.value.protocol);
-            let policy = subscription.value.filter_policy();
-            if policy.is_none_or(|policy| policy.accepts(body, &message.attributes)) {
+            if policy.as_ref().is_none_or(|policy| policy.accepts(body, &mut seen)) {
                 body.clone_into(&mut message.body);
                 Delivery::of(subscription, topic, &message).plan(&mut writing.batch, cx.now);
             }

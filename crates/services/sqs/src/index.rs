@@ -296,3 +296,152 @@ impl Index {
 
 /// How many messages of a group are looked at beyond those that are wanted, for some may be exhausted.
 const BEHIND_EXHAUSTED: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What happens to a queue.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Send { group: u8, delay: u64 },
+        Take { count: usize, seconds: u64 },
+        Delete { nth: usize },
+        Hide { nth: usize, seconds: u64 },
+        Pass { seconds: u64 },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0..4u8, 0..3u64).prop_map(|(group, delay)| Step::Send { group, delay }),
+            3 => (1..5usize, 0..6u64).prop_map(|(count, seconds)| Step::Take { count, seconds }),
+            1 => (0..9usize).prop_map(|nth| Step::Delete { nth }),
+            1 => (0..9usize, 0..6u64).prop_map(|(nth, seconds)| Step::Hide { nth, seconds }),
+            1 => (1..4u64).prop_map(|seconds| Step::Pass { seconds }),
+        ]
+    }
+
+    /// The same queue told plainly: all messages in their order, looked through at every step.
+    #[derive(Default)]
+    struct Plain(BTreeMap<Place, (Option<u8>, Visibility)>);
+
+    impl Plain {
+        fn wake(&mut self, now: Timestamp) {
+            for (_, visibility) in self.0.values_mut() {
+                match *visibility {
+                    Visibility::Delayed { until } | Visibility::InFlight { until, .. } if until <= now => {
+                        *visibility = Visibility::Visible;
+                    }
+                    _ => {}
+                }
+            }
+        }
+
+        fn take(&mut self, taking: &Taking) -> Vec<Place> {
+            self.wake(taking.now);
+            let is_in_flight = |visibility: &Visibility| matches!(visibility, Visibility::InFlight { .. });
+            let mut found: Vec<Place> = Vec::new();
+            let mut groups = BTreeSet::new();
+            for (place, (group, visibility)) in &self.0 {
+                match group {
+                    None if *visibility == Visibility::Visible => found.push(*place),
+                    None => {}
+                    Some(group) if is_in_flight(visibility) || !groups.insert(group) => {}
+                    Some(group) => {
+                        let all = || self.0.iter().filter(|(_, (other, _))| other.as_ref() == Some(group));
+                        if !all().any(|(_, (_, visibility))| is_in_flight(visibility)) {
+                            let ready =
+                                all().take_while(|(_, (_, visibility))| *visibility == Visibility::Visible);
+                            found.extend(ready.map(|(place, _)| *place));
+                        }
+                    }
+                }
+            }
+            found.truncate(taking.count_max);
+            let in_flight = Visibility::InFlight { since: taking.now, until: taking.until };
+            for place in &found {
+                self.0.entry(*place).and_modify(|(_, visibility)| *visibility = in_flight);
+            }
+            found
+        }
+
+        fn counts(&self) -> Counts {
+            let count = |is: fn(&Visibility) -> bool| self.0.values().filter(|(_, one)| is(one)).count();
+            Counts {
+                visible: count(|one| *one == Visibility::Visible),
+                in_flight: count(|one| matches!(one, Visibility::InFlight { .. })),
+                delayed: count(|one| matches!(one, Visibility::Delayed { .. })),
+            }
+        }
+    }
+
+    fn run(steps: Vec<Step>, is_fifo: bool) -> Result<(), TestCaseError> {
+        let (mut index, mut plain) = (Index::default(), Plain::default());
+        let (mut now, mut last) = (Timestamp::from_seconds(0), 0);
+        for step in steps {
+            match step {
+                Step::Send { group, delay } => {
+                    last += 1;
+                    let group = is_fifo.then_some(group);
+                    let until = now + Duration::from_secs(delay);
+                    let visibility =
+                        if delay > 0 { Visibility::Delayed { until } } else { Visibility::Visible };
+                    let entry = Entry {
+                        sent: now,
+                        receives: 0,
+                        receives_before: 0,
+                        received_first: None,
+                        visibility,
+                        group: group.map(|group| Arc::from(group.to_string())),
+                    };
+                    index.insert(last, entry);
+                    plain.0.insert(last, (group, visibility));
+                }
+                Step::Take { count, seconds } => {
+                    let until = now + Duration::from_secs(seconds);
+                    let taking = Taking { now, until, count_max: count, receives_max: None };
+                    prop_assert_eq!(index.take(&taking).received, plain.take(&taking));
+                }
+                Step::Delete { nth } => {
+                    if let Some(place) = plain.0.keys().nth(nth).copied() {
+                        plain.0.remove(&place);
+                        prop_assert!(index.remove(place).is_some());
+                    }
+                }
+                Step::Hide { nth, seconds } => {
+                    let in_flight =
+                        plain.0.iter_mut().filter(|(_, (_, one))| matches!(one, Visibility::InFlight { .. }));
+                    if let Some((place, (_, visibility))) = in_flight.into_iter().nth(nth) {
+                        *visibility =
+                            Visibility::InFlight { since: now, until: now + Duration::from_secs(seconds) };
+                        index.set_visibility(*place, *visibility);
+                    }
+                }
+                Step::Pass { seconds } => now = now + Duration::from_secs(seconds),
+            }
+            index.wake(now);
+            plain.wake(now);
+            prop_assert_eq!(index.counts(), plain.counts());
+            prop_assert_eq!(index.len(), plain.0.len());
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+        #[test]
+        fn a_standard_queue_is_what_a_plain_list_is(steps in prop::collection::vec(step(), 1..60)) {
+            run(steps, false)?;
+        }
+
+        #[test]
+        fn a_fifo_queue_is_what_a_plain_list_is(steps in prop::collection::vec(step(), 1..60)) {
+            run(steps, true)?;
+        }
+    }
+}

@@ -81,6 +81,11 @@ pub fn translate<'a>(error: &'a AwsError, operation: Option<&Operation>) -> Cow<
         (None, "SerializationException") => ("MalformedInput", 400),
         (None, "ThrottlingException") => ("Throttling", 400),
         (None, "UnknownOperationException") => ("InvalidAction", 400),
+        (None, "UnrecognizedClientException") => ("InvalidClientTokenId", 403),
+        (None, "MissingAuthenticationTokenException") => ("MissingAuthenticationToken", 403),
+        (None, "IncompleteSignatureException") => ("IncompleteSignature", 400),
+        (None, "InvalidSignatureException") => ("SignatureDoesNotMatch", 403),
+        (None, "ExpiredTokenException") => ("ExpiredToken", 403),
         (None, "UnsupportedMediaTypeException") => ("UnsupportedMediaType", 415),
         (None, "RequestEntityTooLargeException") => ("RequestEntityTooLarge", 413),
         (None, _) => return Cow::Borrowed(error),
@@ -126,7 +131,9 @@ impl Reader<'_> {
         let path = if is_flat { path.to_owned() } else { join(path, list.element_name) };
         let indices = self.form.indices(&path);
         if indices.is_empty() {
-            return None;
+            // A single element may stand without a number.
+            let single = self.value(list.element, &path).filter(|_| list.flattened)?;
+            return Some(Value::Array(vec![single]));
         }
         let elements = indices.into_iter().filter_map(|index| self.value(list.element, &join(&path, index)));
         Some(Value::Array(elements.collect()))
@@ -135,15 +142,18 @@ impl Reader<'_> {
     fn map(&self, map: &Map, path: &str) -> Option<Value> {
         let path = if map.flattened { path.to_owned() } else { join(path, "entry") };
         let indices = self.form.indices(&path);
-        if indices.is_empty() {
+        // A single entry may stand without a number.
+        let single = if map.flattened && indices.is_empty() { self.entry(map, &path) } else { None };
+        if indices.is_empty() && single.is_none() {
             return None;
         }
-        let entries = indices.into_iter().filter_map(|index| {
-            let entry = join(&path, index);
-            let key = self.form.get(&join(&entry, map.key_name))?.to_owned();
-            Some((key, self.value(map.value, &join(&entry, map.value_name))?))
-        });
-        Some(Value::Object(entries.collect()))
+        let entries = indices.into_iter().filter_map(|index| self.entry(map, &join(&path, index)));
+        Some(Value::Object(single.into_iter().chain(entries).collect()))
+    }
+
+    fn entry(&self, map: &Map, path: &str) -> Option<(String, Value)> {
+        let key = self.form.get(&join(path, map.key_name))?.to_owned();
+        Some((key, self.value(map.value, &join(path, map.value_name))?))
     }
 }
 

@@ -30,6 +30,18 @@ pub fn translate<'a>(error: &'a AwsError, operation: Option<&Operation>) -> Cow<
             "com.amazon.coral.service#InvalidParameterValueException".to_owned()
         }
         (_, _, "MissingParameter") => "com.amazon.coral.service#MissingRequiredParameterException".to_owned(),
+        (
+            _,
+            _,
+            "AccessDeniedException"
+            | "UnrecognizedClientException"
+            | "MissingAuthenticationTokenException"
+            | "IncompleteSignatureException"
+            | "InvalidSignatureException"
+            | "ExpiredTokenException"
+            | "SerializationException"
+            | "UnknownOperationException",
+        ) => format!("com.amazon.coral.service#{code}"),
         _ => return Cow::Borrowed(error),
     };
     let mut error = error.clone();
@@ -47,15 +59,15 @@ pub fn of_form(error: &AwsError, operation: Option<&Operation>) -> AwsError {
     translated
 }
 
-/// The parameter that says which queue is meant, of a form that was sent to the queue's own address.
-pub fn queue_of(parts: &Parts, form: &Form<'_>) -> Option<(&'static str, String)> {
-    let path = parts.uri.path();
-    let is_queue = path.trim_matches('/').contains('/');
-    if !is_queue || form.get("QueueUrl").is_some() {
+/// The parameter that says which queue is meant, of a form without it: the address that the form was sent to.
+pub fn queue_of(parts: &Parts, operation: &Operation, form: &Form<'_>) -> Option<(&'static str, String)> {
+    const NAME: &str = "QueueUrl";
+    let is_wanted = operation.input.members().iter().any(|member| member.name == NAME && member.required);
+    if !is_wanted || form.get(NAME).is_some() {
         return None;
     }
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    Some(("QueueUrl", format!("http://{host}{path}")))
+    Some((NAME, format!("http://{host}{}", parts.uri.path())))
 }
 
 /// Puts empty lists in the place of those that must be there: a form has no way to say that a list is empty.

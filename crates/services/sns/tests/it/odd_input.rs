@@ -9,7 +9,7 @@ use sns::generated::model::MODEL;
 use crate::world::{World, queue_arn};
 
 /// How many requests are made.
-const REQUESTS: usize = 2000;
+const REQUESTS: usize = 800;
 
 /// Texts that something is made of.
 const TEXTS: [&str; 30] = [

@@ -29,7 +29,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:AddPermission",
         input: &SHAPE_ADD_PERMISSION_INPUT,
         output: &SHAPE_ADD_PERMISSION_OUTPUT,
-        result_wrapper: Some("AddPermissionResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_OVER_LIMIT,
@@ -60,7 +60,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:ChangeMessageVisibility",
         input: &SHAPE_CHANGE_MESSAGE_VISIBILITY_INPUT,
         output: &SHAPE_CHANGE_MESSAGE_VISIBILITY_OUTPUT,
-        result_wrapper: Some("ChangeMessageVisibilityResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_MESSAGE_NOT_INFLIGHT,
@@ -114,7 +114,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:DeleteMessage",
         input: &SHAPE_DELETE_MESSAGE_INPUT,
         output: &SHAPE_DELETE_MESSAGE_OUTPUT,
-        result_wrapper: Some("DeleteMessageResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ID_FORMAT,
@@ -150,7 +150,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:DeleteQueue",
         input: &SHAPE_DELETE_QUEUE_INPUT,
         output: &SHAPE_DELETE_QUEUE_OUTPUT,
-        result_wrapper: Some("DeleteQueueResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_REQUEST_THROTTLED,
@@ -255,7 +255,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:PurgeQueue",
         input: &SHAPE_PURGE_QUEUE_INPUT,
         output: &SHAPE_PURGE_QUEUE_OUTPUT,
-        result_wrapper: Some("PurgeQueueResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_QUEUE_DOES_NOT_EXIST,
@@ -294,7 +294,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:RemovePermission",
         input: &SHAPE_REMOVE_PERMISSION_INPUT,
         output: &SHAPE_REMOVE_PERMISSION_OUTPUT,
-        result_wrapper: Some("RemovePermissionResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ADDRESS,
@@ -359,7 +359,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:SetQueueAttributes",
         input: &SHAPE_SET_QUEUE_ATTRIBUTES_INPUT,
         output: &SHAPE_SET_QUEUE_ATTRIBUTES_OUTPUT,
-        result_wrapper: Some("SetQueueAttributesResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ATTRIBUTE_NAME,
@@ -392,7 +392,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:TagQueue",
         input: &SHAPE_TAG_QUEUE_INPUT,
         output: &SHAPE_TAG_QUEUE_OUTPUT,
-        result_wrapper: Some("TagQueueResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ADDRESS,
@@ -407,7 +407,7 @@ static OPERATIONS: &[Operation] = &[
         action: "sqs:UntagQueue",
         input: &SHAPE_UNTAG_QUEUE_INPUT,
         output: &SHAPE_UNTAG_QUEUE_OUTPUT,
-        result_wrapper: Some("UntagQueueResult"),
+        result_wrapper: None,
         validation_code: "InvalidParameterValue",
         errors: &[
             &ERROR_INVALID_ADDRESS,
