@@ -9,7 +9,6 @@ mod archive;
 mod bus;
 mod bus_policy;
 mod connection;
-mod connection_token;
 mod delivery;
 mod error;
 mod event;
@@ -67,7 +66,7 @@ pub(crate) struct Inner {
     /// Since when schedules are fired, by the clock.
     watched_since: OnceLock<Timestamp>,
     work: Collection<overlap::Work>,
-    tokens: connection_token::Tokens,
+    tokens: connection::token::Tokens,
     destinations: Collection<api_destination::ApiDestination>,
     pace: targets::Pace,
     http: OnceLock<Result<HttpClient, String>>,
@@ -92,7 +91,7 @@ impl Events {
             missed: OnceLock::new(),
             watched_since: OnceLock::new(),
             work: Collection::new(Arc::clone(&store), overlap::TABLE),
-            tokens: connection_token::Tokens::default(),
+            tokens: connection::token::Tokens::default(),
             destinations: Collection::new(Arc::clone(&store), "events/api-destination"),
             pace: targets::Pace::default(),
             http: OnceLock::new(),
@@ -151,6 +150,7 @@ impl Events {
         firing::start(&self.inner).await?;
         delivery::start(&self.inner).await?;
         archive::background::start(&self.inner).await?;
+        connection::background::start(&self.inner).await?;
         replay::runner::start(&self.inner).await
     }
 }

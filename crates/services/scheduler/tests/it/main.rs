@@ -10,4 +10,5 @@ mod extensions;
 mod firings;
 mod lives;
 mod targets;
+mod traces;
 mod world;
