@@ -20,7 +20,12 @@ const FOR_LATER: &[&str] = &[
     "events/outcome-upkeep",
     "events/replay",
     "scheduler/client-token",
+    "sns/upkeep",
+    "sqs/upkeep",
 ];
+
+/// Tables of messages, and of what is known of earlier ones.
+const MESSAGES: &[&str] = &["sqs/messages", "sqs/receives", "sqs/deduplication", "sns/repetition"];
 
 /// Tables that hold what is open.
 const OPEN: &[&str] = &["states/head", "states/child", "states/ecs_task", "states/activity_task"];
@@ -29,9 +34,20 @@ const OPEN: &[&str] = &["states/head", "states/child", "states/ecs_task", "state
 const DEFINITIONS: &[&str] =
     &["state_machine", "revision", "version", "alias", "activity", "kept", "map_run_spec"];
 
-/// Looks at every execution of every machine: each has ended, and has a history that is one.
+/// Looks at every execution of every machine: each has ended, and has a history that is one; and at every message.
 pub async fn executions(world: &World, door: &Door) {
-    for client in &world.clients {
+    for client in world.clients.iter().filter(|client| !client.has_machine()) {
+        // Everything that is there was to be deleted; what comes now has come too late, or twice.
+        if let Err(error) = client.collect(door, &world.trace).await {
+            world.trace.violation(format!("{}: messages cannot be received: {error}", client.name));
+        }
+        client.problems_of_messages().into_iter().for_each(|what| world.trace.violation(what));
+        // What is a minute late is skipped: where the process dies again and again, or cannot write.
+        if world.faults.is_up_within_a_minute() {
+            client.gaps_in_schedules().into_iter().for_each(|what| world.trace.violation(what));
+        }
+    }
+    for client in world.clients.iter().filter(|client| client.has_machine()) {
         for machine in [client.name.clone(), format!("{}-child", client.name)] {
             if let Err(error) = of_machine(world, door, client, &machine).await {
                 world.trace.violation(format!("the executions of {machine} cannot be read: {error}"));
@@ -101,7 +117,7 @@ async fn events_are_logged(
 
 /// Half a year later, nothing of any execution is left.
 pub async fn is_forgotten(world: &World, door: &Door) {
-    for client in world.clients.iter().filter(|client| !client.deletes()) {
+    for client in world.clients.iter().filter(|client| client.has_machine() && !client.deletes()) {
         match executions_of(door, &client.name).await {
             Ok(left) if left.is_empty() => {}
             Ok(left) => world.trace.violation(format!("after half a year there are still {left:?}")),
@@ -110,7 +126,8 @@ pub async fn is_forgotten(world: &World, door: &Door) {
     }
     let disk = world.disk.lock().unwrap_or_else(PoisonError::into_inner);
     for (table, count) in disk.tables() {
-        let stays = table.strip_prefix("states/").is_none_or(|table| DEFINITIONS.contains(&table));
+        let stays = table.strip_prefix("states/").is_none_or(|table| DEFINITIONS.contains(&table))
+            && !MESSAGES.contains(&table.as_str());
         if !stays {
             let keys: Vec<String> =
                 disk.list(&table, store::Range::prefix("")).into_iter().map(|record| record.key).collect();

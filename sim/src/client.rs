@@ -12,6 +12,7 @@ use types::Timestamp;
 
 use crate::door::{ACCOUNT, Door, REGION};
 use crate::ledger::{Ledger, is_terminal};
+use crate::messages::{self, Received};
 use crate::trace::Trace;
 
 /// How long to wait before a request is made again.
@@ -102,6 +103,14 @@ pub enum Step {
     Unschedule(String),
     /// Waits until all executions of the machine have ended.
     AwaitAll(String),
+    /// Makes queues and topics, and a rule on events of the source `sim.NAME` that leads there.
+    Queues(String),
+    /// Makes schedules that send messages to queues every minute.
+    ScheduleMessages(String),
+    /// Deletes them.
+    UnscheduleMessages(String),
+    /// Receives and deletes all messages.
+    Collect(String),
 }
 
 /// A client with its script.
@@ -120,6 +129,7 @@ struct State {
     is_tried: bool,
     /// Ids of events that were acknowledged.
     events: Vec<String>,
+    received: Received,
 }
 
 impl Client {
@@ -149,6 +159,30 @@ impl Client {
         self.state().events.clone()
     }
 
+    /// Whether it has a machine, which has its name.
+    pub fn has_machine(&self) -> bool {
+        self.script.iter().any(|step| matches!(step, Step::Create { .. }))
+    }
+
+    /// Receives and deletes all messages of its queues.
+    ///
+    /// # Errors
+    /// What SQS answers.
+    pub async fn collect(&self, door: &Door, trace: &Trace) -> Result<(), AwsError> {
+        messages::collect(door, trace, &self.name, |note| note(&mut self.state().received)).await
+    }
+
+    /// What is wrong with the messages that it has received.
+    pub fn problems_of_messages(&self) -> Vec<String> {
+        let state = self.state();
+        state.received.problems(&self.name, &state.events)
+    }
+
+    /// Occurrences of its schedules that have not come.
+    pub fn gaps_in_schedules(&self) -> Vec<String> {
+        self.state().received.gaps(&self.name)
+    }
+
     /// Whether it waits for executions that somebody may stop: what they do is a matter of chance.
     pub fn is_raced(name: &str) -> bool {
         name.starts_with("stop")
@@ -157,7 +191,7 @@ impl Client {
     /// Goes on with the script to its end.
     pub async fn run(self: Arc<Self>, door: Door, ledger: Arc<Ledger>, trace: Arc<Trace>) {
         while let Some((step, is_tried)) = self.begin() {
-            let request = Request { client: &self, door: &door, ledger: &ledger, is_tried };
+            let request = Request { client: &self, door: &door, ledger: &ledger, trace: &trace, is_tried };
             match request.make(&step).await {
                 Ok(()) => {
                     trace.note(&format!("{}: {}", self.name, brief(&step)));
@@ -219,6 +253,7 @@ struct Request<'a> {
     client: &'a Client,
     door: &'a Door,
     ledger: &'a Ledger,
+    trace: &'a Trace,
     is_tried: bool,
 }
 
@@ -257,6 +292,13 @@ impl Request<'_> {
                 self.unless(answer, "ResourceNotFoundException")?;
             }
             Step::AwaitAll(name) => return self.wait_for_all(name).await,
+            Step::Queues(name) => {
+                messages::arrange(self.door, name).await?;
+                messages::rule(self.door, name).await?;
+            }
+            Step::ScheduleMessages(name) => messages::schedule(self.door, name).await?,
+            Step::UnscheduleMessages(name) => messages::unschedule(self.door, name).await?,
+            Step::Collect(_) => self.client.collect(self.door, self.trace).await?,
         }
         Ok(())
     }

@@ -1,16 +1,20 @@
 //! Two runs of the same seed: what executions did has to be the same, with faults and without.
+//!
+//! Left out is what time decides, of which faults take some: executions that somebody may stop, and those that were
+//! started by a branch beside one that has failed, whose failure stops them wherever they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::client::Client;
-use crate::history::essence;
+use crate::history::{essence, leaves_branches};
 use crate::run::Report;
 
 /// What is different.
 pub fn differences(with_faults: &Report, without: &Report) -> Vec<String> {
-    let (faulty, calm) = (essences(with_faults), essences(without));
+    let raced: BTreeSet<String> = [with_faults, without].into_iter().flat_map(left_by).collect();
+    let (faulty, calm) = (essences(with_faults, &raced), essences(without, &raced));
     let mut found = Vec::new();
     for name in faulty.keys().chain(calm.keys()).collect::<BTreeSet<_>>() {
         match (faulty.get(name), calm.get(name)) {
@@ -24,14 +28,25 @@ pub fn differences(with_faults: &Report, without: &Report) -> Vec<String> {
     found
 }
 
+/// What the executions are about that a branch may have left behind.
+fn left_by(report: &Report) -> Vec<String> {
+    let leaving = report.ended.iter().filter(|(_, _, events)| leaves_branches(events));
+    leaving.map(|(_, described, _)| key(described)).collect()
+}
+
 /// What executions did, by what each is about. Those of one event that was put twice did the same.
-fn essences(report: &Report) -> BTreeMap<String, BTreeSet<Vec<String>>> {
+fn essences(report: &Report, raced: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<Vec<String>>> {
     let mut essences: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
     for (arn, described, events) in &report.ended {
         let (machine, name) = arn.rsplit_once(':').unwrap_or((arn, ""));
         let machine = machine.rsplit(':').next().unwrap_or_default();
         // A schedule fires as often as its client lets it.
         if Client::is_raced(machine) || machine.starts_with('s') {
+            continue;
+        }
+        // The name of one that a task has started begins with what the starter is about.
+        if machine.ends_with("-child") && name.split_once('-').is_some_and(|(about, _)| raced.contains(about))
+        {
             continue;
         }
         let about = if machine.starts_with('v') { key(described) } else { name.to_owned() };

@@ -37,6 +37,11 @@ impl Faults {
         Self::default()
     }
 
+    /// Whether whatever is due is done within a minute: the process is down once at most, and can write otherwise.
+    pub fn is_up_within_a_minute(&self) -> bool {
+        self.crashes_max <= 1 && self.refusals_max == 0 && self.failing_reads_permille == 0
+    }
+
     /// What goes wrong in the run of a seed; `crash_permille` replaces how often it crashes.
     pub fn by_chance(seed: u64, crash_permille: Option<u64>) -> Self {
         let mut random = Random::new(seed, "faults");

@@ -58,10 +58,7 @@ pub fn essence(described: &Value, events: &[Value]) -> Vec<String> {
         "cause": described["cause"], "redrives": described["redriveCount"], "input": described["input"],
     }))];
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
-    if kinds.iter().any(|kind| {
-        matches!(*kind, "ParallelStateFailed" | "MapStateFailed" | "MapIterationAborted")
-            || kind.ends_with("StateAborted")
-    }) {
+    if leaves_branches(events) {
         return essence;
     }
     let lines: Vec<String> = events.iter().map(line).collect();
@@ -71,6 +68,14 @@ pub fn essence(described: &Value, events: &[Value]) -> Vec<String> {
     }
     essence.extend(told);
     essence
+}
+
+/// Whether a branch has failed while others were on their way.
+pub fn leaves_branches(events: &[Value]) -> bool {
+    events.iter().filter_map(|event| event["type"].as_str()).any(|kind| {
+        matches!(kind, "ParallelStateFailed" | "MapStateFailed" | "MapIterationAborted")
+            || kind.ends_with("StateAborted")
+    })
 }
 
 /// What is compared of an event.

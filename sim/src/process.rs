@@ -10,6 +10,7 @@ use store::Store;
 
 use crate::door::{Behind, Door};
 use crate::faulty_store::FaultyStore;
+use crate::post::Post;
 use crate::random::Random;
 use crate::world::World;
 
@@ -33,6 +34,10 @@ impl Process {
         let scheduler = Arc::new(scheduler::Scheduler::new(Arc::clone(&store), dispatcher.clone()));
         let states = states::States::new(Arc::clone(&store), dispatcher.clone(), config(world.seed));
         let states = Arc::new(states);
+        let key = sealed::SecretKey::ephemeral().map_err(|error| AwsError::internal("NoKey", &error))?;
+        let sqs = sqs::Sqs::new(Arc::clone(&store), dispatcher.clone(), key);
+        let sns = sns::Sns::new(Arc::clone(&store), dispatcher.clone(), "http://127.0.0.1".to_owned());
+        let post = Post { sqs: sqs.clone(), receiver: Arc::clone(&world.receiver) };
         let driver = Arc::clone(&world.containers) as Arc<dyn Driver>;
         let ecs = Arc::new(ecs::Ecs::new(store, dispatcher.clone(), driver, ecs::Config::default()));
         let services: Vec<Arc<dyn Service>> = vec![
@@ -41,15 +46,18 @@ impl Process {
             Arc::clone(&scheduler) as _,
             Arc::clone(&states) as _,
             Arc::clone(&ecs) as _,
-            Arc::clone(&world.receiver) as _,
+            Arc::new(post),
+            Arc::new(sns.clone()),
         ];
         dispatcher.install(
             services.iter().map(|service| Arc::new(Behind::new(service, &world.ways)) as Arc<dyn Service>),
         );
         logs.start();
+        sqs.start().await.map_err(AwsError::from)?;
         events.load().await.map_err(AwsError::from)?;
         states.start().await.map_err(AwsError::from)?;
         ecs.start().await.map_err(|error| AwsError::internal("StoreError", &error))?;
+        sns.start().await.map_err(AwsError::from)?;
         events.start().await.map_err(AwsError::from)?;
         scheduler.start().await.map_err(AwsError::from)?;
         Ok(Self { door: Door(dispatcher), _services: services })

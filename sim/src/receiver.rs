@@ -1,7 +1,7 @@
 //! A service outside of the engine, which tasks call: what it answers follows from what it is asked, so that it is the
 //! same with and without crashes; when it answers does not.
 //!
-//! It goes under the name of Amazon SQS. A message's body is the *key* of a piece of work, which no other work has; where
+//! It goes under the name of Amazon SQS ([`post`](crate::post)). A message's body is the *key* of a piece of work, which no other work has; where
 //! there is a token in it, the work is done later, by a [`Worker`](crate::worker). It notes under which request each key
 //! came: one that comes again has to come as the same request.
 
@@ -10,10 +10,8 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::model::{Member, Operation, Protocol, STRING, ServiceModel, Shape};
-use api::{AwsError, Context, Service};
+use api::{AwsError, Context};
 use clock::Clock;
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use types::Timestamp;
@@ -155,7 +153,11 @@ impl Receiver {
         self.delegated.notify_one();
     }
 
-    async fn answer(&self, cx: &Context, input: Value) -> Result<Value, AwsError> {
+    /// Takes the work that a message asks for, and answers when it is done, or when it is to be done later.
+    ///
+    /// # Errors
+    /// Work that fails.
+    pub async fn answer(&self, cx: &Context, input: Value) -> Result<Value, AwsError> {
         let text = |name: &str| input.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (key, token) = (text("MessageBody"), text("MessageGroupId"));
         self.note(&key, &cx.request_id, &input);
@@ -183,59 +185,3 @@ impl Receiver {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl Service for Receiver {
-    fn name(&self) -> &'static str {
-        "sqs"
-    }
-
-    fn model(&self) -> &'static ServiceModel {
-        &MODEL
-    }
-
-    fn serve<'a>(
-        &'a self,
-        cx: &'a Context,
-        operation: &'a str,
-        input: Value,
-    ) -> BoxFuture<'a, Result<Value, AwsError>> {
-        Box::pin(async move {
-            match operation {
-                "SendMessage" => self.answer(cx, input).await,
-                other => Err(AwsError::new("UnknownOperationException", other.to_owned())),
-            }
-        })
-    }
-}
-
-static MODEL: ServiceModel = ServiceModel {
-    service_id: "SQS",
-    endpoint_prefix: "sqs",
-    signing_name: "sqs",
-    iam_prefix: "sqs",
-    api_version: "2012-11-05",
-    protocol: Protocol::AwsJson1_0,
-    target_prefix: "AmazonSQS",
-    xml_namespace: "",
-    prints_values: true,
-    operations: &[Operation {
-        name: "SendMessage",
-        action: "sqs:SendMessage",
-        input: &INPUT,
-        output: &OUTPUT,
-        result_wrapper: None,
-        validation_code: "ValidationException",
-        errors: &[],
-    }],
-};
-
-static INPUT: Shape = Shape::structure(
-    "SendMessageRequest",
-    &[
-        Member::required("QueueUrl", &STRING),
-        Member::required("MessageBody", &STRING),
-        Member::optional("MessageGroupId", &STRING),
-    ],
-);
-
-static OUTPUT: Shape = Shape::structure("SendMessageResult", &[Member::optional("MessageId", &STRING)]);

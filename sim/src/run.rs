@@ -30,6 +30,10 @@ const STEPS_MAX: u64 = 400_000;
 /// Steps of a process whose disk takes nothing any more, at most.
 const DYING_STEPS_MAX: u64 = 200;
 
+/// And so long at most: with the longest downtime less than a minute, in which nothing is given up, so that all does the
+/// same as if nothing had happened.
+const DYING: Duration = Duration::from_secs(30);
+
 /// What follows when everything is over may wait so long.
 const SETTLING: Duration = Duration::from_secs(2 * 3_600);
 
@@ -90,8 +94,8 @@ struct Run<'a> {
     commits_of_life: u64,
     refusals: u64,
     steps: u64,
-    /// The step of the crash, once the disk takes nothing any more.
-    doom: Option<u64>,
+    /// The step of the crash, and the last moment before it, once the disk takes nothing any more.
+    doom: Option<(u64, Timestamp)>,
 }
 
 impl<'a> Run<'a> {
@@ -192,16 +196,16 @@ impl<'a> Run<'a> {
     /// Lets one thing happen.
     fn step(&mut self, store: &FaultyStore) -> Option<End> {
         let waiting = store.waiting();
-        if self.is_to_crash() {
+        let due = self.world.clock.next_due();
+        let now = Clock::Virtual(self.world.clock.clone()).now();
+        if self.is_to_crash(due) {
             if self.doom.is_some() || !self.random.percent(self.faults.broken_disk_percent) {
                 return Some(self.crash(store, waiting));
             }
             self.world.trace.note("the disk takes nothing any more");
             store.break_disk();
-            self.doom = Some(self.steps + self.random.below(DYING_STEPS_MAX));
+            self.doom = Some((self.steps + self.random.below(DYING_STEPS_MAX), now + DYING));
         }
-        let due = self.world.clock.next_due();
-        let now = Clock::Virtual(self.world.clock.clone()).now();
         let is_slow = self.random.percent(self.faults.slow_sync_percent);
         match due {
             // Nothing is so slow that hours pass.
@@ -214,9 +218,9 @@ impl<'a> Run<'a> {
         None
     }
 
-    fn is_to_crash(&mut self) -> bool {
-        if let Some(step) = self.doom {
-            return self.steps >= step;
+    fn is_to_crash(&mut self, due: Option<Timestamp>) -> bool {
+        if let Some((step, time)) = self.doom {
+            return self.steps >= step || due.is_none_or(|due| due > time);
         }
         let scheduled =
             self.faults.crash_after_commits > 0 && self.commits_of_life >= self.faults.crash_after_commits;

@@ -4,10 +4,19 @@ use crate::client::{Client, Step, machine_arn};
 use crate::machines::Machines;
 use crate::random::Random;
 
+/// Seeds in a hundred with queues and topics.
+const MESSAGES_PERCENT: u64 = 40;
+
 /// The clients of a seed. Each has its own chance, so that leaving one out changes nothing for the others.
 pub fn clients(seed: u64) -> Vec<Client> {
     let count = Random::new(seed, "clients").between(1, 4);
-    (0..count).map(|number| client(seed, number)).collect()
+    let mut clients: Vec<Client> = (0..count).map(|number| client(seed, number)).collect();
+    // By a chance of its own, so that the others stay what they were.
+    let mut random = Random::new(seed, "messages");
+    if random.percent(MESSAGES_PERCENT) {
+        clients.push(receives_messages(random, count));
+    }
+    clients
 }
 
 fn client(seed: u64, number: u64) -> Client {
@@ -181,4 +190,29 @@ fn schedules(random: Random, number: u64) -> Client {
     script.steps.push(Step::Unschedule(name.clone()));
     script.steps.push(Step::AwaitAll(name));
     script.client()
+}
+
+/// Puts events that come to queues and topics, lets schedules send messages, and receives them meanwhile.
+fn receives_messages(mut random: Random, number: u64) -> Client {
+    let name = format!("q{number}");
+    let mut steps = vec![Step::Queues(name.clone())];
+    let is_scheduled = random.percent(50);
+    if is_scheduled {
+        steps.push(Step::ScheduleMessages(name.clone()));
+    }
+    for event in 0..random.between(1, 12) {
+        steps.push(Step::Put { name: name.clone(), key: format!("{name}x{event}") });
+        match random.below(4) {
+            0 => steps.push(Step::Sleep(random.between(1, 90))),
+            1 => steps.push(Step::Collect(name.clone())),
+            _ => {}
+        }
+    }
+    if is_scheduled {
+        steps.push(Step::Sleep(random.between(61, 300)));
+        steps.push(Step::UnscheduleMessages(name.clone()));
+    }
+    // What was put is delivered by then.
+    steps.extend([Step::Sleep(3_600), Step::Collect(name.clone())]);
+    Client::new(name, steps)
 }

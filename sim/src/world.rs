@@ -39,6 +39,8 @@ pub struct World {
     pub ledger: Arc<Ledger>,
     /// What happened.
     pub trace: Arc<Trace>,
+    /// What goes wrong.
+    pub faults: Faults,
     /// Whether everything has been looked at, and only time has to pass until it is forgotten.
     pub is_later: AtomicBool,
 }
@@ -61,6 +63,7 @@ impl World {
             clock,
             ways,
             trace,
+            faults,
         }
     }
 }

@@ -27,6 +27,12 @@ def server(tmp_path):
     server.ecs.create_cluster(clusterName="default")
     server.logs.create_log_group(logGroupName="/access")
     yield server
+    # Containers outlive their server.
+    tasks = server.ecs.list_tasks()["taskArns"]
+    for arn in tasks:
+        server.ecs.stop_task(task=arn)
+    eventually(lambda: all(task["lastStatus"] == "STOPPED" for arn in tasks for task in server.ecs.describe_tasks(tasks=[arn])["tasks"]),
+               60, "the tasks to end")
     server.stop()
 
 

@@ -56,6 +56,16 @@ class Client:
             raise Refused(status, code, answer.get("message", answer.get("Message", "")))
         return answer
 
+    def query(self, service, version, operation, **parameters):
+        """An operation of a service that speaks the query protocol; returns the answer's text."""
+        body = urllib.parse.urlencode({"Action": operation, "Version": version, **parameters}).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+        status, _, answer = self._send(service, "POST", "/", headers, body)
+        text = answer.decode(errors="replace")
+        if status != 200:
+            raise Refused(status, text.partition("<Code>")[2].partition("</Code>")[0], text)
+        return text
+
     def put_object(self, bucket, key, body):
         self._object("PUT", bucket, key, body)
 

@@ -1,17 +1,19 @@
-"""Kills the release binary at random moments while events go to queues, and checks that each is there exactly once.
+"""Kills the release binary at random moments while events go to targets of every kind, and checks that each came.
 
-    python tests/torture/deliveries.py --binary target/release/runwright --events 5000
+    python tests/torture/deliveries.py --binary target/release/runwright --events 1000 --kills 30
 
-One rule has two targets: a queue, and a queue that does not exist, whose events must come to its dead-letter queue. So
-each event is two deliveries. An attempt to put events whose answer was lost is made anew with ids of its own; its events may
-be there, at most once. It prints its seed; `--seed` has the same pauses kept again.
+Each event is twelve deliveries: to queues, a FIFO queue, a topic with a queue and an HTTP endpoint, a log group, a state machine,
+another bus with a rule of its own, an API destination that fails at first; and to a queue that does not exist and an API
+destination that always fails, whose events must come to their dead-letter queues. An event is there exactly once; at least once in
+the log group and at the endpoints. An attempt to put events whose answer was lost is made anew with ids of its own; its
+events may be nowhere or, like the others, everywhere. It prints its seed; `--seed` has the same pauses kept again.
 """
 
 import argparse
 import collections
 import json
+import os
 import pathlib
-import random
 import shutil
 import sys
 import tempfile
@@ -19,13 +21,15 @@ import threading
 import time
 
 from client import Client, Lost
+from endpoint import Endpoint
+from kills import kill_at_random
 from server import Server
+from targets import AT_LEAST_ONCE, DELIVERIES, Targets
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ACCOUNT, REGION = "000000000000", "us-east-1"
 THREADS = 4
-# How long nothing has to come any more until everything is said to have come.
-QUIET_SECONDS = 5
+# How long nothing has to come any more until everything is said to have come, and how long all of it may take.
+QUIET_SECONDS, PATIENCE_SECONDS = 2, 180
 
 
 def main():
@@ -51,30 +55,34 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/runwright")
-    parser.add_argument("--events", type=int, default=5000, help="each is two deliveries")
-    parser.add_argument("--kills", type=int, default=30, help="at most so many")
+    parser.add_argument("--events", type=int, default=1000, help=f"each is {DELIVERIES} deliveries")
+    parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--port", type=int, default=4722)
     return parser.parse_args()
 
 
 def deliver(server, options, seed):
-    client = Client(options.port)
-    arrange(client)
-    ledger = Ledger()
-    share = options.events // THREADS
-    threads = [threading.Thread(target=put, args=(client, ledger, number, share), daemon=True) for number in range(THREADS)]
+    targets = Targets(options.port, Endpoint())
+    client, ledger = Client(options.port), Ledger()
+    share = -(-options.events // THREADS)
+    # As long as there are kills there are events.
+    pause = options.kills * 0.4 / max(1, share / 10)
+    threads = [threading.Thread(target=put, args=(client, ledger, number, share, pause), daemon=True) for number in range(THREADS)]
     began = time.monotonic()
     for thread in threads:
         thread.start()
-    kills = kill_at_random(server, threads, random.Random(seed), options.kills)
+    kill_at_random(server, seed, options.kills)
     for thread in threads:
         thread.join()
-    client = Client(options.port)  # The other one's connection is to a server that was killed.
-    found = {name: drain(client, name) for name in ("torture", "dead")}
-    print(f"seed {seed}: {kills} kills in {time.monotonic() - began:.0f} s; {ledger.lost} answers were lost; "
-          f"{len(ledger.acknowledged)} events acknowledged, {len(ledger.in_doubt)} in doubt", flush=True)
-    wrong = [sentence for name, events in found.items() for sentence in compare(name, events, ledger)]
+    took = time.monotonic() - began
+    readers = targets.readers()
+    found = everything(readers, options.port, ledger)
+    print(f"seed {seed}: {options.kills} kills in {took:.0f} s; {ledger.lost} answers were lost; {len(ledger.acknowledged)} events "
+          f"acknowledged, {len(ledger.in_doubt)} in doubt; {sum(map(len, found.values()))} deliveries came, the last "
+          f"{time.monotonic() - began - took - QUIET_SECONDS:.1f} s after the last event (load {os.getloadavg()[0]:.1f})", flush=True)
+    print("  repeated:", {name: len(ids) - len(set(ids)) for name, ids in found.items() if name in AT_LEAST_ONCE})
+    wrong = compare(found, ledger)
     return wrong + [f"the server said {count} times: {alarm}" for alarm, count in server.alarms.items() if "panicked" in alarm]
 
 
@@ -85,22 +93,7 @@ class Ledger:
         self.lock, self.acknowledged, self.in_doubt, self.lost = threading.Lock(), set(), set(), 0
 
 
-def arrange(client):
-    for name in ("torture", "dead"):
-        client.call("sqs", "CreateQueue", QueueName=name)
-    client.call("events", "PutRule", Name="torture", EventPattern=json.dumps({"source": ["torture"]}))
-    answer = client.call("events", "PutTargets", Rule="torture", Targets=[
-        {"Id": "queue", "Arn": queue_arn("torture"), "InputPath": "$.detail"},
-        {"Id": "missing", "Arn": queue_arn("missing"), "Input": "{}", "DeadLetterConfig": {"Arn": queue_arn("dead")}},
-    ])
-    assert answer["FailedEntryCount"] == 0, answer
-
-
-def queue_arn(name):
-    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-
-
-def put(client, ledger, thread, count):
+def put(client, ledger, thread, count, pause):
     done, attempt = 0, 0
     while done < count:
         ids = [f"{thread}-{attempt}-{place}" for place in range(min(10, count - done))]
@@ -118,43 +111,40 @@ def put(client, ledger, thread, count):
         with ledger.lock:
             ledger.acknowledged.update(ids)
         done += len(ids)
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
-def kill_at_random(server, threads, chance, kills):
-    for number in range(kills):
-        server.wait_until_it_listens()
-        time.sleep(chance.uniform(0.02, 0.6))
-        if not any(thread.is_alive() for thread in threads):
-            return number
-        server.kill()
-        server.start()
-    server.wait_until_it_listens()
-    return kills
+def everything(readers, port, ledger):
+    """What has come to each target, once nothing comes any more."""
+    for reader in readers.values():
+        reader.start(port)
+    deadline, count, quiet_since = time.monotonic() + PATIENCE_SECONDS, -1, time.monotonic()
+    while time.monotonic() < deadline:
+        time.sleep(0.1)
+        found = [set(reader.found) for reader in readers.values()]
+        expected = ledger.acknowledged.union(*found)
+        now = sum(len(reader.found) for reader in readers.values())
+        if now != count or any(expected - ids for ids in found):
+            count, quiet_since = now, time.monotonic()
+        elif time.monotonic() - quiet_since > QUIET_SECONDS:
+            break
+    for reader in readers.values():
+        reader.stop()
+    return {name: reader.found for name, reader in readers.items()}
 
 
-def drain(client, name):
-    """The ids of all messages of a queue, until none has come for a while."""
-    found, quiet_since = [], time.monotonic()
-    url = f"http://127.0.0.1/{ACCOUNT}/{name}"
-    while time.monotonic() - quiet_since < QUIET_SECONDS:
-        messages = client.call("sqs", "ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-        if not messages:
-            continue
-        quiet_since = time.monotonic()
-        entries = [{"Id": str(place), "ReceiptHandle": one["ReceiptHandle"]} for place, one in enumerate(messages)]
-        client.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
-        bodies = [json.loads(one["Body"]) for one in messages]
-        # A dead letter is the event; the other queue's messages are its detail.
-        found += [(body.get("detail") or body)["id"] for body in bodies]
-    return found
-
-
-def compare(name, found, ledger):
-    counts = collections.Counter(found)
-    yield from (f"{name}: {one} is there {count} times" for one, count in counts.items() if count > 1)
-    yield from (f"{name}: {one} was acknowledged and is lost" for one in sorted(ledger.acknowledged - counts.keys()))
-    yield from (f"{name}: {one} was never put" for one in sorted(counts.keys() - ledger.acknowledged - ledger.in_doubt))
+def compare(found, ledger):
+    wrong = []
+    known = ledger.acknowledged | ledger.in_doubt
+    accepted = ledger.acknowledged.union(*found.values())
+    for name, ids in found.items():
+        counts = collections.Counter(ids)
+        if name not in AT_LEAST_ONCE:
+            wrong += [f"{name}: {one} is there {count} times" for one, count in counts.items() if count > 1]
+        wrong += [f"{name}: {one} was acknowledged and is lost" for one in sorted(ledger.acknowledged - counts.keys())]
+        wrong += [f"{name}: {one} came to others only" for one in sorted(accepted - ledger.acknowledged - counts.keys())]
+        wrong += [f"{name}: {one} was never put" for one in sorted(counts.keys() - known)]
+    return wrong
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ impl Server {
         let key = sealed::unlock(&*store, &config.data_dir.join(data_dir::KEY)).await?;
         let ssm = ssm::Ssm::new(Arc::clone(&store), key.clone());
         let sqs = sqs::Sqs::new(Arc::clone(&store), dispatcher.clone(), key.clone());
+        let pipes = pipes::Pipes::new(Arc::clone(&store), dispatcher.clone());
         let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key.clone());
         let events = events.making_up(config.missed);
@@ -102,7 +103,7 @@ impl Server {
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
-        let services: [Arc<dyn Service>; 14] = [
+        let services: [Arc<dyn Service>; 15] = [
             Arc::new(iam.clone()),
             Arc::new(iam.sts()),
             Arc::new(logs.clone()),
@@ -115,6 +116,7 @@ impl Server {
             Arc::new(ssm),
             Arc::new(sns.clone()),
             Arc::new(sqs.clone()),
+            Arc::new(pipes.clone()),
             Arc::new(secrets.clone()),
             Arc::clone(&cloudformation) as _,
         ];
@@ -132,6 +134,7 @@ impl Server {
         sns.start().await?;
         events.start().await?;
         scheduler.start().await?;
+        pipes.start().await?;
         cloudformation.start().await?;
 
         let key = iam.ensure_root_key(&config.account).await?;

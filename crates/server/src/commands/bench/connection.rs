@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::request::{Credentials, RequestWriter};
+use super::request::{Credentials, RequestWriter, Service};
 
 /// Longer answers are taken for a mistake.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -77,9 +77,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection to `endpoint`, which the first call opens.
-    pub fn new(endpoint: &Endpoint) -> Self {
-        let writer = RequestWriter::new(&endpoint.authority, &endpoint.credentials);
+    /// A connection to a service of `endpoint`, which the first call opens.
+    pub fn new(endpoint: &Endpoint, service: Service) -> Self {
+        let writer = RequestWriter::new(service, &endpoint.authority, &endpoint.credentials);
         Self {
             authority: endpoint.authority.clone(),
             writer,
@@ -89,7 +89,7 @@ impl Connection {
         }
     }
 
-    /// Calls an operation of Step Functions.
+    /// Calls an operation.
     ///
     /// # Errors
     /// Where no answer came; what AWS calls an error is an answer.

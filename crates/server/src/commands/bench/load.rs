@@ -1,6 +1,6 @@
 //! The load: clients that start executions one after another, and a few that follow some of them to their end.
 //!
-//! A client is a task with a connection of its own; all of them share one thread unless more are asked for. How long an
+//! Events are put by the same clients ([`events`]). A client is a task with a connection of its own; all of them share one thread unless more are asked for. How long an
 //! execution took is what a client saw: from the moment before its StartExecution was sent until a DescribeExecution
 //! said that it has ended. A follower follows one execution at a time and rests between them, so that it adds little.
 
@@ -14,9 +14,10 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::connection::{Connection, Endpoint};
-use super::interrupt;
 use super::latency::Latencies;
+use super::request::STATES;
 use super::scenario::{Drive, Scenario};
+use super::{events, interrupt};
 
 /// How many executions are followed at a time, where they are followed at all.
 pub const FOLLOWERS: usize = 4;
@@ -41,9 +42,9 @@ pub enum Amount {
 pub struct Plan {
     /// What is measured.
     pub scenario: Scenario,
-    /// The machine.
-    pub machine_arn: String,
-    /// Of each execution.
+    /// The machine's ARN; for events the name of their rule and queue.
+    pub subject: String,
+    /// Of each execution, or the detail of each event.
     pub input: String,
     /// Clients.
     pub connections: usize,
@@ -107,7 +108,7 @@ pub fn run(endpoint: &Endpoint, plan: &Plan) -> anyhow::Result<(Tally, Duration)
 struct Load {
     endpoint: Endpoint,
     plan: Plan,
-    /// The body of every StartExecution.
+    /// The body of every request that starts something.
     body: String,
     begun: Instant,
     started: AtomicU64,
@@ -139,7 +140,13 @@ struct Described {
 
 impl Load {
     fn new(endpoint: &Endpoint, plan: &Plan) -> Self {
-        let body = json!({"stateMachineArn": plan.machine_arn, "input": plan.input}).to_string();
+        let body = match plan.scenario.drive() {
+            Drive::PutEvents => events::batch(&plan.subject, &plan.input),
+            Drive::Start | Drive::StartSync | Drive::StartAndPoll => {
+                json!({"stateMachineArn": plan.subject, "input": plan.input})
+            }
+        };
+        let body = body.to_string();
         Self {
             endpoint: endpoint.clone(),
             plan: plan.clone(),
@@ -159,8 +166,14 @@ impl Load {
             let clients = (number..self.plan.connections).step_by(threads);
             let clients: Vec<_> = clients.map(|_| tokio::spawn(Arc::clone(self).client())).collect();
             let followers = if number == 0 { self.plan.followers } else { 0 };
-            let followers: Vec<_> =
-                (0..followers).map(|_| tokio::spawn(Arc::clone(self).follower())).collect();
+            let drive = self.plan.scenario.drive();
+            let follower = |number| match drive {
+                Drive::PutEvents => tokio::spawn(Arc::clone(self).follower_of_events(number)),
+                Drive::Start | Drive::StartSync | Drive::StartAndPoll => {
+                    tokio::spawn(Arc::clone(self).follower())
+                }
+            };
+            let followers: Vec<_> = (0..followers).map(follower).collect();
             let mut tally = Tally::default();
             for client in clients {
                 tally.add(client.await?);
@@ -180,14 +193,16 @@ impl Load {
             return false;
         }
         match self.plan.amount {
-            Amount::Count(count) => self.started.fetch_add(1, Ordering::Relaxed) < count,
+            Amount::Count(count) => {
+                self.started.fetch_add(self.plan.scenario.batch().into(), Ordering::Relaxed) < count
+            }
             Amount::Time(time) => self.begun.elapsed() < time,
         }
     }
 
     async fn client(self: Arc<Self>) -> Tally {
         let mut tally = Tally::default();
-        let mut connection = Connection::new(&self.endpoint);
+        let mut connection = Connection::new(&self.endpoint, self.plan.scenario.service());
         while self.goes_on() {
             if let Err(error) = self.turn(&mut connection, &mut tally).await {
                 tally.fail(&error);
@@ -203,12 +218,17 @@ impl Load {
     async fn turn(&self, connection: &mut Connection, tally: &mut Tally) -> anyhow::Result<()> {
         let sent = Instant::now();
         let drive = self.plan.scenario.drive();
-        let operation = if drive == Drive::StartSync { "StartSyncExecution" } else { "StartExecution" };
+        let operation = match drive {
+            Drive::Start | Drive::StartAndPoll => "StartExecution",
+            Drive::StartSync => "StartSyncExecution",
+            Drive::PutEvents => "PutEvents",
+        };
         let answer = connection.call(operation, self.body.as_bytes()).await?;
         let body = answer.body()?;
         tally.acknowledged.push(sent.elapsed());
         match drive {
             Drive::Start => self.offer(body, sent)?,
+            Drive::PutEvents => events::accepted(body)?,
             Drive::StartSync => {
                 succeeded(&serde_json::from_slice(body)?)?;
                 tally.finished.push(sent.elapsed());
@@ -239,7 +259,7 @@ impl Load {
 
     async fn follower(self: Arc<Self>) -> Tally {
         let mut tally = Tally::default();
-        let mut connection = Connection::new(&self.endpoint);
+        let mut connection = Connection::new(&self.endpoint, STATES);
         while !self.over.load(Ordering::Relaxed) {
             let (give, given) = oneshot::channel();
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(give);
@@ -247,6 +267,21 @@ impl Load {
             let Ok(followed) = given.await else { break };
             match follow(&mut connection, &followed.arn).await {
                 Ok(()) => tally.finished.push(followed.sent.elapsed()),
+                Err(error) => tally.fail(&error),
+            }
+            tokio::time::sleep(REST).await;
+        }
+        tally
+    }
+
+    /// Puts one event at a time, and receives it.
+    async fn follower_of_events(self: Arc<Self>, number: usize) -> Tally {
+        let mut tally = Tally::default();
+        let mut follower =
+            events::Follower::new(&self.endpoint, &self.plan.subject, number, &self.plan.input);
+        while !self.over.load(Ordering::Relaxed) {
+            match follower.follow_one().await {
+                Ok(took) => tally.finished.push(took),
                 Err(error) => tally.fail(&error),
             }
             tokio::time::sleep(REST).await;

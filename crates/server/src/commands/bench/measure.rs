@@ -6,12 +6,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::disk::{self, RawSyncs};
-use super::interrupt;
 use super::latency::Quantiles;
 use super::load::{self, Amount, FOLLOWERS, Plan, Tally};
 use super::process;
+use super::request::STATES;
 use super::scenario::{Drive, Scenario};
 use super::target::Target;
+use super::{events, interrupt};
 
 /// How long after the load everything may take to end.
 const END_MAX: Duration = Duration::from_secs(120);
@@ -25,7 +26,7 @@ pub struct Row {
     pub title: &'static str,
     /// Clients.
     pub connections: usize,
-    /// Executions whose start was acknowledged.
+    /// Executions whose start was acknowledged, or events that were.
     pub starts: usize,
     /// From the first start to the last acknowledgement.
     pub seconds: f64,
@@ -101,25 +102,44 @@ pub struct Wish {
 pub fn measure(target: &Target, scenario: Scenario, wish: Wish) -> anyhow::Result<Row> {
     let plan = Plan {
         scenario,
-        machine_arn: create_machine(target, scenario)?,
+        subject: create_subject(target, scenario)?,
         input: scenario.input(),
         connections: wish.connections.unwrap_or_else(|| scenario.connections()),
         threads: wish.threads,
         amount: wish.amount,
-        followers: if scenario.drive() == Drive::Start { FOLLOWERS } else { 0 },
+        followers: match scenario.drive() {
+            Drive::Start | Drive::PutEvents => FOLLOWERS,
+            Drive::StartSync | Drive::StartAndPoll => 0,
+        },
     };
     let raw = disk::measure(&target.dir, wish.raw)?;
+    let mut warm = 0;
     if !wish.warm_up.is_zero() {
-        load::run(&target.endpoint, &Plan { amount: Amount::Time(wish.warm_up), ..plan.clone() })?;
-        wait_for_end(target, &plan)?;
+        let (tally, _) =
+            load::run(&target.endpoint, &Plan { amount: Amount::Time(wish.warm_up), ..plan.clone() })?;
+        warm = started(&plan, &tally);
+        wait_for_end(target, &plan, warm)?;
     }
     let before = Moment::of(target);
     let (tally, elapsed) = load::run(&target.endpoint, &plan)?;
-    let ended = wait_for_end(target, &plan)?;
-    let executions = count(tally.acknowledged.len());
+    let ended = wait_for_end(target, &plan, warm + started(&plan, &tally))?;
+    let executions = count(started(&plan, &tally));
     let transitions = executions * f64::from(scenario.transitions());
     let span = Span { before, after: Moment::of(target), executions, transitions };
     Ok(row(&plan, &span, tally, elapsed, ended, raw))
+}
+
+/// How many executions clients have started, or how many events they have put.
+fn started(plan: &Plan, tally: &Tally) -> usize {
+    tally.acknowledged.len() * plan.scenario.batch() as usize
+}
+
+/// Creates what the scenario needs: a machine, or a rule with a queue.
+fn create_subject(target: &Target, scenario: Scenario) -> anyhow::Result<String> {
+    match scenario.drive() {
+        Drive::PutEvents => events::create(target, scenario.name()),
+        Drive::Start | Drive::StartSync | Drive::StartAndPoll => create_machine(target, scenario),
+    }
 }
 
 /// Creates the scenario's machine under a name of its own.
@@ -133,26 +153,33 @@ pub fn create_machine(target: &Target, scenario: Scenario) -> anyhow::Result<Str
         "roleArn": "arn:aws:iam::000000000000:role/bench",
         "type": scenario.machine_type(),
     });
-    let created = target.call("CreateStateMachine", &input)?;
+    let created = target.call(STATES, "CreateStateMachine", &input)?;
     Ok(created["stateMachineArn"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Waits until no execution of the machine runs; false where patience ended before.
-fn wait_for_end(target: &Target, plan: &Plan) -> anyhow::Result<bool> {
-    if plan.scenario.drive() == Drive::StartSync {
-        return Ok(true);
-    }
-    let input = json!({"stateMachineArn": plan.machine_arn, "statusFilter": "RUNNING", "maxResults": 1});
+/// Waits until no execution of the machine runs, or all events are delivered that ever were put; false where patience
+/// ended before.
+fn wait_for_end(target: &Target, plan: &Plan, put: usize) -> anyhow::Result<bool> {
     let (begun, mut pause) = (Instant::now(), Duration::from_millis(2));
     while begun.elapsed() < END_MAX && !interrupt::wanted() {
-        let running = target.call("ListExecutions", &input)?;
-        if running["executions"].as_array().is_none_or(Vec::is_empty) {
+        let is_over = match plan.scenario.drive() {
+            Drive::StartSync => true,
+            Drive::PutEvents => events::delivered(target, &plan.subject)? >= put,
+            Drive::Start | Drive::StartAndPoll => !any_runs(target, &plan.subject)?,
+        };
+        if is_over {
             return Ok(true);
         }
         std::thread::sleep(pause);
         pause = (pause * 3 / 2).min(Duration::from_millis(50));
     }
     Ok(false)
+}
+
+fn any_runs(target: &Target, machine: &str) -> anyhow::Result<bool> {
+    let input = json!({"stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1});
+    let running = target.call(STATES, "ListExecutions", &input)?;
+    Ok(running["executions"].as_array().is_some_and(|executions| !executions.is_empty()))
 }
 
 /// What had been used at one moment.
@@ -223,7 +250,7 @@ fn row(plan: &Plan, span: &Span, tally: Tally, elapsed: Duration, ended: bool, r
         scenario: plan.scenario.name(),
         title: plan.scenario.title(),
         connections: plan.connections,
-        starts: tally.acknowledged.len(),
+        starts: started(plan, &tally),
         seconds: elapsed.as_secs_f64(),
         seconds_to_end: to_end,
         starts_per_second: span.executions / elapsed.as_secs_f64(),

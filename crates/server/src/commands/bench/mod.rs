@@ -1,4 +1,4 @@
-//! `runwright bench`: how fast a server starts and runs executions, and what that costs.
+//! `runwright bench`: how fast a server starts and runs executions and delivers events, and what that costs.
 //!
 //! A client over HTTP/1.1 with AWS's JSON protocol, against a server that it starts itself or any other that speaks the
 //! protocol. What is measured in the same run beside it: what the disk does by itself, how often it was flushed, and
@@ -6,6 +6,7 @@
 
 mod connection;
 mod disk;
+mod events;
 mod interrupt;
 mod latency;
 mod load;
@@ -39,8 +40,8 @@ use target::Target;
 /// What `runwright bench` is told.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
-    /// Measure the server that is there, Runwright or any other that speaks AWS's JSON protocol; its machines (bench-...)
-    /// stay there [default: start a server].
+    /// Measure the server that is there, Runwright or any other that speaks AWS's JSON protocol; its machines, rules and
+    /// queues (bench-...) stay there [default: start a server].
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
 
@@ -57,7 +58,7 @@ pub struct BenchArgs {
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<Scenario>,
 
-    /// Clients, each with a connection of its own [default: 64; for poll: 8].
+    /// Clients, each with a connection of its own [default: 64; for poll and events: 8].
     #[arg(long, value_name = "COUNT")]
     connections: Option<usize>,
 
@@ -69,7 +70,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     seconds: f64,
 
-    /// Start so many executions in each scenario, however long it takes.
+    /// Start so many executions, or put so many events, in each scenario, however long it takes.
     #[arg(long, value_name = "COUNT", conflicts_with = "seconds")]
     count: Option<u64>,
 
@@ -257,6 +258,9 @@ mod tests {
         }
         let row = measure::measure(&target, Scenario::Poll, wish).unwrap();
         assert_eq!((row.finished.samples, row.errors), (20, 0), "{row:?}");
+        let row = measure::measure(&target, Scenario::Events, wish).unwrap();
+        assert_eq!((row.starts, row.errors, row.first_error.clone()), (20, 0, None), "{row:?}");
+        assert!(row.seconds_to_end.is_some() && row.acknowledged.samples == 2);
         runtime.block_on(server.stop());
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::load::{self, Amount, Plan};
 use super::measure::create_machine;
 use super::process::Usage;
+use super::request::STATES;
 use super::scenario::Scenario;
 use super::target::Target;
 
@@ -75,7 +76,7 @@ pub fn measure(target: &mut Target, waiting: u64, threads: usize) -> anyhow::Res
 fn start_all(target: &Target, machine: &str, waiting: u64, threads: usize) -> anyhow::Result<()> {
     let plan = Plan {
         scenario: Scenario::Wait,
-        machine_arn: machine.to_owned(),
+        subject: machine.to_owned(),
         input: json!({"seconds": WAIT_SECONDS}).to_string(),
         connections: Scenario::Wait.connections(),
         threads,
@@ -104,5 +105,5 @@ fn running(target: &Target, machine: &str, token: Option<&str>, limit: u32) -> a
     if let Some(token) = token {
         input["nextToken"] = json!(token);
     }
-    target.call("ListExecutions", &input)
+    target.call(STATES, "ListExecutions", &input)
 }

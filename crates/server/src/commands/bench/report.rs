@@ -120,7 +120,7 @@ pub fn errors(rows: &[Row], colours: Palette) -> String {
             let _ = writeln!(text, "{red}{}{reset}: {} errors, the first: {error}", row.title, row.errors);
         }
         if row.seconds_to_end.is_none() {
-            let _ = writeln!(text, "{red}{}{reset}: executions still ran at the end", row.title);
+            let _ = writeln!(text, "{red}{}{reset}: not everything had ended in time", row.title);
         }
     }
     text

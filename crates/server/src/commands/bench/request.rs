@@ -8,11 +8,32 @@ use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use types::Timestamp;
 
-const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
-const SERVICE: &str = "states";
 const SIGNED_HEADERS: &str = "content-type;host;x-amz-date;x-amz-target";
-/// What stands before an operation's name in `X-Amz-Target`.
-const TARGET: &str = "AWSStepFunctions.";
+
+/// A service, as requests name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// In the scope of signatures.
+    signing_name: &'static str,
+    /// What stands before an operation's name in `X-Amz-Target`.
+    target: &'static str,
+    content_type: &'static str,
+}
+
+/// Step Functions.
+pub const STATES: Service = Service {
+    signing_name: "states",
+    target: "AWSStepFunctions.",
+    content_type: "application/x-amz-json-1.0",
+};
+
+/// EventBridge.
+pub const EVENTS: Service =
+    Service { signing_name: "events", target: "AWSEvents.", content_type: "application/x-amz-json-1.1" };
+
+/// SQS.
+pub const SQS: Service =
+    Service { signing_name: "sqs", target: "AmazonSQS.", content_type: "application/x-amz-json-1.0" };
 
 /// Who calls, and from where.
 #[derive(Clone, Debug)]
@@ -25,9 +46,10 @@ pub struct Credentials {
     pub region: String,
 }
 
-/// Writes requests to one host.
+/// Writes requests to one service of one host.
 #[derive(Clone)]
 pub struct RequestWriter {
+    service: Service,
     host: String,
     credentials: Credentials,
     /// What holds for all requests of one second.
@@ -46,19 +68,19 @@ struct Dated {
 
 impl RequestWriter {
     /// A writer of requests to `host`, which is what stands in their `Host`.
-    pub fn new(host: &str, credentials: &Credentials) -> Self {
-        let dated = Dated::at(Clock::Wall.now(), credentials);
-        Self { host: host.to_owned(), credentials: credentials.clone(), dated }
+    pub fn new(service: Service, host: &str, credentials: &Credentials) -> Self {
+        let dated = Dated::at(Clock::Wall.now(), service, credentials);
+        Self { service, host: host.to_owned(), credentials: credentials.clone(), dated }
     }
 
-    /// Replaces what is in `out` by a request of an operation of Step Functions, signed for now.
+    /// Replaces what is in `out` by a request of an operation, signed for now.
     pub fn write(&mut self, operation: &str, body: &[u8], out: &mut Vec<u8>) {
         self.write_at(operation, body, Clock::Wall.now(), out);
     }
 
     fn write_at(&mut self, operation: &str, body: &[u8], now: Timestamp, out: &mut Vec<u8>) {
         if now.as_millis().div_euclid(1000) != self.dated.second {
-            self.dated = Dated::at(now, &self.credentials);
+            self.dated = Dated::at(now, self.service, &self.credentials);
         }
         let signature = self.signature(operation, body);
         out.clear();
@@ -67,9 +89,9 @@ impl RequestWriter {
             "POST / HTTP/1.1\r\nhost: ",
             &self.host,
             "\r\ncontent-type: ",
-            CONTENT_TYPE,
+            self.service.content_type,
             "\r\nx-amz-target: ",
-            TARGET,
+            self.service.target,
             operation,
             "\r\nx-amz-date: ",
             &self.dated.time,
@@ -94,13 +116,13 @@ impl RequestWriter {
         let mut canonical = Sha256::new();
         for part in [
             "POST\n/\n\ncontent-type:",
-            CONTENT_TYPE,
+            self.service.content_type,
             "\nhost:",
             &self.host,
             "\nx-amz-date:",
             &self.dated.time,
             "\nx-amz-target:",
-            TARGET,
+            self.service.target,
             operation,
             "\n\n",
             SIGNED_HEADERS,
@@ -119,15 +141,15 @@ impl RequestWriter {
 }
 
 impl Dated {
-    fn at(now: Timestamp, credentials: &Credentials) -> Self {
+    fn at(now: Timestamp, service: Service, credentials: &Credentials) -> Self {
         let time = now.format("%Y%m%dT%H%M%SZ");
         let day = now.format("%Y%m%d");
         let mut key = keyed(format!("AWS4{}", credentials.secret_access_key).as_bytes());
-        for part in [day.as_str(), &credentials.region, SERVICE, "aws4_request"] {
+        for part in [day.as_str(), &credentials.region, service.signing_name, "aws4_request"] {
             key.update(part.as_bytes());
             key = keyed(&key.finalize().into_bytes());
         }
-        let scope = format!("{day}/{}/{SERVICE}/aws4_request", credentials.region);
+        let scope = format!("{day}/{}/{}/aws4_request", credentials.region, service.signing_name);
         Self { second: now.as_millis().div_euclid(1000), time, scope, key }
     }
 }
@@ -173,11 +195,16 @@ mod tests {
         let now = Timestamp::from_millis(1_795_000_000_123);
         let body = br#"{"stateMachineArn": "m"}"#;
         let mut out = Vec::new();
-        RequestWriter::new("localhost:4566", &credentials).write_at("StartExecution", body, now, &mut out);
+        RequestWriter::new(STATES, "localhost:4566", &credentials).write_at(
+            "StartExecution",
+            body,
+            now,
+            &mut out,
+        );
 
         let request = hyper::Request::post("/")
             .header("host", "localhost:4566")
-            .header("content-type", CONTENT_TYPE)
+            .header("content-type", STATES.content_type)
             .header("x-amz-target", "AWSStepFunctions.StartExecution");
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         let key = (credentials.access_key_id.as_str(), credentials.secret_access_key.as_str());

@@ -1,7 +1,10 @@
-//! What can be measured: state machines, and how they are driven.
+//! What can be measured: state machines, and how they are driven; and events that come to a queue.
 
 use clap::ValueEnum;
 use serde_json::json;
+
+use super::events;
+use super::request::{EVENTS, STATES, Service};
 
 const PASS: &str = include_str!("../../../../../benches/machines/pass.asl.json");
 const CHOICE: &str = include_str!("../../../../../benches/machines/choice.asl.json");
@@ -29,6 +32,8 @@ pub enum Scenario {
     Express,
     /// Ten Pass states; each client starts one, polls until it has ended, takes the result, and starts the next.
     Poll,
+    /// Events in batches of ten, one rule, one SQS queue.
+    Events,
 }
 
 /// How a client spends its time.
@@ -40,6 +45,8 @@ pub enum Drive {
     StartSync,
     /// StartExecution, then DescribeExecution until the execution has ended.
     StartAndPoll,
+    /// PutEvents, one batch after another.
+    PutEvents,
 }
 
 impl Scenario {
@@ -54,6 +61,7 @@ impl Scenario {
             Self::Retry => "retry",
             Self::Express => "express",
             Self::Poll => "poll",
+            Self::Events => "events",
         }
     }
 
@@ -68,18 +76,20 @@ impl Scenario {
             Self::Retry => "Retry 2 x 1 s",
             Self::Express => "Express Pass x 10",
             Self::Poll => "Start, poll, result",
+            Self::Events => "Event to SQS queue",
         }
     }
 
-    /// The machine's definition.
-    pub fn definition(self) -> &'static str {
+    /// The machine's definition; `None` where there is no machine.
+    pub fn definition(self) -> Option<&'static str> {
         match self {
-            Self::Pass | Self::Express | Self::Poll => PASS,
-            Self::Choice => CHOICE,
-            Self::Parallel => PARALLEL,
-            Self::Map => MAP,
-            Self::Wait => WAIT,
-            Self::Retry => RETRY,
+            Self::Pass | Self::Express | Self::Poll => Some(PASS),
+            Self::Choice => Some(CHOICE),
+            Self::Parallel => Some(PARALLEL),
+            Self::Map => Some(MAP),
+            Self::Wait => Some(WAIT),
+            Self::Retry => Some(RETRY),
+            Self::Events => None,
         }
     }
 
@@ -88,18 +98,20 @@ impl Scenario {
         if self == Self::Express { "EXPRESS" } else { "STANDARD" }
     }
 
-    /// The input of every execution.
+    /// The input of every execution, or the detail of every event.
     pub fn input(self) -> String {
         match self {
             Self::Pass | Self::Parallel | Self::Retry | Self::Express | Self::Poll => json!({"order": 4711}),
             Self::Choice => json!({"turn": 0}),
             Self::Map => json!({"items": (0..100).collect::<Vec<_>>()}),
             Self::Wait => json!({"seconds": 1}),
+            Self::Events => events::detail(),
         }
         .to_string()
     }
 
-    /// State transitions of one execution, as AWS counts them: each entry into a state, retries too.
+    /// State transitions of one execution, as AWS counts them: each entry into a state, retries too. Of an event, its one
+    /// delivery.
     pub fn transitions(self) -> u32 {
         match self {
             Self::Pass | Self::Express | Self::Poll => 10,
@@ -107,7 +119,7 @@ impl Scenario {
             Self::Choice => 100 + 101 + 1,
             Self::Parallel => 1 + 8,
             Self::Map => 1 + 100,
-            Self::Wait => 1,
+            Self::Wait | Self::Events => 1,
             // Three attempts of the branch and the state in it, then what catches them.
             Self::Retry => 3 * 2 + 1,
         }
@@ -118,12 +130,26 @@ impl Scenario {
         match self {
             Self::Express => Drive::StartSync,
             Self::Poll => Drive::StartAndPoll,
+            Self::Events => Drive::PutEvents,
             Self::Pass | Self::Choice | Self::Parallel | Self::Map | Self::Wait | Self::Retry => Drive::Start,
         }
     }
 
     /// How many clients it has where nobody says it.
     pub fn connections(self) -> usize {
-        if self == Self::Poll { 8 } else { 64 }
+        match self {
+            Self::Poll | Self::Events => 8,
+            _ => 64,
+        }
+    }
+
+    /// How many of what is counted one request starts.
+    pub fn batch(self) -> u32 {
+        if self == Self::Events { events::BATCH } else { 1 }
+    }
+
+    /// The service that is called.
+    pub fn service(self) -> Service {
+        if self == Self::Events { EVENTS } else { STATES }
     }
 }

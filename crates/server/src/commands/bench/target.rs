@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::connection::{Connection, Endpoint};
 use super::process::{self, Device, Usage};
-use super::request::Credentials;
+use super::request::{Credentials, STATES, Service};
 
 /// How long a server may take to its first answer.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -87,15 +87,18 @@ impl Target {
     ///
     /// # Errors
     /// Where no answer comes, and what AWS calls an error.
-    pub fn call(&self, operation: &str, input: &Value) -> anyhow::Result<Value> {
-        let answer = self.call_bytes(operation, input.to_string().as_bytes())?;
+    pub fn call(&self, service: Service, operation: &str, input: &Value) -> anyhow::Result<Value> {
+        let answer = self.call_bytes(service, operation, input.to_string().as_bytes())?;
+        if answer.is_empty() {
+            return Ok(Value::Null);
+        }
         serde_json::from_slice(&answer).context("the answer is not JSON")
     }
 
-    fn call_bytes(&self, operation: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+    fn call_bytes(&self, service: Service, operation: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let mut connection = Connection::new(&self.endpoint);
+            let mut connection = Connection::new(&self.endpoint, service);
             Ok(connection.call(operation, body).await?.body()?.to_vec())
         })
     }
@@ -121,7 +124,7 @@ impl Target {
     fn wait_for_answer(&mut self, operation: &str, body: &[u8]) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
-            let error = match self.call_bytes(operation, body) {
+            let error = match self.call_bytes(STATES, operation, body) {
                 Ok(_) => return Ok(()),
                 Err(error) => error,
             };

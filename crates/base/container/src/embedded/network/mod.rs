@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use self::links::Links;
 use self::range::Range;
-use self::records::Records;
+use self::records::{Record, Records};
 use crate::driver::is_container_name;
 use crate::name_locks::NameLocks;
 use crate::network::{Network, NetworkError, NetworkSpec};
@@ -54,20 +54,13 @@ impl Networks {
     /// # Errors
     /// When the directory cannot be used.
     pub fn open(data: &Path, scope: &str) -> io::Result<Self> {
-        let records = Records::of(data);
-        records.create()?;
-        let lock = records.lock()?;
-        records.release_orphans()?;
-        drop(lock);
-        let inner = Inner {
-            records,
-            scope: scope.to_owned(),
-            names: NameLocks::default(),
-            translating: Mutex::default(),
-        };
+        let inner = Inner::open(data, scope)?;
         // Nothing that a start could not do without, and not everyone may do it.
         if let Err(error) = inner.remove_strays() {
             tracing::warn!(%error, "interfaces of networks that are gone cannot be removed");
+        }
+        if let Err(error) = inner.unpublish_strays() {
+            tracing::debug!(%error, "ports that lead to networks that are gone cannot be removed");
         }
         if let Err(error) = abandoned::sweep() {
             tracing::debug!(%error, "what deleted data directories left cannot be removed");
@@ -149,6 +142,16 @@ impl Networks {
 }
 
 impl Inner {
+    fn open(data: &Path, scope: &str) -> io::Result<Self> {
+        let records = Records::of(data);
+        records.create()?;
+        let lock = records.lock()?;
+        records.release_orphans()?;
+        drop(lock);
+        let (names, translating) = <(NameLocks, Mutex<Option<Range>>)>::default();
+        Ok(Self { records, scope: scope.to_owned(), names, translating })
+    }
+
     fn provide(&self, spec: &NetworkSpec) -> Result<Network, NetworkError> {
         let known = self.records.read(&spec.name).map_err(failed)?;
         let record = match known {
@@ -164,17 +167,29 @@ impl Inner {
             return Ok(());
         }
         let record = self.records.read(name)?;
-        if let Some(record) = &record {
+        self.take_apart(name, record.as_ref())?;
+        self.let_go(name, record.as_ref())
+    }
+
+    /// Removes what the kernel has of a network. It is still known.
+    fn take_apart(&self, name: &str, record: Option<&Record>) -> io::Result<()> {
+        if let Some(record) = record {
             self.unpublish(record)?;
         }
-        self.disassemble(name)?;
+        self.disassemble(name)
+    }
+
+    /// Forgets a network of which the kernel has nothing any more.
+    fn let_go(&self, name: &str, record: Option<&Record>) -> io::Result<()> {
         let _lock = self.records.lock()?;
         // Only then: whoever gets the address or a port next is not mistaken for this one after a crash.
         self.records.forget(name)?;
-        match record {
-            Some(record) => self.release(&record),
-            None => self.records.release_orphans(),
+        let Some(record) = record else { return self.records.release_orphans() };
+        // Who made the translation anew meanwhile, as the first network after a start does, still knew this one.
+        if let Err(error) = self.unpublish(record) {
+            tracing::warn!(%error, network = name, "ports may lead to a network that is gone, until the next start");
         }
+        self.release(record)
     }
 
     /// Removes the bridge and the translation where no network is left.

@@ -57,13 +57,37 @@ impl Inner {
 
     /// Has the network's ports of this machine lead nowhere. Those that do already are no error.
     pub fn unpublish(&self, record: &Record) -> io::Result<()> {
-        let table = self.table();
+        let one = self.translating.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for PublishedPort { host_port, protocol, .. } in &record.network.ports {
-            let one = Transaction::on(&table).unmap_port(map(*protocol), *host_port);
-            missing_is_fine(Connection::to_netfilter().and_then(|mut kernel| one.commit(&mut kernel)))?;
+            self.unmap(*protocol, *host_port)?;
         }
+        drop(one);
         self.forget_connections(record);
         Ok(())
+    }
+
+    /// Has the ports lead nowhere that lead to no known network: those of one that was forgotten when its server was killed.
+    pub fn unpublish_strays(&self) -> io::Result<()> {
+        let mut kernel = Connection::to_netfilter()?;
+        let mut mapped = Vec::new();
+        for protocol in PROTOCOLS {
+            let ports = mapped_ports(&mut kernel, &self.table(), map(protocol))?;
+            mapped.extend(ports.into_iter().map(|port| (protocol, port)));
+        }
+        // Read after the table: a network is known before a port leads to it.
+        let mut known = Vec::new();
+        for network in self.records.names()? {
+            let ports = self.records.read(&network)?.map(|record| record.network.ports).unwrap_or_default();
+            known.extend(ports.iter().map(|port| (port.protocol, port.host_port)));
+        }
+        let mut strays = mapped.into_iter().filter(|port| !known.contains(port));
+        strays.try_for_each(|(protocol, port)| self.unmap(protocol, port))
+    }
+
+    fn unmap(&self, protocol: Protocol, host_port: u16) -> io::Result<()> {
+        let table = self.table();
+        let one = Transaction::on(&table).unmap_port(map(protocol), host_port);
+        missing_is_fine(Connection::to_netfilter().and_then(|mut kernel| one.commit(&mut kernel)))
     }
 
     /// What cannot be forgotten ends by itself, once nothing has been sent for a while.
@@ -155,5 +179,76 @@ fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::embedded::network::namespace;
+    use crate::network::{NetworkKind, NetworkSpec, PortMapping};
+
+    const SCOPE: &str = "abandoned0";
+
+    fn provide(inner: &Inner, name: &str) -> Record {
+        let port_mappings =
+            vec![PortMapping { container_port: 80, host_port: None, protocol: Protocol::Tcp }];
+        let kind = NetworkKind::Bridged { address: None };
+        let spec = NetworkSpec { name: name.to_owned(), kind, port_mappings, hostname: None };
+        // A thread is in the network afterwards.
+        std::thread::scope(|scope| scope.spawn(|| inner.provide(&spec)).join().unwrap().unwrap());
+        inner.records.read(name).unwrap().unwrap()
+    }
+
+    fn published(inner: &Inner) -> Vec<u16> {
+        mapped_ports(&mut Connection::to_netfilter().unwrap(), &inner.table(), "tcp").unwrap()
+    }
+
+    fn ports(record: &Record) -> Vec<u16> {
+        record.network.ports.iter().map(|port| port.host_port).collect()
+    }
+
+    /// The server that had made the networks is killed; the next one removes one of them while it makes another.
+    fn a_network_is_removed_while_the_table_is_made_anew(data: &Path) {
+        let old = provide(&Inner::open(data, SCOPE).unwrap(), "old");
+        let next = Inner::open(data, SCOPE).unwrap();
+        next.take_apart("old", Some(&old)).unwrap();
+        let new = provide(&next, "new");
+        next.let_go("old", Some(&old)).unwrap();
+        assert_eq!(published(&next), ports(&new));
+        next.remove("new").unwrap();
+        assert_eq!(published(&next), Vec::<u16>::new());
+    }
+
+    /// The server is killed between the last two steps of a removal.
+    fn a_forgotten_networks_ports_are_removed_by_the_next_start(data: &Path) {
+        let first = Inner::open(data, SCOPE).unwrap();
+        let kept = provide(&first, "kept");
+        provide(&first, "forgotten");
+        first.disassemble("forgotten").unwrap();
+        first.records.forget("forgotten").unwrap();
+        assert_eq!(published(&first).len(), 2);
+        let next = Inner::open(data, SCOPE).unwrap();
+        next.unpublish_strays().unwrap();
+        assert_eq!(published(&next), ports(&kept));
+        next.remove("kept").unwrap();
+    }
+
+    /// In a network namespace that ends with the test's thread.
+    #[test]
+    fn no_port_leads_to_a_network_that_is_gone() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        namespace::enter_new().unwrap();
+        for test in [
+            a_network_is_removed_while_the_table_is_made_anew,
+            a_forgotten_networks_ports_are_removed_by_the_next_start,
+        ] {
+            let data = tempfile::tempdir().unwrap();
+            test(data.path());
+        }
     }
 }
