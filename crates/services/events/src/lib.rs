@@ -9,7 +9,6 @@ mod archive;
 mod bus;
 mod bus_policy;
 mod connection;
-mod connection_token;
 mod delivery;
 mod error;
 mod event;
@@ -63,7 +62,7 @@ pub(crate) struct Inner {
     connections: Collection<connection::Connection>,
     secret_key: OnceLock<SecretKey>,
     missed: OnceLock<Missed>,
-    tokens: connection_token::Tokens,
+    tokens: connection::token::Tokens,
     destinations: Collection<api_destination::ApiDestination>,
     pace: targets::Pace,
     http: OnceLock<Result<HttpClient, String>>,
@@ -86,7 +85,7 @@ impl Events {
             connections: Collection::new(Arc::clone(&store), "events/connection"),
             secret_key: OnceLock::new(),
             missed: OnceLock::new(),
-            tokens: connection_token::Tokens::default(),
+            tokens: connection::token::Tokens::default(),
             destinations: Collection::new(Arc::clone(&store), "events/api-destination"),
             pace: targets::Pace::default(),
             http: OnceLock::new(),
@@ -145,6 +144,7 @@ impl Events {
         firing::start(&self.inner).await?;
         delivery::start(&self.inner).await?;
         archive::background::start(&self.inner).await?;
+        connection::background::start(&self.inner).await?;
         replay::runner::start(&self.inner).await
     }
 }

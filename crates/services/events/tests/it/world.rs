@@ -9,6 +9,7 @@ use api::{AwsError, Call, Context, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
 use events::{Events, SecretKey};
 use futures_util::future::BoxFuture;
+use secretsmanager::SecretsManager;
 use serde_json::{Value, json};
 use store::{SqliteStore, Store};
 use tokio::sync::watch;
@@ -50,11 +51,13 @@ impl World {
     pub async fn on(store: Arc<dyn Store>, clock: VirtualClock, targets: Targets) -> Self {
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
         let events = Events::new(Arc::clone(&store), dispatcher.clone())
-            .with_secret_key(SecretKey::ephemeral().unwrap())
+            .with_secret_key(targets.key.clone())
             .with_all_outcomes();
         let fakes = ["states", "ecs", "logs", "sqs", "sns"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
-        dispatcher.install(fakes.into_iter().chain([Arc::new(events.clone()) as Arc<dyn Service>]));
+        let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), targets.key.clone());
+        let real: [Arc<dyn Service>; 2] = [Arc::new(events.clone()), Arc::new(secrets)];
+        dispatcher.install(fakes.into_iter().chain(real));
         events.load().await.unwrap();
         events.start().await.unwrap();
         Self { dispatcher, clock, targets, store, _dir: None }
@@ -65,6 +68,16 @@ impl World {
     }
 
     pub async fn call_in(&self, region: &str, operation: &str, input: Value) -> Result<Value, AwsError> {
+        self.call_of("events", region, operation, input).await
+    }
+
+    pub async fn call_of(
+        &self,
+        service: &str,
+        region: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
         let principal = if operation.starts_with("internal:") {
             Principal::service("states.amazonaws.com")
         } else {
@@ -74,7 +87,7 @@ impl World {
             principal,
             account: AccountId::new(ACCOUNT),
             region: Region::new(region),
-            service: "events".to_owned(),
+            service: service.to_owned(),
             operation: operation.to_owned(),
             input,
             request_id: api::ids::uuid(),
@@ -145,11 +158,17 @@ pub struct Given {
 pub struct Targets {
     given: Arc<watch::Sender<Vec<Given>>>,
     failures: Arc<Mutex<BTreeMap<String, VecDeque<AwsError>>>>,
+    /// What all lives seal secrets with.
+    key: SecretKey,
 }
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { given: Arc::new(watch::Sender::new(Vec::new())), failures: Arc::default() }
+        Self {
+            given: Arc::new(watch::Sender::new(Vec::new())),
+            failures: Arc::default(),
+            key: SecretKey::ephemeral().unwrap(),
+        }
     }
 }
 

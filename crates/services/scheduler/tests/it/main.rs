@@ -8,4 +8,5 @@ mod crashes;
 mod extensions;
 mod firings;
 mod targets;
+mod traces;
 mod world;

@@ -1,8 +1,9 @@
-//! Every file in `cases/api`, in a world of its own that begins at 2026-11-20T12:00:00Z.
+//! Every file in `cases/api`, in a world of its own that begins at 2026-11-20T12:00:00Z. An operation of `events:` is called by
+//! that service, others by the account.
 
 use crate::world::World;
 
 #[tokio::test]
 async fn every_case_is_as_its_file_says() {
-    cases::run(concat!(env!("CARGO_MANIFEST_DIR"), "/cases/api"), 3, World::new).await;
+    cases::run(concat!(env!("CARGO_MANIFEST_DIR"), "/cases/api"), 4, World::new).await;
 }

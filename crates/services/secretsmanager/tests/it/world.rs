@@ -34,7 +34,12 @@ impl World {
 impl cases::World for World {
     async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
         let account = AccountId::new("000000000000");
-        let principal = Principal::Root { account: account.clone() };
+        let (principal, operation) = match operation.split_once(':') {
+            Some((service, operation)) => {
+                (Principal::service(&format!("{service}.amazonaws.com")), operation)
+            }
+            None => (Principal::Root { account: account.clone() }, operation),
+        };
         let region = Region::new("us-east-1");
         self.dispatcher
             .call(Call::new(principal, &account, &region, "secretsmanager", operation, input))
