@@ -23,6 +23,7 @@ use crate::time_options::ClockChoice;
 use crate::upkeep::backup::Source;
 use crate::upkeep::control::Control;
 use crate::upkeep::data_dir;
+use crate::virtual_time::over_http::ClockDocuments;
 use crate::virtual_time::{self, VirtualTime, session};
 
 /// A running stack.
@@ -143,11 +144,12 @@ impl Server {
         let virtual_time = time.clone();
         let operator = Operator::new(dispatcher.clone(), config.account, config.region);
         let clock = session::Subject { dispatcher, time };
+        let documents = ClockDocuments::beside(ecs.documents(), clock.clone());
         let control = Control::start(source, Arc::clone(&driver), clock, operator.clone())
             .inspect_err(|error| tracing::warn!(%error, "no backup can be made, and no container be reached, while this server runs"))
             .ok();
         let (shutdown, stopped) = oneshot::channel();
-        let front = front.with_documents(ecs.documents());
+        let front = front.with_documents(Arc::new(documents));
         let loopback = loopback
             .listener
             .map(|listener| tokio::spawn(front.clone().serve(listener, std::future::pending())));

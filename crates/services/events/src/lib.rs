@@ -18,6 +18,7 @@ mod internal;
 pub mod limits;
 mod names;
 mod operations;
+mod overlap;
 mod page;
 mod partner;
 mod permission;
@@ -39,7 +40,7 @@ use http_client::HttpClient;
 use schedule::Missed;
 use serde_json::Value;
 use store::{Collection, Store};
-use types::{AccountId, Region};
+use types::{AccountId, Region, Timestamp};
 
 pub use error::Error;
 pub use sealed::SecretKey;
@@ -62,6 +63,9 @@ pub(crate) struct Inner {
     connections: Collection<connection::Connection>,
     secret_key: OnceLock<SecretKey>,
     missed: OnceLock<Missed>,
+    /// Since when schedules are fired, by the clock.
+    watched_since: OnceLock<Timestamp>,
+    work: Collection<overlap::Work>,
     tokens: connection::token::Tokens,
     destinations: Collection<api_destination::ApiDestination>,
     pace: targets::Pace,
@@ -85,6 +89,8 @@ impl Events {
             connections: Collection::new(Arc::clone(&store), "events/connection"),
             secret_key: OnceLock::new(),
             missed: OnceLock::new(),
+            watched_since: OnceLock::new(),
+            work: Collection::new(Arc::clone(&store), overlap::TABLE),
             tokens: connection::token::Tokens::default(),
             destinations: Collection::new(Arc::clone(&store), "events/api-destination"),
             pace: targets::Pace::default(),

@@ -158,6 +158,7 @@ pub struct Given {
 pub struct Targets {
     given: Arc<watch::Sender<Vec<Given>>>,
     failures: Arc<Mutex<BTreeMap<String, VecDeque<AwsError>>>>,
+    answers: Arc<Mutex<BTreeMap<String, Value>>>,
     /// What all lives seal secrets with.
     key: SecretKey,
 }
@@ -167,6 +168,7 @@ impl Default for Targets {
         Self {
             given: Arc::new(watch::Sender::new(Vec::new())),
             failures: Arc::default(),
+            answers: Arc::default(),
             key: SecretKey::ephemeral().unwrap(),
         }
     }
@@ -176,6 +178,11 @@ impl Targets {
     /// Lets the next calls of an operation fail so, one after the other.
     pub fn fail(&self, operation: &str, errors: impl IntoIterator<Item = AwsError>) {
         self.failures.lock().unwrap().entry(operation.to_owned()).or_default().extend(errors);
+    }
+
+    /// Lets an operation answer so from now on. What it is given counts as asked, not as given.
+    pub fn answer(&self, operation: &str, answer: Value) {
+        self.answers.lock().unwrap().insert(operation.to_owned(), answer);
     }
 
     /// What was given so far.
@@ -194,6 +201,9 @@ impl Targets {
     }
 
     fn take(&self, given: Given) -> Result<Value, AwsError> {
+        if let Some(answer) = self.answers.lock().unwrap().get(&given.operation) {
+            return Ok(answer.clone());
+        }
         let failure = self.failures.lock().unwrap().get_mut(&given.operation).and_then(VecDeque::pop_front);
         self.given.send_modify(|all| all.push(given.clone()));
         match (failure, given.operation.as_str()) {
@@ -246,6 +256,7 @@ static MODEL: ServiceModel = ServiceModel {
     prints_values: false,
     operations: &[
         operation("CreateLogStream"),
+        operation("DescribeExecution"),
         operation("Publish"),
         operation("PutLogEvents"),
         operation("RunTask"),
