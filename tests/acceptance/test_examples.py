@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -25,6 +26,12 @@ def test_nightly_batch():
     for line in ["│ collecting orders on Linux", "│ 42 orders collected", "│ report for \"all regions\" is ready ✓", "SUCCEEDED"]:
         assert line in done.stdout, done.stdout
     assert "\x1b[" not in done.stdout
+
+
+def test_tests_of_a_night():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/testing"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, env={**os.environ, "RUNWRIGHT": str(BINARY)})
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_on_demand_command():

@@ -5,7 +5,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import Server, written
+from conftest import Server, eventually, written
 from test_ecs_tasks import logged, register, started, stopped
 
 PLAIN = "correct-horse-battery-staple"
@@ -50,6 +50,27 @@ def test_a_task_whose_variables_cannot_be_read_does_not_start(server, batch, mor
     assert task["stopCode"] == "TaskFailedToStart", task
     assert task["stoppedReason"].startswith(reason), task["stoppedReason"]
     assert "exitCode" not in task["containers"][0]
+
+
+def test_the_secret_of_a_connection_belongs_to_eventbridge(server):
+    events, secrets = server.client("events"), server.client("secretsmanager")
+    oauth = {"AuthorizationEndpoint": "http://127.0.0.1:1/token", "HttpMethod": "put",
+             "ClientParameters": {"ClientID": "i", "ClientSecret": PLAIN}}
+    created = events.create_connection(
+        Name="secrets-test", AuthorizationType="OAUTH_CLIENT_CREDENTIALS", AuthParameters={"OAuthParameters": oauth})
+    assert created["ConnectionState"] == "AUTHORIZING"
+    arn = events.describe_connection(Name="secrets-test")["SecretArn"]
+    assert json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) == {
+        "client_id": "i", "client_secret": PLAIN, "authorization_endpoint": "http://127.0.0.1:1/token", "http_method": "put"}
+    assert secrets.describe_secret(SecretId=arn)["OwningService"] == "events"
+    with pytest.raises(ClientError, match="managed by another service"):
+        secrets.delete_secret(SecretId=arn)
+    events.delete_connection(Name="secrets-test")
+
+    def gone():
+        owned = secrets.list_secrets(Filters=[{"Key": "owning-service", "Values": ["events"]}])["SecretList"]
+        return arn not in [secret["ARN"] for secret in owned]
+    eventually(gone, what="the end of a deleted connection's secret")
 
 
 TEMPLATE = """

@@ -49,6 +49,9 @@ struct Service {
     /// Whether messages about violated constraints repeat the offending value.
     #[serde(default = "yes")]
     prints_values: bool,
+    /// Enumerations whose values AWS takes in any case, though the model does not say so.
+    #[serde(default)]
+    any_case: Vec<String>,
     /// Namespace of XML answers, where the model does not say it.
     xml_namespace: Option<String>,
     /// Elements around the members of XML answers by operation, where the model does not say them.

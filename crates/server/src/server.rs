@@ -23,6 +23,7 @@ use crate::time_options::ClockChoice;
 use crate::upkeep::backup::Source;
 use crate::upkeep::control::Control;
 use crate::upkeep::data_dir;
+use crate::virtual_time::over_http::ClockDocuments;
 use crate::virtual_time::{self, VirtualTime, session};
 
 /// A running stack.
@@ -79,7 +80,7 @@ impl Server {
         let sqs = sqs::Sqs::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let pipes = pipes::Pipes::new(Arc::clone(&store), dispatcher.clone());
         let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
-        let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
+        let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key.clone());
         let events = events.making_up(config.missed);
         let scheduler =
             scheduler::Scheduler::making_up(Arc::clone(&store), dispatcher.clone(), config.missed);
@@ -98,7 +99,8 @@ impl Server {
         };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
-        let sns = sns::Sns::new(Arc::clone(&store), dispatcher.clone(), endpoint_of_links);
+        let sns =
+            sns::Sns::new(Arc::clone(&store), dispatcher.clone(), endpoint_of_links).with_secret_key(key);
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));
@@ -142,11 +144,12 @@ impl Server {
         let virtual_time = time.clone();
         let operator = Operator::new(dispatcher.clone(), config.account, config.region);
         let clock = session::Subject { dispatcher, time };
+        let documents = ClockDocuments::beside(ecs.documents(), clock.clone());
         let control = Control::start(source, Arc::clone(&driver), clock, operator.clone())
             .inspect_err(|error| tracing::warn!(%error, "no backup can be made, and no container be reached, while this server runs"))
             .ok();
         let (shutdown, stopped) = oneshot::channel();
-        let front = front.with_documents(ecs.documents());
+        let front = front.with_documents(Arc::new(documents));
         let loopback = loopback
             .listener
             .map(|listener| tokio::spawn(front.clone().serve(listener, std::future::pending())));

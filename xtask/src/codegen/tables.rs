@@ -168,7 +168,7 @@ fn shape_table(model: &Model, service: &Service, name: &str, shape: &Shape) -> R
             shape.flattened,
             bounds("Size", shape),
         ),
-        "string" => format!("Shape::string({name:?}, {})", text(name, shape)),
+        "string" => format!("Shape::string({name:?}, {})", text(service, name, shape)),
         "integer" | "long" => format!("Shape::integer({name:?}, {})", bounds("Range", shape)),
         "float" | "double" => format!("Shape::double({name:?}, {})", bounds("Range", shape)),
         "blob" => format!("Shape::blob({name:?}, {})", bounds("Size", shape)),
@@ -240,7 +240,7 @@ fn wire_name<'a>(model: &Model, name: &str, member: &'a ShapeRef) -> Result<Opti
     Ok(member.location_name.as_ref())
 }
 
-fn text(name: &str, shape: &Shape) -> String {
+fn text(service: &Service, name: &str, shape: &Shape) -> String {
     let mut text = "Text::new()".to_owned();
     if shape.min.is_some() || shape.max.is_some() {
         text.push_str(&format!(".sized({})", bounds("Size", shape)));
@@ -269,6 +269,9 @@ fn text(name: &str, shape: &Shape) -> String {
     }
     if !shape.values.is_empty() {
         text.push_str(&format!(".one_of(&{:?})", java_order(&shape.values)));
+        if service.any_case.iter().any(|any_case| any_case == name) {
+            text.push_str(".in_any_case()");
+        }
     }
     if shape.sensitive {
         text.push_str(".sensitive()");

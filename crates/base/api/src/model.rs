@@ -216,6 +216,8 @@ pub struct Text {
     pub pattern: Option<Pattern>,
     /// Permitted values, in the order in which AWS's messages list them; empty permits all.
     pub values: &'static [&'static str],
+    /// Whether AWS takes those values in any case, whatever its own model says.
+    pub any_case: bool,
     /// Whether AWS keeps the value out of messages and logs.
     pub sensitive: bool,
 }
@@ -424,7 +426,7 @@ impl Member {
 impl Text {
     /// No constraints.
     pub const fn new() -> Self {
-        Self { size: Size::NONE, pattern: None, values: &[], sensitive: false }
+        Self { size: Size::NONE, pattern: None, values: &[], any_case: false, sensitive: false }
     }
 
     /// With a length.
@@ -436,14 +438,20 @@ impl Text {
     /// With a pattern.
     pub const fn matching(self, pattern: Pattern) -> Self {
         // A struct update would drop the old pattern, which a const function may not.
-        let (size, values, sensitive) = (self.size, self.values, self.sensitive);
+        let (size, values, any_case, sensitive) = (self.size, self.values, self.any_case, self.sensitive);
         std::mem::forget(self);
-        Self { size, pattern: Some(pattern), values, sensitive }
+        Self { size, pattern: Some(pattern), values, any_case, sensitive }
     }
 
     /// With a fixed set of values.
     pub const fn one_of(mut self, values: &'static [&'static str]) -> Self {
         self.values = values;
+        self
+    }
+
+    /// Values in any case.
+    pub const fn in_any_case(mut self) -> Self {
+        self.any_case = true;
         self
     }
 

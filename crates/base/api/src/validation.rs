@@ -247,7 +247,8 @@ fn broken_by_text(text: &Text, value: &str, lists_enumerations: bool) -> Vec<Str
     {
         broken.push(matches_pattern(pattern.text));
     }
-    if !text.values.is_empty() && !text.values.contains(&value) {
+    let is = |one: &&str| *one == value || text.any_case && one.eq_ignore_ascii_case(value);
+    if !text.values.is_empty() && !text.values.iter().any(is) {
         broken.push(is_one_of(text.values, lists_enumerations));
     }
     broken

@@ -50,6 +50,13 @@ impl VirtualClock {
         due.into_values().for_each(Waker::wake);
     }
 
+    /// Sets the clock to any time, as a person or NTP sets a machine's: whoever waits for a time that has come is woken, and
+    /// who waits for another goes on waiting for it.
+    pub fn set(&self, time: Timestamp) {
+        self.hand().now = time;
+        self.advance_to(time);
+    }
+
     /// The first time that anybody waits for.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.hand().sleepers.first_key_value().map(|((due, _), _)| *due)

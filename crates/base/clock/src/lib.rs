@@ -83,6 +83,20 @@ mod tests {
         clock.sleep_until(Timestamp::from_seconds(1)).await;
     }
 
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_wakes_nobody_early() {
+        let hand = VirtualClock::new(Timestamp::from_seconds(10));
+        let (clock, due) = (Clock::Virtual(hand.clone()), Timestamp::from_seconds(20));
+        let waiting = tokio::spawn(async move { clock.sleep_until(due).await });
+        tokio::task::yield_now().await;
+        hand.set(Timestamp::from_seconds(5));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        assert_eq!(Clock::Virtual(hand.clone()).now(), Timestamp::from_seconds(5));
+        hand.set(due);
+        waiting.await.unwrap();
+    }
+
     #[test]
     fn clients_live_by_the_machines_clock() {
         let start = Timestamp::from_seconds(10);

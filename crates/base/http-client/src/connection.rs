@@ -48,7 +48,7 @@ pub fn token_request(connection: &Connection) -> Result<Outgoing, String> {
     let form = form::encode(&Value::Object(fields), ArrayFormat::Indices);
     let mut headers: Headers = vec![("Accept".to_owned(), "application/json".to_owned())];
     let mut url = with_query(&endpoint, &query(&pairs(added, "QueryStringParameters")));
-    let mut body = String::new();
+    let (method, mut body) = (method.to_uppercase(), String::new());
     if method == "GET" {
         url = with_query(&url, &form);
     } else {
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_token_is_asked_for_with_the_clients_secret() {
         let oauth = json!({
-            "AuthorizationEndpoint": "https://h/token", "HttpMethod": "POST",
+            "AuthorizationEndpoint": "https://h/token", "HttpMethod": "post",
             "ClientParameters": {"ClientID": "i", "ClientSecret": "s"},
             "OAuthHttpParameters": {"BodyParameters": [{"Key": "scope", "Value": "a b"}]},
         });
@@ -135,6 +135,7 @@ mod tests {
             token: Some("t".to_owned()),
         };
         let outgoing = token_request(&connection).unwrap();
+        assert_eq!(outgoing.method, "POST");
         let body = String::from_utf8(outgoing.body).unwrap();
         assert_eq!(body, "grant_type=client_credentials&client_id=i&client_secret=s&scope=a%20b");
         assert_eq!(authorization(&connection).unwrap().1, "Bearer t");

@@ -1,13 +1,16 @@
-//! Plain documents over HTTP: what a container asks its surroundings for. There are no signatures and no protocols of AWS
-//! in it, only a path, perhaps a token, and JSON.
+//! Plain documents over HTTP: what a container asks its surroundings for, and what a test asks a server's clock. There are
+//! no signatures and no protocols of AWS in it, only a path, perhaps a token, and JSON.
 
 use futures_util::future::BoxFuture;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 use crate::handler::AnswerBody;
+use crate::limits;
+use crate::route::is_cross_origin;
 
 /// Knows the documents that are served by their paths.
 pub trait Documents: Send + Sync {
@@ -16,6 +19,18 @@ pub trait Documents: Send + Sync {
 
     /// The document with a path that is one of theirs, or why there is none.
     fn document<'a>(&'a self, request: DocumentRequest<'a>) -> BoxFuture<'a, Document>;
+
+    /// Whether something can be posted to the path.
+    fn takes_posts(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
+
+    /// Does what is posted to a path that takes posts, and answers with what came of it.
+    fn post<'a>(&'a self, path: &'a str, body: Vec<u8>) -> BoxFuture<'a, Document> {
+        let _ = (path, body);
+        Box::pin(async { Document { status: 404, body: "{}".to_owned() } })
+    }
 }
 
 /// Asks for a document.
@@ -45,6 +60,24 @@ pub async fn answer(documents: &dyn Documents, parts: &Parts) -> Option<Response
     let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Document { status, body } = documents.document(DocumentRequest { path, authorization }).await;
     Some(response(status, "application/json", body))
+}
+
+/// Whether a request posts something to documents, which is not an API's business then.
+pub fn is_post(documents: &dyn Documents, parts: &Parts) -> bool {
+    parts.method == Method::POST && documents.takes_posts(parts.uri.path())
+}
+
+/// Does what is posted. Pages of other sites are not listened to.
+pub async fn post(documents: &dyn Documents, parts: &Parts, body: Incoming) -> Response<AnswerBody> {
+    let refused = |status, text: &str| response(status, "text/plain; charset=utf-8", format!("{text}\n"));
+    if is_cross_origin(&parts.headers) {
+        return refused(403, "Cross-origin requests are not served.");
+    }
+    let Ok(body) = Limited::new(body, limits::POST_BYTES_MAX).collect().await else {
+        return refused(413, "The body is too long.");
+    };
+    let Document { status, body } = documents.post(parts.uri.path(), body.to_bytes().into()).await;
+    response(status, "application/json", body)
 }
 
 /// What is answered where nothing is found.

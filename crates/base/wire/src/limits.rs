@@ -76,3 +76,5 @@ pub const XML_ELEMENTS_MAX: usize = 150_000;
 
 /// Greatest depth of an XML document. The deepest input of a served operation has four levels.
 pub const XML_DEPTH_MAX: usize = 32;
+/// Bytes that can be posted to a document.
+pub const POST_BYTES_MAX: usize = 64 << 10;

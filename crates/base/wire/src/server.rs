@@ -134,6 +134,9 @@ impl Front {
     async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let Some(documents) = &self.documents else { return self.answer_beside(request).await };
         let (parts, body) = request.into_parts();
+        if documents::is_post(documents.as_ref(), &parts) {
+            return documents::post(documents.as_ref(), &parts, body).await;
+        }
         match documents::answer(documents.as_ref(), &parts).await {
             Some(document) => document,
             None => self.answer_beside(Request::from_parts(parts, body)).await,

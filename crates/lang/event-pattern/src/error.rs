@@ -31,6 +31,11 @@ impl ParseError {
         Self { location: None, ..self }
     }
 
+    /// The place in the text: `[Source: (String)"..."; line: 1, column: 2]`.
+    pub fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+
     /// The reason without the place in the text.
     pub fn reason(&self) -> &str {
         self.message.split('\n').next().unwrap_or_default()

@@ -61,6 +61,21 @@ pub(crate) struct Tokens<'a> {
     text: Cow<'a, str>,
 }
 
+/// Whether a text begins with a JSON value, as the reader takes it that EventBridge is built on.
+///
+/// # Errors
+/// The reader's words and the place.
+pub fn check_json(text: &str) -> Result<(), ParseError> {
+    let mut tokens = Tokens::new(text);
+    loop {
+        let token = tokens.next()?;
+        tokens.text()?;
+        if token == Token::End || tokens.scopes.is_empty() && tokens.value_after_name.is_none() {
+            return Ok(());
+        }
+    }
+}
+
 impl<'a> Tokens<'a> {
     pub(crate) fn new(source: &'a str) -> Self {
         Self {

@@ -35,6 +35,7 @@ pub use error::{EventError, ParseError};
 pub use event::Event;
 pub use input_path::{InputPath, InputPathError};
 pub use input_transformer::{InputTransformer, RuleVariables, TransformError};
+pub use json::check_json;
 pub use matcher::Matcher;
 pub use pattern::EventPattern;
 pub use rule_index::Scratch;

@@ -4,6 +4,7 @@
 
 mod cron;
 mod missed;
+mod overlap;
 mod rate;
 
 use jiff::civil::DateTime;
@@ -11,7 +12,8 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use types::Timestamp;
 
 use cron::Cron;
-pub use missed::{MakeUp, Missed, Verdict};
+pub use missed::{Lateness, MakeUp, Missed, Verdict};
+pub use overlap::{Overlap, UnknownOverlap};
 use rate::{Rate, Units};
 
 /// Why a text is not a schedule expression, in the words of the service that was asked.

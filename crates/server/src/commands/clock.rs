@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use types::Timestamp;
 
@@ -93,7 +93,7 @@ pub async fn clock(args: ClockArgs) -> anyhow::Result<ExitCode> {
         match serde_json::from_str(&line).context("the server's answer cannot be understood")? {
             Line::Happened(happening) => {
                 tally.count(&happening);
-                let text = if args.json { as_json(&happening)?.to_string() } else { happening.line() };
+                let text = if args.json { happening.to_json()?.to_string() } else { happening.line() };
                 writeln!(out, "{text}")?;
             }
             Line::Moved(moved) => {
@@ -148,11 +148,4 @@ impl Tally {
 
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// A happening with a time that people and programs read.
-fn as_json(happening: &Happening) -> anyhow::Result<Value> {
-    let mut value = serde_json::to_value(happening)?;
-    value["time"] = happening.time.to_iso_millis().into();
-    Ok(value)
 }

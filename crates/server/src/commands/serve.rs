@@ -22,7 +22,8 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         None => eprintln!("  containers: none can run here; `runwright doctor` says why"),
     }
     if let Some(now) = server.virtual_time() {
-        eprintln!("  clock: virtual, stands at {now}; `runwright clock advance 1h` moves it");
+        eprintln!("  clock: virtual, stands at {now}; `runwright clock advance 1h` moves it, or");
+        eprintln!("         curl -d '{{\"advance\": \"1h\"}}' {}/_runwright/clock", server.endpoint());
     }
     eprintln!("  clients: eval \"$(runwright env --data-dir {})\"", data_dir.display());
     tokio::select! {

@@ -28,6 +28,8 @@ const STUCK_AFTER: Duration = Duration::from_secs(60);
 const RESTLESS_AFTER: Duration = Duration::from_secs(10);
 /// A task of ECS has a timer here until it has stopped.
 const TASKS: &str = "ecs/task";
+/// An operation on a stack has a timer here; it may wait for tasks of ECS.
+const STACKS: &str = "cloudformation/operation";
 /// An open Map Run has a timer here; what it waits for has timers of its own.
 const MAP_RUNS: &str = "states/map_run_order";
 
@@ -39,6 +41,11 @@ pub struct Advance {
     pub to: To,
     /// How long, in real time, containers are waited for at one moment.
     pub patience: Duration,
+}
+
+impl Advance {
+    /// How long containers are waited for where nobody says.
+    pub const PATIENCE: Duration = Duration::from_secs(60);
 }
 
 /// How far the clock is to be moved.
@@ -93,9 +100,12 @@ impl VirtualTime {
                 self.rest(dispatcher, &mut left_alone, advance.patience).await
             {
                 for name in names {
-                    let subject = match task(dispatcher, &name).await {
-                        Some(task) => format!("the task {}", task["taskArn"].as_str().unwrap_or_default()),
-                        None => format!("{} of {}", name.1, name.0),
+                    let subject = match (task(dispatcher, &name).await, &name) {
+                        (Some(task), _) => {
+                            format!("the task {}", task["taskArn"].as_str().unwrap_or_default())
+                        }
+                        (None, (STACKS, stack)) => format!("the stack {stack}"),
+                        (None, (queue, key)) => format!("{key} of {queue}"),
                     };
                     // Whoever listened may have gone.
                     let _ = told.send(Happening { time: now, what: What::StillRunning { subject } });
@@ -161,11 +171,11 @@ impl VirtualTime {
         }
     }
 
-    /// What is due and waited for: tasks of ECS, and what is done in this process.
+    /// What is due and waited for: containers and stacks that wait for some, and what is done in this process.
     fn awaited(&self, left_alone: &Names) -> (Vec<TimerName>, Vec<TimerName>) {
         let due = self.ledger.due(self.now()).into_iter();
         let awaited = due.filter(|name| name.0 != MAP_RUNS && !left_alone.contains(name));
-        awaited.partition(|(queue, _)| *queue == TASKS)
+        awaited.partition(|(queue, _)| [TASKS, STACKS].contains(queue))
     }
 
     fn stirred(&self) -> u64 {

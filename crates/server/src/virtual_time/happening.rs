@@ -1,6 +1,7 @@
 //! What happened while the clock was moved, for a person or a program to read.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use types::Timestamp;
 
 /// One thing that happened.
@@ -65,6 +66,16 @@ impl Happening {
     /// One line for a person.
     pub fn line(&self) -> String {
         format!("{}  {}", self.time.to_iso_seconds(), self.what.line())
+    }
+
+    /// The same for a program, with a time that people read, too.
+    ///
+    /// # Errors
+    /// None that is known: it is plain data.
+    pub fn to_json(&self) -> serde_json::Result<Value> {
+        let mut value = serde_json::to_value(self)?;
+        value["time"] = self.time.to_iso_millis().into();
+        Ok(value)
     }
 }
 

@@ -9,6 +9,7 @@ mod happening;
 mod kept;
 mod ledger;
 mod listener;
+pub mod over_http;
 pub mod session;
 
 use std::collections::HashSet;

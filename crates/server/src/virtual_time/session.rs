@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use anyhow::bail;
 use api::Dispatcher;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::unbounded_channel;
+use types::Timestamp;
 
 use super::{Advance, Happening, Moved, VirtualTime};
 use crate::sessions::exec::gone;
+
+const NOT_VIRTUAL: &str =
+    "this server goes by the machine's clock, which it does not move: start it with --clock virtual";
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +61,33 @@ impl Subject {
                 let now = self.dispatcher.clock().now();
                 Line::Moved(Moved { from: now, to: now })
             }
-            (ClockQuestion::Advance(_), None) => Line::Failed(
-                "this server goes by the machine's clock, which it does not move: start it with --clock virtual".to_owned(),
-            ),
+            (ClockQuestion::Advance(_), None) => Line::Failed(NOT_VIRTUAL.to_owned()),
             (ClockQuestion::Advance(advance), Some(time)) => {
                 self.advance(time, advance, &mut write, &presence).await
             }
         };
         tell(&mut write, &last).await
+    }
+
+    /// What the clock shows, and whether it can be moved.
+    pub fn now(&self) -> (Timestamp, bool) {
+        (self.dispatcher.clock().now(), self.time.is_some())
+    }
+
+    /// Moves the clock, and tells everything that happened meanwhile at once. Dropping the future stops the clock.
+    ///
+    /// # Errors
+    /// A clock that is the machine's; those of [`VirtualTime::advance`].
+    pub async fn advance_at_once(&self, advance: Advance) -> anyhow::Result<(Moved, Vec<Happening>)> {
+        let Some(time) = &self.time else { bail!(NOT_VIRTUAL) };
+        let (told, mut happenings) = unbounded_channel();
+        let moved = time.advance(&self.dispatcher, advance, &told).await?;
+        drop(told);
+        let mut happened = Vec::new();
+        while let Some(happening) = happenings.recv().await {
+            happened.push(happening);
+        }
+        Ok((moved, happened))
     }
 
     async fn advance(

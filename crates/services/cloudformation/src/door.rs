@@ -1,6 +1,7 @@
 //! The stack's way through the one door: calls to other services, made by the stack's principal.
 
 use api::{AwsError, Call, Dispatcher, Principal};
+use clock::Clock;
 use serde_json::Value;
 use types::{AccountId, Region};
 
@@ -35,6 +36,11 @@ impl Door {
         Self { principal: Principal::service(CLOUDFORMATION), ..self.clone() }
     }
 
+    /// Whether the clock is one that stands while containers, which live by the machine's, go on.
+    pub fn clock_stands(&self) -> bool {
+        clock_stands(self.dispatcher.clock())
+    }
+
     /// Calls `operation` of `service`.
     ///
     /// # Errors
@@ -65,6 +71,11 @@ impl Door {
         let request_id = call.request_id.clone();
         self.dispatcher.call(call).await.map_err(|error| CallError { error, request_id })
     }
+}
+
+/// Whether `clock` stands while containers, which live by the machine's, go on.
+pub fn clock_stands(clock: &Clock) -> bool {
+    matches!((clock, clock.machine()), (Clock::Virtual(_), Clock::Wall))
 }
 
 impl CallError {

@@ -11,6 +11,7 @@ use crate::generated::types as model;
 use crate::limits::BUSES_MAX;
 use crate::names::{BusName, DEFAULT_BUS};
 use crate::page::Page;
+use crate::rule_target::check_dead_letters;
 use crate::{Error, Inner};
 
 /// A bus as it is kept. The default bus has a record only once something about it was said.
@@ -104,6 +105,7 @@ impl Inner {
             return Err(Error::EventSourceNotFound(source));
         }
         let name = BusName::here(cx, &input.name);
+        check_dead_letters(input.dead_letter_config.as_ref(), &format!("event bus {}", name.name))?;
         if name.name.contains('/') {
             let text = format!(
                 "Parameter Name is not valid. Reason: {} is not a name of a custom event bus.",
@@ -200,6 +202,7 @@ impl Inner {
         let name = BusName::of(cx, input.name.as_deref())?;
         let _writing = self.writers.of(&name).await;
         let mut bus = self.bus(&name).await?;
+        check_dead_letters(input.dead_letter_config.as_ref(), &format!("event bus {}", name.name))?;
         bus.description = input.description;
         bus.dead_letter_config = input.dead_letter_config;
         bus.log_config = input.log_config;

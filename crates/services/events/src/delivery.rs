@@ -27,6 +27,7 @@ use crate::bus_policy::{Labels, Sender};
 use crate::generated::types as model;
 use crate::limits::{EVENT_AGE_MAX, STORE_PAUSE};
 use crate::names::{BusName, Resource};
+use crate::overlap;
 use crate::registry::{CompiledRule, CompiledTarget};
 use crate::targets::{self, Attempt, Failure, Slot};
 use crate::{Error, Inner};
@@ -77,6 +78,9 @@ pub struct Delivery {
     /// It was given up: what is left to do is its dead letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     given_up: Option<GivenUp>,
+    /// The rule's next occurrence wants to know whether what this has set to work still works.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    followed: bool,
 }
 
 fn yes() -> bool {
@@ -108,6 +112,20 @@ pub(crate) fn plan(
     }
 }
 
+/// The same, for an occurrence of a schedule that must not overlap the one before ([`overlap`]).
+pub(crate) fn plan_followed(
+    batch: &mut Batch,
+    bus: &BusName,
+    rule: &CompiledRule,
+    arrival: &Arrival<'_>,
+    now: Timestamp,
+) {
+    for target in &rule.targets {
+        let delivery = Delivery::of(bus, rule, target, arrival, now);
+        Delivery { followed: true, ..delivery }.begin(batch, rule, target, arrival, now);
+    }
+}
+
 impl Delivery {
     /// A delivery without its input.
     fn of(
@@ -134,6 +152,7 @@ impl Delivery {
             watched: rule.watched || arrival.watched,
             slot: None,
             given_up: None,
+            followed: false,
         }
     }
 
@@ -192,6 +211,9 @@ impl Delivery {
     /// Adds the end of a delivery that its target took.
     fn settle(&self, batch: &mut Batch, answer: Value, now: Timestamp) {
         batch.clear_timer(QUEUE, self.key());
+        if self.followed {
+            overlap::note(batch, self, Some(&answer));
+        }
         self.note_delivered(batch, answer, now);
     }
 
@@ -220,6 +242,9 @@ impl Delivery {
         tracing::warn!(rule, target, event_id, dead_letter, %error, "an event was not delivered");
         self.last_error = Some(LastError::from(error));
         self.note_failed(batch, now);
+        if self.followed {
+            overlap::note(batch, &self, None);
+        }
         if self.dead_letter_queue().is_some() {
             self.given_up = Some(GivenUp { at: now, condition, failed_sends: 0 });
             self.set_timer(batch, now);

@@ -107,9 +107,15 @@ pub enum Error {
     /// No partner sends events.
     #[error("Event source {0} does not exist.")]
     EventSourceNotFound(String),
+    /// There are no global endpoints.
+    #[error("Endpoint {0} does not exist.")]
+    EndpointNotFound(String),
     /// Secrets can be neither sealed nor opened: there is no key, or another one than they were sealed with.
     #[error("the secrets of connections cannot be read")]
     NoSecretKey,
+    /// Secrets Manager does not keep the secret of a connection.
+    #[error("the secret of the connection cannot be kept: {0}")]
+    Secret(Box<AwsError>),
     /// Somebody else was faster: the caller may try again.
     #[error("{0} is being modified by another request.")]
     Concurrent(String),
@@ -124,7 +130,16 @@ pub enum Error {
 impl Error {
     /// Whether the store failed in a way that may pass: a full disk may be freed.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Store(store::Error::Unavailable(_)))
+        match self {
+            Self::Store(store::Error::Unavailable(_)) => true,
+            Self::Secret(error) => error.may_pass(),
+            _ => false,
+        }
+    }
+
+    /// What Secrets Manager has answered.
+    pub(crate) fn from_secrets(error: AwsError) -> Self {
+        Self::Secret(Box::new(error))
     }
 }
 
@@ -147,6 +162,7 @@ impl From<Error> for AwsError {
             | Error::ArchiveNotFound(_)
             | Error::ReplayNotFound(_)
             | Error::StatementNotFound
+            | Error::EndpointNotFound(_)
             | Error::EventSourceNotFound(_) => "ResourceNotFoundException",
             Error::BusExists(_)
             | Error::ConnectionExists(_)
@@ -160,7 +176,7 @@ impl From<Error> for AwsError {
             Error::LimitExceeded => "LimitExceededException",
             Error::Concurrent(_) => "ConcurrentModificationException",
             Error::UnknownInternal(_) => "UnknownOperationException",
-            Error::NoSecretKey => return Self::internal("InternalException", &error),
+            Error::NoSecretKey | Error::Secret(_) => return Self::internal("InternalException", &error),
             Error::Store(cause) => return Self::internal("InternalException", cause),
             Error::DefaultBus
             | Error::BusHasRules

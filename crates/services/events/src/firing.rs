@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use api::{Occurrence, Outcome};
-use schedule::Verdict;
+use schedule::{Lateness, Overlap, Verdict};
 use serde::{Deserialize, Serialize};
 use store::{Batch, Timer, Versioned};
 use types::Timestamp;
@@ -14,9 +14,8 @@ use crate::delivery::{self, Arrival};
 use crate::event::scheduled;
 use crate::limits::{FIRING_LATE_MAX, FIRINGS_CONCURRENT_MAX, STORE_PAUSE};
 use crate::names::BusName;
-use crate::registry::CompiledRule;
 use crate::rule::Rule;
-use crate::{Error, Inner};
+use crate::{Error, Inner, overlap};
 
 const QUEUE: &str = "events/schedule";
 
@@ -29,6 +28,17 @@ struct Payload {
     rule: String,
     expression: String,
     scheduled_from: Timestamp,
+    /// When the occurrence was due, where the timer is due later: it waits for the one before it.
+    #[serde(default)]
+    waits_since: Option<Timestamp>,
+}
+
+/// What becomes of an occurrence.
+struct Decided {
+    batch: Batch,
+    due: Timestamp,
+    /// None: it waits.
+    outcome: Option<Outcome>,
 }
 
 impl Payload {
@@ -42,23 +52,24 @@ impl Payload {
 
 /// Adds the rule's next occurrence to a batch, or takes it away where there is none.
 pub fn set_timer(batch: &mut Batch, bus: &BusName, rule: &Rule, after: Timestamp) {
-    let key = bus.rule_key(&rule.name);
     match rule.next_due(after) {
-        Some(due) => {
-            let payload = Payload {
-                account: bus.account.clone(),
-                region: bus.region.clone(),
-                bus: bus.name.clone(),
-                rule: rule.name.clone(),
-                expression: rule.schedule_expression.clone().unwrap_or_default(),
-                scheduled_from: rule.scheduled_from,
-            };
-            batch.set_timer(QUEUE, key, due, serde_json::to_vec(&payload).unwrap_or_default());
-        }
-        None => {
-            batch.clear_timer(QUEUE, key);
-        }
+        Some(due) => put_timer(batch, bus, rule, due, None),
+        None => clear_timer(batch, bus, &rule.name),
     }
+}
+
+fn put_timer(batch: &mut Batch, bus: &BusName, rule: &Rule, due: Timestamp, waits_since: Option<Timestamp>) {
+    let payload = Payload {
+        account: bus.account.clone(),
+        region: bus.region.clone(),
+        bus: bus.name.clone(),
+        rule: rule.name.clone(),
+        expression: rule.schedule_expression.clone().unwrap_or_default(),
+        scheduled_from: rule.scheduled_from,
+        waits_since,
+    };
+    let payload = serde_json::to_vec(&payload).unwrap_or_default();
+    batch.set_timer(QUEUE, bus.rule_key(&rule.name), due, payload);
 }
 
 /// Takes a rule's timer away.
@@ -68,6 +79,7 @@ pub fn clear_timer(batch: &mut Batch, bus: &BusName, rule: &str) {
 
 /// Fires schedules from now on. What is due at the same time is written together.
 pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
+    inner.watched_since.get_or_init(|| inner.dispatcher.clock().now());
     let timers = inner.store.timers(QUEUE).await?;
     let (clock, working) = (inner.dispatcher.clock().clone(), Arc::clone(inner));
     tokio::spawn(timers.serve(clock, FIRINGS_CONCURRENT_MAX, move |timer| {
@@ -106,15 +118,17 @@ impl Inner {
             if !payload.is_of(&seen.value) {
                 return Ok(());
             }
-            let rule = self.registry.compile(&bus, seen.value.clone());
-            let (batch, due, outcome) = self.occurrence(&bus, &seen, &rule, timer, now);
+            let due = payload.waits_since.unwrap_or(timer.due);
+            let Decided { batch, due, outcome } = self.occurrence(&bus, &seen, due, now).await?;
             match self.store.submit(batch).durable().await {
                 // Somebody changed the rule, perhaps only its targets: this occurrence is looked at again.
                 Err(store::Error::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
                 Ok(_) => {
                     let schedule = &bus.rule_arn(&seen.value.name).to_string();
-                    self.dispatcher.tell(Occurrence { schedule, due, outcome });
+                    if let Some(outcome) = outcome {
+                        self.dispatcher.tell(Occurrence { schedule, due, outcome });
+                    }
                     return Ok(());
                 }
             }
@@ -122,36 +136,84 @@ impl Inner {
     }
 
     /// The deliveries of one occurrence and the timer of the next one, if nobody changes the rule before.
-    fn occurrence(
+    async fn occurrence(
         &self,
         bus: &BusName,
         seen: &Versioned<Rule>,
-        rule: &CompiledRule,
-        timer: &Timer,
+        due: Timestamp,
         now: Timestamp,
-    ) -> (Batch, Timestamp, Outcome) {
+    ) -> Result<Decided, Error> {
+        let rule = &seen.value;
+        let overlap = overlap::wanted(&rule.tags);
+        let found = match overlap {
+            Some(_) => self.find_work(bus, &seen.key).await?,
+            None => overlap::Found::default(),
+        };
         let mut batch = Batch::new();
         batch.require_version("events/rule", seen.key.as_str(), seen.version);
-        let missed = self.missed.get().copied().unwrap_or_default();
-        let (due, outcome) = match missed
-            .decide(timer.due, now, FIRING_LATE_MAX, |after| seen.value.next_due(after))
-        {
-            Verdict::Fires(due) => {
-                set_timer(&mut batch, bus, &seen.value, due);
-                let id = api::ids::uuid();
-                let event = scheduled(bus, &rule.arn, &id, due);
-                let arrival = Arrival { id: &id, event: &event, forwarded: false, watched: false };
-                delivery::plan(&mut batch, bus, rule, &arrival, now);
-                (due, Outcome::Fired)
-            }
+        // An occurrence that waited for the one before it is not late.
+        let was_held_up = overlap == Some(Overlap::Queue) && found.seen.is_some_and(|time| time >= due);
+        let looked_at = if was_held_up { due } else { now };
+        match self.verdict(rule, due, looked_at, now) {
             Verdict::IsMissed { next_after } => {
-                let due = timer.due;
-                tracing::warn!(rule = timer.key, %due, "the schedule was due while nobody was there: skipped");
-                set_timer(&mut batch, bus, &seen.value, next_after);
-                (due, Outcome::Missed)
+                tracing::warn!(rule = seen.key, %due, "the schedule was due while nobody was there: skipped");
+                set_timer(&mut batch, bus, rule, next_after);
+                Ok(Decided { batch, due, outcome: Some(Outcome::Missed) })
             }
-        };
-        (batch, due, outcome)
+            Verdict::Fires(due) => match overlap.zip(found.at_work) {
+                Some((Overlap::Skip, _)) => {
+                    tracing::warn!(rule = seen.key, %due, "the occurrence before is still at work: left out");
+                    set_timer(&mut batch, bus, rule, due);
+                    Ok(Decided { batch, due, outcome: Some(Outcome::Overlapped) })
+                }
+                Some((Overlap::Queue, at_work)) => {
+                    put_timer(&mut batch, bus, rule, at_work.look_again(due, now), Some(due));
+                    overlap::see(&mut batch, &seen.key, now);
+                    Ok(Decided { batch, due, outcome: None })
+                }
+                None => {
+                    set_timer(&mut batch, bus, rule, due);
+                    let held_up_until = was_held_up.then_some(now);
+                    self.deliver_occurrence(
+                        &mut batch,
+                        bus,
+                        rule,
+                        (due, now),
+                        overlap.map(|_| held_up_until),
+                    );
+                    Ok(Decided { batch, due, outcome: Some(Outcome::Fired) })
+                }
+            },
+        }
+    }
+
+    fn verdict(&self, rule: &Rule, due: Timestamp, looked_at: Timestamp, now: Timestamp) -> Verdict {
+        let missed = self.missed.get().copied().unwrap_or_default();
+        let watched_since = self.watched_since.get().copied().unwrap_or(now);
+        let lateness = Lateness { max: FIRING_LATE_MAX, watched_since };
+        missed.decide(due, looked_at, lateness, |after| rule.next_due(after))
+    }
+
+    /// Adds an occurrence's deliveries to a batch. Where they are followed it is said how long the one before held it up.
+    fn deliver_occurrence(
+        &self,
+        batch: &mut Batch,
+        bus: &BusName,
+        rule: &Rule,
+        (due, now): (Timestamp, Timestamp),
+        followed: Option<Option<Timestamp>>,
+    ) {
+        let rule = self.registry.compile(bus, rule.clone());
+        let id = api::ids::uuid();
+        let event = scheduled(bus, &rule.arn, &id, due);
+        let arrival = Arrival { id: &id, event: &event, forwarded: false, watched: false };
+        match followed {
+            Some(held_up_until) => {
+                overlap::follow(batch, bus, &rule, held_up_until);
+                delivery::plan_followed(batch, bus, &rule, &arrival, now);
+            }
+            None => delivery::plan(batch, bus, &rule, &arrival, now),
+        }
     }
 }
 

@@ -9,7 +9,6 @@ mod archive;
 mod bus;
 mod bus_policy;
 mod connection;
-mod connection_token;
 mod delivery;
 mod error;
 mod event;
@@ -19,6 +18,7 @@ mod internal;
 pub mod limits;
 mod names;
 mod operations;
+mod overlap;
 mod page;
 mod partner;
 mod permission;
@@ -40,7 +40,7 @@ use http_client::HttpClient;
 use schedule::Missed;
 use serde_json::Value;
 use store::{Collection, Store};
-use types::{AccountId, Region};
+use types::{AccountId, Region, Timestamp};
 
 pub use error::Error;
 pub use sealed::SecretKey;
@@ -63,7 +63,10 @@ pub(crate) struct Inner {
     connections: Collection<connection::Connection>,
     secret_key: OnceLock<SecretKey>,
     missed: OnceLock<Missed>,
-    tokens: connection_token::Tokens,
+    /// Since when schedules are fired, by the clock.
+    watched_since: OnceLock<Timestamp>,
+    work: Collection<overlap::Work>,
+    tokens: connection::token::Tokens,
     destinations: Collection<api_destination::ApiDestination>,
     pace: targets::Pace,
     http: OnceLock<Result<HttpClient, String>>,
@@ -86,7 +89,9 @@ impl Events {
             connections: Collection::new(Arc::clone(&store), "events/connection"),
             secret_key: OnceLock::new(),
             missed: OnceLock::new(),
-            tokens: connection_token::Tokens::default(),
+            watched_since: OnceLock::new(),
+            work: Collection::new(Arc::clone(&store), overlap::TABLE),
+            tokens: connection::token::Tokens::default(),
             destinations: Collection::new(Arc::clone(&store), "events/api-destination"),
             pace: targets::Pace::default(),
             http: OnceLock::new(),
@@ -145,6 +150,7 @@ impl Events {
         firing::start(&self.inner).await?;
         delivery::start(&self.inner).await?;
         archive::background::start(&self.inner).await?;
+        connection::background::start(&self.inner).await?;
         replay::runner::start(&self.inner).await
     }
 }

@@ -10,6 +10,16 @@ pub const RULES_PER_BUS_MAX: usize = 300;
 pub const BUSES_MAX: usize = 100;
 /// Connections of an account in a region.
 pub const CONNECTIONS_MAX: usize = 3000;
+/// The pause before a connection is authorized; it doubles before each further attempt.
+pub const AUTHORIZATION_PAUSE: Duration = Duration::from_secs(1);
+/// Attempts to authorize a connection whose endpoint cannot be reached.
+pub const AUTHORIZATION_ATTEMPTS_MAX: u32 = 4;
+/// Connections that are authorized at once.
+pub const AUTHORIZATIONS_CONCURRENT_MAX: usize = 16;
+/// A connection's secret that is so old is what its record says, or never will be.
+pub const SECRET_SETTLED: Duration = Duration::from_secs(60);
+/// Secrets of connections that are looked at at once.
+pub const SECRETS_CONCURRENT_MAX: usize = 4;
 /// Characters of an event pattern.
 pub const PATTERN_CHARACTERS_MAX: usize = 4096;
 /// Bytes of all entries of one `PutEvents`.

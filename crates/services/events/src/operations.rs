@@ -111,6 +111,15 @@ impl Api for Inner {
         Inner::describe_connection(self, cx, &input.name).await
     }
 
+    async fn describe_endpoint(
+        &self,
+        _cx: &Context,
+        input: model::DescribeEndpointInput,
+    ) -> Result<model::DescribeEndpointOutput, Error> {
+        // There are no global endpoints: CreateEndpoint is not served.
+        Err(Error::EndpointNotFound(input.name))
+    }
+
     async fn describe_event_bus(
         &self,
         cx: &Context,
@@ -226,6 +235,14 @@ impl Api for Inner {
         input: model::ListConnectionsInput,
     ) -> Result<model::ListConnectionsOutput, Error> {
         Inner::list_connections(self, cx, input).await
+    }
+
+    async fn list_endpoints(
+        &self,
+        _cx: &Context,
+        _input: model::ListEndpointsInput,
+    ) -> Result<model::ListEndpointsOutput, Error> {
+        Ok(model::ListEndpointsOutput { endpoints: Some(Vec::new()), next_token: None })
     }
 
     async fn list_event_buses(

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use event_pattern::{EventError, EventPattern, InputPath, InputTransformer, Matcher, RuleVariables};
+use event_pattern::{
+    EventError, EventPattern, InputPath, InputTransformer, Matcher, RuleVariables, check_json,
+};
 use serde_json::Value;
 use store::Range;
 
@@ -75,7 +77,10 @@ impl TargetInput {
         let id = &target.id;
         if let Some(input) = &target.input {
             if serde_json::from_str::<serde::de::IgnoredAny>(input).is_err() {
-                return Err(Error::Invalid(format!("Input for target {id} is not a valid JSON text.")));
+                let place =
+                    check_json(input).err().and_then(|error| Some(format!(": {}", error.location()?)));
+                let place = place.unwrap_or_else(|| ".".to_owned());
+                return Err(Error::Invalid(format!("JSON syntax error in input for target {id}{place}")));
             }
             return Ok(Self::Constant(input.clone()));
         }

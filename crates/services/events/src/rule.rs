@@ -9,12 +9,11 @@ use serde::{Deserialize, Serialize};
 use store::{Batch, Range, Versioned};
 use types::Timestamp;
 
-use crate::firing;
 use crate::generated::types as model;
 use crate::limits::{PATTERN_CHARACTERS_MAX, RULES_PER_BUS_MAX};
 use crate::names::BusName;
 use crate::page::Page;
-use crate::{Error, Inner};
+use crate::{Error, Inner, firing, overlap};
 
 /// A rule as it is kept, its targets included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -256,6 +255,7 @@ impl Inner {
         batch.require_version("events/rule", key.as_str(), seen.version);
         self.rules.delete(&mut batch, &key);
         firing::clear_timer(&mut batch, &bus, &input.name);
+        overlap::forget(&mut batch, &key);
         self.store.submit(batch).durable().await?;
         self.registry.remove(&bus, &input.name);
         Ok(())

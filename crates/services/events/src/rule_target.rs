@@ -208,23 +208,26 @@ fn check_parameters(target: &model::Target, kind: TargetKind) -> Result<(), Erro
     if kind == TargetKind::Queue && target.arn.ends_with(".fifo") && group.is_none() {
         return Err(must_be_specified("SqsParameters", target));
     }
-    target.dead_letter_config.as_ref().map_or(Ok(()), |config| check_dead_letters(config, &target.id))
+    check_dead_letters(target.dead_letter_config.as_ref(), &format!("target {}", target.id))
 }
 
 fn must_be_specified(name: &str, target: &model::Target) -> Error {
     Error::Invalid(format!("Parameter(s) {name} must be specified for target: {}.", target.id))
 }
 
-/// Dead letters go to a standard queue. Whether it is there is seen when one is sent.
-fn check_dead_letters(config: &model::DeadLetterConfig, id: &str) -> Result<(), Error> {
-    let Some(text) = &config.arn else { return Ok(()) };
+/// Dead letters of a target or a bus go to a standard queue. Whether it is there is seen when one is sent.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn check_dead_letters(config: Option<&model::DeadLetterConfig>, of: &str) -> Result<(), Error> {
+    let Some(text) = config.and_then(|config| config.arn.as_ref()) else { return Ok(()) };
     let arn: Arn = text.parse().map_err(|_| wrong_arn(text))?;
     let reason = match TargetKind::of(&arn) {
         Some(TargetKind::Queue) if arn.resource.ends_with(".fifo") => "FIFO queues are not supported",
         Some(TargetKind::Queue) => return Ok(()),
         _ => "Arn must be an SQS queue",
     };
-    Err(Error::Invalid(format!("Parameter DeadLetterConfig for target {id} is not valid. Reason: {reason}.")))
+    Err(Error::Invalid(format!("Parameter DeadLetterConfig for {of} is not valid. Reason: {reason}.")))
 }
 
 fn wrong_arn(arn: &str) -> Error {

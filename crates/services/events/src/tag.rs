@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::Context;
+use schedule::Overlap;
 
 use crate::generated::types as model;
 use crate::limits::TAGS_MAX;
@@ -27,6 +28,7 @@ fn merged(
     if tags.keys().filter(|key| !is_reserved(key)).count() > TAGS_MAX {
         return Err(Error::LimitExceeded);
     }
+    Overlap::of(&tags).map_err(|error| Error::Invalid(error.to_string()))?;
     Ok(tags)
 }
 

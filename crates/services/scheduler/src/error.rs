@@ -26,6 +26,9 @@ pub enum Error {
     /// The expression is none.
     #[error(transparent)]
     InvalidExpression(#[from] ::schedule::ParseError),
+    /// A tag asks for what there is not.
+    #[error(transparent)]
+    UnknownOverlap(#[from] ::schedule::UnknownOverlap),
     /// No such time zone.
     #[error("Invalid Schedule Expression Timezone {0}.")]
     InvalidTimezone(String),
@@ -50,6 +53,9 @@ pub enum Error {
     /// What AWS has and Runwright refuses.
     #[error("Runwright does not serve {0} of EventBridge Scheduler.")]
     NotServed(&'static str),
+    /// A kind of target that AWS has and Runwright refuses.
+    #[error("Runwright does not serve {0} as a target of EventBridge Scheduler.")]
+    TargetNotServed(&'static str),
     /// An operation that AWS would call and Runwright does not serve.
     #[error("Runwright does not serve {0}.")]
     OperationNotServed(String),
@@ -92,6 +98,7 @@ impl From<Error> for AwsError {
             Error::Store(cause) => return Self::internal("InternalServerException", cause),
             Error::DefaultGroup
             | Error::InvalidExpression(_)
+            | Error::UnknownOverlap(_)
             | Error::InvalidTimezone(_)
             | Error::StartDatePassed
             | Error::EndDateBeforeStartDate
@@ -100,6 +107,7 @@ impl From<Error> for AwsError {
             | Error::InvalidTargetArn
             | Error::Invalid(_)
             | Error::NotServed(_)
+            | Error::TargetNotServed(_)
             | Error::OperationNotServed(_) => ("ValidationException", 400),
         };
         Self::new(code, error.to_string()).with_status(status)

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ::schedule::Verdict;
+use ::schedule::{Lateness, Overlap, Verdict};
 use api::{Occurrence, Outcome};
 use serde::{Deserialize, Serialize};
 use store::{Batch, Timer, Versioned};
@@ -13,7 +13,7 @@ use types::Timestamp;
 use crate::invocation::{Invocation, offset};
 use crate::limits::{FIRING_LATE_MAX, FIRINGS_CONCURRENT_MAX, STORE_PAUSE};
 use crate::names::ScheduleName;
-use crate::overlap::{Overlap, Work};
+use crate::overlap::Work;
 use crate::schedule::Schedule;
 use crate::{Error, Inner, delivery};
 
@@ -69,6 +69,7 @@ pub fn clear_timer(batch: &mut Batch, key: &str) {
 
 /// Fires schedules from now on. What is due at the same time is written together.
 pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
+    inner.watched_since.get_or_init(|| inner.dispatcher.clock().now());
     let timers = inner.store.timers(QUEUE).await?;
     let (clock, working) = (inner.dispatcher.clock().clone(), Arc::clone(inner));
     tokio::spawn(timers.serve(clock, FIRINGS_CONCURRENT_MAX, move |timer| {
@@ -152,8 +153,11 @@ impl Inner {
         let was_held_up = waited_until.is_some_and(|time| time >= due);
         let looked_at = if was_held_up { due } else { now };
         let next_due = |after| seen.value.next_due(after);
-        let late_max = FIRING_LATE_MAX + seen.value.definition.window();
-        let due = match self.missed.decide(due, looked_at, late_max, next_due) {
+        let lateness = Lateness {
+            max: FIRING_LATE_MAX + seen.value.definition.window(),
+            watched_since: self.watched_since.get().copied().unwrap_or(now),
+        };
+        let due = match self.missed.decide(due, looked_at, lateness, next_due) {
             Verdict::Fires(due) => due,
             Verdict::IsMissed { next_after } => return Ok(self.left_out(batch, name, seen, due, next_after)),
         };

@@ -25,7 +25,7 @@ mod tag;
 mod target;
 mod targets;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::schedule::Missed;
 use api::model::ServiceModel;
@@ -33,6 +33,7 @@ use api::{AwsError, Context, Dispatcher, Service};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use store::{Collection, Store};
+use types::Timestamp;
 
 use counts::Counts;
 pub use error::Error;
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     overlaps: Overlaps,
     counts: Counts,
     missed: Missed,
+    /// Since when schedules are fired, by the clock.
+    watched_since: OnceLock<Timestamp>,
 }
 
 impl Scheduler {
@@ -71,6 +74,7 @@ impl Scheduler {
             work: Collection::new(Arc::clone(&store), overlap::TABLE),
             overlaps: Overlaps::default(),
             missed,
+            watched_since: OnceLock::new(),
             counts: Counts::default(),
             store,
             dispatcher,

@@ -5,10 +5,11 @@
 //! What works is the execution or the tasks that an invocation has started, and the invocation itself until its target
 //! has taken it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ::schedule::Overlap;
 use api::{AwsError, Call, Principal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,37 +22,8 @@ use crate::{Error, Inner};
 
 /// Where what a schedule has set to work is kept: key is the schedule's; written by firings and by what settles them.
 pub const TABLE: &str = "scheduler/work";
-/// The tag of a schedule group.
-pub const TAG: &str = "runwright:overlap";
-/// How long a queued occurrence waits between two looks: an eighth of what it has waited, within these.
-const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
-const LOOK_AGAIN_MAX: Duration = Duration::from_secs(30);
-
-/// What is to happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overlap {
-    /// The new occurrence is left out.
-    Skip,
-    /// It waits.
-    Queue,
-}
-
-impl Overlap {
-    /// What a group's tags ask for; `None` for AWS's way, in which occurrences do not know of each other.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a word that is none.
-    pub fn of(tags: &BTreeMap<String, String>) -> Result<Option<Self>, Error> {
-        match tags.get(TAG).map(String::as_str) {
-            None | Some("allow") => Ok(None),
-            Some("skip") => Ok(Some(Self::Skip)),
-            Some("queue") => Ok(Some(Self::Queue)),
-            Some(other) => {
-                Err(Error::Invalid(format!("The tag {TAG} is {other}: it can be allow, skip or queue.")))
-            }
-        }
-    }
-}
+/// How long a queued occurrence waits for a target that has not taken the one before it.
+const INVOKING_PAUSE: Duration = Duration::from_secs(1);
 
 /// The groups that ask for it. Most do not: their schedules fire without another look.
 #[derive(Default)]
@@ -117,8 +89,8 @@ impl Work {
     /// When an occurrence that was due at `due` looks again.
     pub fn look_again(&self, due: Timestamp, now: Timestamp) -> Timestamp {
         match self.phase {
-            Phase::Invoking => now + LOOK_AGAIN_MIN,
-            _ => now + (now.since(due) / 8).clamp(LOOK_AGAIN_MIN, LOOK_AGAIN_MAX),
+            Phase::Invoking => now + INVOKING_PAUSE,
+            _ => Overlap::look_again(due, now),
         }
     }
 }

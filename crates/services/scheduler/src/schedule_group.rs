@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ::schedule::Overlap;
 use api::Context;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Range, Versioned};
@@ -11,7 +12,6 @@ use crate::client_token::Request;
 use crate::generated::types as model;
 use crate::limits::SCHEDULE_GROUPS_MAX;
 use crate::names::{GroupName, prefix};
-use crate::overlap::Overlap;
 use crate::page::Page;
 use crate::{Error, Inner, tag};
 

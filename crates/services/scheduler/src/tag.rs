@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ::schedule::Overlap;
 use api::Context;
 use store::Batch;
 
 use crate::generated::types as model;
 use crate::limits::TAGS_MAX;
 use crate::names::GroupName;
-use crate::overlap::Overlap;
 use crate::schedule_group::ScheduleGroup;
 use crate::{Error, Inner};
 

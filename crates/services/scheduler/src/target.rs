@@ -30,8 +30,9 @@ pub enum TargetKind {
         /// The operation, in camel case.
         action: String,
     },
-    /// One of AWS's other templated targets. Runwright keeps the schedule, and its invocations fail.
-    Other,
+    /// A Lambda function. Runwright keeps the schedule, as AWS does without looking whether there is such a function, and
+    /// its invocations fail.
+    Function,
 }
 
 /// What read-only operations begin with: AWS does not take them as universal targets.
@@ -63,9 +64,16 @@ const READ_ONLY: [&str; 25] = [
     "invokeModel",
 ];
 
-/// AWS's other templated targets.
-const TEMPLATED: [&str; 8] =
-    ["codebuild", "codepipeline", "firehose", "inspector", "inspector2", "kinesis", "lambda", "sagemaker"];
+/// The services of AWS's other templated targets.
+const TEMPLATED: [(&str, &str); 7] = [
+    ("codebuild", "CodeBuild"),
+    ("codepipeline", "CodePipeline"),
+    ("firehose", "Firehose"),
+    ("inspector", "Inspector"),
+    ("inspector2", "Inspector"),
+    ("kinesis", "Kinesis"),
+    ("sagemaker", "SageMaker"),
+];
 
 impl TargetKind {
     /// What `arn` stands for.
@@ -81,8 +89,11 @@ impl TargetKind {
             ("sqs", _) => Ok(Self::Queue),
             ("sns", _) => Ok(Self::Topic),
             ("scheduler", resource) => universal(resource),
-            (service, _) if TEMPLATED.contains(&service) => Ok(Self::Other),
-            _ => Err(Error::Invalid(format!("{arn} is not a supported target."))),
+            ("lambda", _) => Ok(Self::Function),
+            (service, _) => match TEMPLATED.iter().find(|(templated, _)| *templated == service) {
+                Some((_, name)) => Err(Error::TargetNotServed(name)),
+                None => Err(Error::Invalid(format!("{arn} is not a supported target."))),
+            },
         }
     }
 }
@@ -97,10 +108,21 @@ fn universal(resource: &str) -> Result<TargetKind, Error> {
     if service.is_empty() || action.is_empty() {
         return Err(Error::InvalidTargetArn);
     }
-    if READ_ONLY.iter().any(|read_only| action.starts_with(read_only)) {
+    if is_read_only(action) {
         return Err(Error::Invalid(format!("{service}:{action} is not a supported API action.")));
     }
     Ok(TargetKind::Universal { service: service.to_owned(), action: action.to_owned() })
+}
+
+/// Operations are written in camel case; one whose first letter is large is the same operation.
+fn is_read_only(action: &str) -> bool {
+    READ_ONLY.iter().any(|read_only| {
+        action.starts_with(read_only)
+            || action.get(..1).zip(action.get(1..)).is_some_and(|(first, rest)| {
+                read_only.starts_with(&first.to_ascii_lowercase())
+                    && read_only.get(1..).is_some_and(|end| rest.starts_with(end))
+            })
+    })
 }
 
 /// The target, checked and with AWS's defaults.
@@ -108,8 +130,8 @@ fn universal(resource: &str) -> Result<TargetKind, Error> {
 /// # Errors
 /// What is wrong with it, or what of it Runwright does not serve.
 pub fn checked(mut target: model::Target) -> Result<model::Target, Error> {
-    let kind = TargetKind::of(&target.arn)?;
     refuse_unserved(&target)?;
+    let kind = TargetKind::of(&target.arn)?;
     check_dead_letters(&target)?;
     check_parameters(&kind, &target)?;
     if let Some(input) = &target.input {
@@ -187,7 +209,7 @@ fn check_input(kind: &TargetKind, input: &str) -> Result<(), Error> {
         TargetKind::EventBus | TargetKind::EcsCluster | TargetKind::Universal { .. } => {
             parsed.is_some_and(|input| input.is_object())
         }
-        TargetKind::Queue | TargetKind::Topic | TargetKind::Other => true,
+        TargetKind::Queue | TargetKind::Topic | TargetKind::Function => true,
     };
     if is_right { Ok(()) } else { Err(Error::Invalid("Input is not valid JSON for the target.".to_owned())) }
 }
@@ -204,7 +226,7 @@ mod tests {
         assert_eq!(kind("arn:aws:events:r:a:event-bus/default"), Some(TargetKind::EventBus));
         assert_eq!(kind("arn:aws:sqs:us-east-1:000000000000:none"), Some(TargetKind::Queue));
         assert_eq!(kind("arn:aws:sns:us-east-1:000000000000:none"), Some(TargetKind::Topic));
-        assert_eq!(kind("arn:aws:lambda:us-east-1:000000000000:function:f"), Some(TargetKind::Other));
+        assert_eq!(kind("arn:aws:lambda:us-east-1:000000000000:function:f"), Some(TargetKind::Function));
         let (service, action) = ("sfn".to_owned(), "startExecution".to_owned());
         let universal = TargetKind::Universal { service, action };
         assert_eq!(kind("arn:aws:scheduler:::aws-sdk:sfn:startExecution"), Some(universal));
@@ -215,6 +237,8 @@ mod tests {
             "arn:aws:scheduler:::aws-sdk::x",
             "arn:aws:scheduler:::aws-sdk:sqs:getQueueURL",
             "arn:aws:scheduler:::aws-sdk:mq:listBrokers",
+            "arn:aws:scheduler:::aws-sdk:mq:ListBrokers",
+            "arn:aws:kinesis:us-east-1:000000000000:stream/s",
             "arn:aws:scheduler:::aws-sdk:dynamodb:batchGetItem",
         ] {
             assert_eq!(kind(refused), None, "{refused}");

@@ -29,6 +29,7 @@ impl Inner {
                 Err(Error::NotFound) if window.is_none() => return Ok(never_was(cx, &input.secret_id)),
                 seen => seen?,
             };
+            seen.value.refuse_unless_owner(cx)?;
             let due = cx.now + window.unwrap_or_default();
             let mut batch = Batch::new();
             match window {
@@ -63,6 +64,7 @@ impl Inner {
     ) -> Result<model::RestoreSecretOutput, Error> {
         for _ in 0..CONFLICTS_MAX {
             let seen = self.secret(cx, secret_id).await?;
+            seen.value.refuse_unless_owner(cx)?;
             let mut batch = Batch::new();
             self.secrets.replace(&mut batch, &seen, &Secret { deletion: None, ..seen.value.clone() });
             batch.clear_timer(QUEUE, seen.key.as_str());

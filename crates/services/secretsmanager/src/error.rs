@@ -14,6 +14,9 @@ pub enum Error {
     /// The secret waits for its end.
     #[error("You can't perform this operation on the secret because it was marked for deletion.")]
     MarkedForDeletion,
+    /// A service has made the secret for itself.
+    #[error("The secret is managed by another service, and you must use that service to update it.")]
+    OfAnotherService,
     /// A secret of that name waits for its end.
     #[error(
         "You can't create this secret because a secret with this name is already scheduled for deletion."
@@ -77,9 +80,10 @@ impl From<Error> for AwsError {
         let code = match &error {
             Error::NotFound | Error::NoValue(_) => "ResourceNotFoundException",
             Error::Exists(_) | Error::TokenReused { .. } => "ResourceExistsException",
-            Error::MarkedForDeletion | Error::NameMarkedForDeletion | Error::InvalidRequest(_) => {
-                "InvalidRequestException"
-            }
+            Error::MarkedForDeletion
+            | Error::NameMarkedForDeletion
+            | Error::OfAnotherService
+            | Error::InvalidRequest(_) => "InvalidRequestException",
             Error::InvalidParameter(_) | Error::NotServed(_) => "InvalidParameterException",
             Error::InvalidNextToken => "InvalidNextTokenException",
             Error::KmsKey(_) => "EncryptionFailure",

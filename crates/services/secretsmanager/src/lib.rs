@@ -1,7 +1,8 @@
 //! AWS Secrets Manager: secrets with versions, which staging labels point at.
 //!
 //! Values are sealed before they are stored; the key is `sealed`'s. A secret that is deleted stays for its recovery window:
-//! a timer ends it. Not here: rotation, replicas, resource policies and keys of KMS, which are refused.
+//! a timer ends it. What another service has made for itself, only that service changes. Not here: rotation, replicas,
+//! resource policies and keys of KMS, which are refused.
 
 mod deletion;
 mod error;

@@ -22,6 +22,7 @@ impl Inner {
             arn: Some(secret.arn),
             name: Some(secret.name),
             description: secret.description,
+            owning_service: secret.owning_service,
             last_changed_date: Some(secret.changed),
             last_accessed_date: secret.accessed,
             deleted_date: secret.deletion.map(|deletion| deletion.decided),
@@ -157,7 +158,9 @@ impl Filter {
             Subject::TagKey => secret.tags.keys().any(|key| key.starts_with(value)),
             Subject::TagValue => secret.tags.values().any(|tag| tag.starts_with(value)),
             Subject::PrimaryRegion => cx.region.as_str() == value,
-            Subject::OwningService => false,
+            Subject::OwningService => {
+                secret.owning_service.as_deref().is_some_and(|owner| owner.starts_with(value))
+            }
             Subject::All => {
                 begins(&secret.name)
                     || secret.description.as_deref().is_some_and(words)
@@ -174,6 +177,7 @@ fn entry(secret: Secret) -> model::SecretListEntry {
         arn: Some(secret.arn),
         name: Some(secret.name),
         description: secret.description,
+        owning_service: secret.owning_service,
         last_changed_date: Some(secret.changed),
         last_accessed_date: secret.accessed,
         deleted_date: secret.deletion.map(|deletion| deletion.decided),

@@ -1,6 +1,6 @@
 //! Names of secrets, their ARNs, and their keys in the store.
 
-use api::Context;
+use api::{Context, Principal};
 use types::Arn;
 
 use crate::Error;
@@ -15,6 +15,22 @@ const SUFFIX_CHARACTERS: usize = 7;
 pub fn check(name: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-/_+=.@!".contains(&byte);
     if !name.is_empty() && name.bytes().all(allowed) { Ok(()) } else { Err(Error::InvalidName) }
+}
+
+/// The service that makes the call, as the names of its secrets begin: `events`.
+pub fn service(cx: &Context) -> Option<&str> {
+    match &cx.principal {
+        Principal::Service { name } => name.strip_suffix(".amazonaws.com"),
+        Principal::Root { .. } | Principal::Role { .. } | Principal::Anonymous => None,
+    }
+}
+
+/// The owner of a new secret: a service, where it calls the secret `SERVICE!NAME`.
+///
+/// Source: Secrets Manager User Guide, "AWS Secrets Manager secrets managed by other AWS services".
+pub fn owning_service(cx: &Context, name: &str) -> Option<String> {
+    let service = service(cx)?;
+    name.strip_prefix(service)?.starts_with('!').then(|| service.to_owned())
 }
 
 /// The ARN of a new secret: six random characters keep it apart from earlier ones of the same name.

@@ -34,6 +34,7 @@ impl Inner {
         }
         let mut secret = Secret {
             arn: names::new_arn(cx, &input.name),
+            owning_service: names::owning_service(cx, &input.name),
             name: input.name,
             description: input.description,
             tags: tag::added(BTreeMap::new(), input.tags.unwrap_or_default())?,
@@ -140,7 +141,7 @@ impl Inner {
         change: impl Fn(&mut Secret) + Send + Sync,
     ) -> Result<Secret, Error> {
         for _ in 0..CONFLICTS_MAX {
-            let seen = self.living(cx, secret_id).await?;
+            let seen = self.changeable(cx, secret_id).await?;
             let mut secret = seen.value.clone();
             change(&mut secret);
             secret.changed = cx.now;

@@ -27,6 +27,9 @@ pub struct Secret {
     pub name: String,
     pub arn: String,
     pub description: Option<String>,
+    /// The service that has made the secret, and that alone may change it: `events`.
+    #[serde(default)]
+    pub owning_service: Option<String>,
     pub tags: BTreeMap<String, String>,
     pub created: Timestamp,
     pub changed: Timestamp,
@@ -93,6 +96,17 @@ impl SecretValue {
 }
 
 impl Secret {
+    /// Refuses to let anybody else than the service that has made the secret change it.
+    ///
+    /// # Errors
+    /// [`Error::OfAnotherService`].
+    pub fn refuse_unless_owner(&self, cx: &Context) -> Result<(), Error> {
+        match &self.owning_service {
+            Some(owner) if names::service(cx) != Some(owner) => Err(Error::OfAnotherService),
+            _ => Ok(()),
+        }
+    }
+
     /// The version with a staging label.
     pub fn staged(&self, stage: &str) -> Option<&str> {
         let mut versions = self.versions.iter();
@@ -157,6 +171,13 @@ impl Inner {
         if seen.value.deletion.is_some() { Err(Error::MarkedForDeletion) } else { Ok(seen) }
     }
 
+    /// The same, where the caller may change it.
+    pub(crate) async fn changeable(&self, cx: &Context, secret_id: &str) -> Result<Versioned<Secret>, Error> {
+        let seen = self.living(cx, secret_id).await?;
+        seen.value.refuse_unless_owner(cx)?;
+        Ok(seen)
+    }
+
     /// Changes what is kept of a living secret beside its values.
     pub(crate) async fn change(
         &self,
@@ -165,7 +186,7 @@ impl Inner {
         change: impl Fn(&mut Secret) -> Result<(), Error> + Send + Sync,
     ) -> Result<Secret, Error> {
         for _ in 0..CONFLICTS_MAX {
-            let seen = self.living(cx, secret_id).await?;
+            let seen = self.changeable(cx, secret_id).await?;
             let mut secret = seen.value.clone();
             change(&mut secret)?;
             secret.changed = cx.now;

@@ -16,7 +16,7 @@ use super::work::Deleted;
 use super::{Change, change, decide, desired, progress, transition, work};
 use crate::blueprint::{self, Blueprint, World};
 use crate::change_set::ExecutionStatus;
-use crate::door::Door;
+use crate::door::{Door, clock_stands};
 use crate::event::Event;
 use crate::limits::STABILISE_MS;
 use crate::names::physical_name;
@@ -400,11 +400,29 @@ async fn wait(inner: &Inner, key: &str, slot: &Slot) -> Result<Step, Error> {
         Vec::new()
     })
     .await?;
+    let (clock, pause) = (inner.dispatcher.clock(), Duration::from_millis(STABILISE_MS));
+    if clock_stands(clock) {
+        look_again_in_real_time(inner, key.to_owned(), pause);
+        return Ok(Step::Stop);
+    }
     let mut batch = Batch::new();
-    let due = inner.dispatcher.clock().now() + Duration::from_millis(STABILISE_MS);
-    batch.set_timer(QUEUE, key, due, Vec::new());
+    batch.set_timer(QUEUE, key, clock.now() + pause, Vec::new());
     inner.stacks.commit(batch, key).await?;
     Ok(Step::Stop)
+}
+
+/// Has the stack's timer given again after a while of real time: what is waited for are containers, which live by it.
+/// The timer that stands is due: whoever moves the clock waits for the stack, and the next start takes it up.
+fn look_again_in_real_time(inner: &Inner, key: String, pause: Duration) {
+    let (clock, store) = (inner.dispatcher.clock().clone(), Arc::clone(inner.stacks.store()));
+    tokio::spawn(async move {
+        let machine = clock.machine();
+        machine.sleep_until(machine.now() + pause).await;
+        let mut batch = Batch::new();
+        batch.set_timer(QUEUE, key, clock.now(), Vec::new());
+        // Where it cannot be written, the timer is given again at the next start.
+        drop(store.submit(batch));
+    });
 }
 
 /// Changes a stack as it is by now: what has happened must be recorded, whoever else changed the stack meanwhile.

@@ -109,6 +109,7 @@ mod tests {
             watched: false,
             slot: None,
             given_up: None,
+            followed: false,
         }
     }
 

@@ -238,6 +238,15 @@ static OPERATIONS: &[Operation] = &[
         errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
     },
     Operation {
+        name: "DescribeEndpoint",
+        action: "events:DescribeEndpoint",
+        input: &SHAPE_DESCRIBE_ENDPOINT_INPUT,
+        output: &SHAPE_DESCRIBE_ENDPOINT_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_RESOURCE_NOT_FOUND_EXCEPTION, &ERROR_INTERNAL_EXCEPTION],
+    },
+    Operation {
         name: "DescribeEventBus",
         action: "events:DescribeEventBus",
         input: &SHAPE_DESCRIBE_EVENT_BUS_INPUT,
@@ -328,6 +337,15 @@ static OPERATIONS: &[Operation] = &[
         action: "events:ListConnections",
         input: &SHAPE_LIST_CONNECTIONS_INPUT,
         output: &SHAPE_LIST_CONNECTIONS_OUTPUT,
+        result_wrapper: None,
+        validation_code: "ValidationException",
+        errors: &[&ERROR_INTERNAL_EXCEPTION],
+    },
+    Operation {
+        name: "ListEndpoints",
+        action: "events:ListEndpoints",
+        input: &SHAPE_LIST_ENDPOINTS_INPUT,
+        output: &SHAPE_LIST_ENDPOINTS_OUTPUT,
         result_wrapper: None,
         validation_code: "ValidationException",
         errors: &[&ERROR_INTERNAL_EXCEPTION],
@@ -872,7 +890,7 @@ static SHAPE_CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS: Shape = Shape::struct
     &[Member::optional("ClientID", &SHAPE_AUTH_HEADER_PARAMETERS)],
 );
 static SHAPE_CONNECTION_O_AUTH_HTTP_METHOD: Shape =
-    Shape::string("ConnectionOAuthHttpMethod", Text::new().one_of(&["POST", "PUT", "GET"]));
+    Shape::string("ConnectionOAuthHttpMethod", Text::new().one_of(&["POST", "PUT", "GET"]).in_any_case());
 static SHAPE_CONNECTION_O_AUTH_RESPONSE_PARAMETERS: Shape = Shape::structure(
     "ConnectionOAuthResponseParameters",
     &[
@@ -1173,6 +1191,28 @@ static SHAPE_DESCRIBE_CONNECTION_RESOURCE_PARAMETERS: Shape = Shape::structure(
         Member::required("ResourceAssociationArn", &SHAPE_RESOURCE_ASSOCIATION_ARN),
     ],
 );
+static SHAPE_DESCRIBE_ENDPOINT_INPUT: Shape = Shape::structure(
+    "DescribeEndpointInput",
+    &[Member::required("Name", &SHAPE_ENDPOINT_NAME), Member::optional("HomeRegion", &SHAPE_HOME_REGION)],
+);
+static SHAPE_DESCRIBE_ENDPOINT_OUTPUT: Shape = Shape::structure(
+    "DescribeEndpointOutput",
+    &[
+        Member::optional("Name", &SHAPE_ENDPOINT_NAME),
+        Member::optional("Description", &SHAPE_ENDPOINT_DESCRIPTION),
+        Member::optional("Arn", &SHAPE_ENDPOINT_ARN),
+        Member::optional("RoutingConfig", &SHAPE_ROUTING_CONFIG),
+        Member::optional("ReplicationConfig", &SHAPE_REPLICATION_CONFIG),
+        Member::optional("EventBuses", &SHAPE_ENDPOINT_EVENT_BUS_LIST),
+        Member::optional("RoleArn", &SHAPE_IAM_ROLE_ARN),
+        Member::optional("EndpointId", &SHAPE_ENDPOINT_ID),
+        Member::optional("EndpointUrl", &SHAPE_ENDPOINT_URL),
+        Member::optional("State", &SHAPE_ENDPOINT_STATE),
+        Member::optional("StateReason", &SHAPE_ENDPOINT_STATE_REASON),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+    ],
+);
 static SHAPE_DESCRIBE_EVENT_BUS_INPUT: Shape =
     Shape::structure("DescribeEventBusInput", &[Member::optional("Name", &SHAPE_EVENT_BUS_NAME_OR_ARN)]);
 static SHAPE_DESCRIBE_EVENT_BUS_OUTPUT: Shape = Shape::structure(
@@ -1279,11 +1319,80 @@ static SHAPE_ENABLE_RULE_INPUT: Shape = Shape::structure(
     ],
 );
 static SHAPE_ENABLE_RULE_OUTPUT: Shape = Shape::structure("EnableRuleOutput", &[]);
+static SHAPE_ENDPOINT: Shape = Shape::structure(
+    "Endpoint",
+    &[
+        Member::optional("Name", &SHAPE_ENDPOINT_NAME),
+        Member::optional("Description", &SHAPE_ENDPOINT_DESCRIPTION),
+        Member::optional("Arn", &SHAPE_ENDPOINT_ARN),
+        Member::optional("RoutingConfig", &SHAPE_ROUTING_CONFIG),
+        Member::optional("ReplicationConfig", &SHAPE_REPLICATION_CONFIG),
+        Member::optional("EventBuses", &SHAPE_ENDPOINT_EVENT_BUS_LIST),
+        Member::optional("RoleArn", &SHAPE_IAM_ROLE_ARN),
+        Member::optional("EndpointId", &SHAPE_ENDPOINT_ID),
+        Member::optional("EndpointUrl", &SHAPE_ENDPOINT_URL),
+        Member::optional("State", &SHAPE_ENDPOINT_STATE),
+        Member::optional("StateReason", &SHAPE_ENDPOINT_STATE_REASON),
+        Member::optional("CreationTime", &TIMESTAMP),
+        Member::optional("LastModifiedTime", &TIMESTAMP),
+    ],
+);
+static SHAPE_ENDPOINT_ARN: Shape = Shape::string(
+    "EndpointArn",
+    Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(
+        r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:endpoint\/[/\.\-_A-Za-z0-9]+$"#,
+        r#"\A(?:arn:aws([a-z]|\-)*:events:([a-z]|[0-9]|\-)*:([0-9]{12})?:endpoint\/[/\.\-_A-Za-z0-9]+$)\z"#,
+        &[],
+    )),
+);
+static SHAPE_ENDPOINT_DESCRIPTION: Shape = Shape::string(
+    "EndpointDescription",
+    Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
+static SHAPE_ENDPOINT_EVENT_BUS: Shape = Shape::structure(
+    "EndpointEventBus",
+    &[Member::required("EventBusArn", &SHAPE_NON_PARTNER_EVENT_BUS_ARN)],
+);
+static SHAPE_ENDPOINT_EVENT_BUS_LIST: Shape =
+    Shape::list("EndpointEventBusList", &SHAPE_ENDPOINT_EVENT_BUS, "member", false, Size::between(2, 2));
 static SHAPE_ENDPOINT_ID: Shape = Shape::string(
     "EndpointId",
     Text::new().sized(Size::between(1, 50)).matching(Pattern::new(
         r#"^[A-Za-z0-9\-]+[\.][A-Za-z0-9\-]+$"#,
         r#"\A(?:[A-Za-z0-9\-]+[\.][A-Za-z0-9\-]+$)\z"#,
+        &[],
+    )),
+);
+static SHAPE_ENDPOINT_LIST: Shape = Shape::list("EndpointList", &SHAPE_ENDPOINT, "member", false, Size::NONE);
+static SHAPE_ENDPOINT_NAME: Shape = Shape::string(
+    "EndpointName",
+    Text::new().sized(Size::between(1, 64)).matching(Pattern::new(
+        r#"[\.\-_A-Za-z0-9]+"#,
+        r#"\A(?:[\.\-_A-Za-z0-9]+)\z"#,
+        &[],
+    )),
+);
+static SHAPE_ENDPOINT_STATE: Shape = Shape::string(
+    "EndpointState",
+    Text::new().one_of(&[
+        "CREATE_FAILED",
+        "UPDATING",
+        "ACTIVE",
+        "DELETING",
+        "DELETE_FAILED",
+        "UPDATE_FAILED",
+        "CREATING",
+    ]),
+);
+static SHAPE_ENDPOINT_STATE_REASON: Shape = Shape::string(
+    "EndpointStateReason",
+    Text::new().sized(Size::between(1, 512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
+);
+static SHAPE_ENDPOINT_URL: Shape = Shape::string(
+    "EndpointUrl",
+    Text::new().sized(Size::between(1, 256)).matching(Pattern::new(
+        r#"^(https://)?[\.\-a-z0-9]+$"#,
+        r#"\A(?:(https://)?[\.\-a-z0-9]+$)\z"#,
         &[],
     )),
 );
@@ -1356,6 +1465,10 @@ static SHAPE_EVENT_SOURCE_NAME_PREFIX: Shape = Shape::string(
 );
 static SHAPE_EVENT_SOURCE_STATE: Shape =
     Shape::string("EventSourceState", Text::new().one_of(&["ACTIVE", "PENDING", "DELETED"]));
+static SHAPE_FAILOVER_CONFIG: Shape = Shape::structure(
+    "FailoverConfig",
+    &[Member::required("Primary", &SHAPE_PRIMARY), Member::required("Secondary", &SHAPE_SECONDARY)],
+);
 static SHAPE_GRAPH_QL_OPERATION: Shape =
     Shape::string("GraphQLOperation", Text::new().sized(Size::between(1, 1048576)).sensitive());
 static SHAPE_HEADER_KEY: Shape = Shape::string(
@@ -1396,6 +1509,22 @@ static SHAPE_HEADER_VALUE_SENSITIVE: Shape = Shape::string(
         ))
         .sensitive(),
 );
+static SHAPE_HEALTH_CHECK: Shape = Shape::string(
+    "HealthCheck",
+    Text::new().sized(Size::between(1, 1600)).matching(Pattern::new(
+        r#"^arn:aws([a-z]|\-)*:route53:::healthcheck/[\-a-z0-9]+$"#,
+        r#"\A(?:arn:aws([a-z]|\-)*:route53:::healthcheck/[\-a-z0-9]+$)\z"#,
+        &[],
+    )),
+);
+static SHAPE_HOME_REGION: Shape = Shape::string(
+    "HomeRegion",
+    Text::new().sized(Size::between(9, 20)).matching(Pattern::new(
+        r#"^[\-a-z0-9]+$"#,
+        r#"\A(?:[\-a-z0-9]+$)\z"#,
+        &[],
+    )),
+);
 static SHAPE_HTTP_PARAMETERS: Shape = Shape::structure(
     "HttpParameters",
     &[
@@ -1409,6 +1538,14 @@ static SHAPE_HTTPS_ENDPOINT: Shape = Shape::string(
     Text::new().sized(Size::between(1, 2048)).matching(Pattern::new(
         r#"^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$"#,
         r#"\A(?:((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$)\z"#,
+        &[],
+    )),
+);
+static SHAPE_IAM_ROLE_ARN: Shape = Shape::string(
+    "IamRoleArn",
+    Text::new().sized(Size::between(1, 256)).matching(Pattern::new(
+        r#"^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$"#,
+        r#"\A(?:arn:aws[a-z-]*:iam::[0-9]{12}:role\/[[A-Za-z0-9_]+=,.@/-]+$)\z"#,
         &[],
     )),
 );
@@ -1520,6 +1657,19 @@ static SHAPE_LIST_CONNECTIONS_OUTPUT: Shape = Shape::structure(
         Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
     ],
 );
+static SHAPE_LIST_ENDPOINTS_INPUT: Shape = Shape::structure(
+    "ListEndpointsInput",
+    &[
+        Member::optional("NamePrefix", &SHAPE_ENDPOINT_NAME),
+        Member::optional("HomeRegion", &SHAPE_HOME_REGION),
+        Member::optional("NextToken", &SHAPE_NEXT_TOKEN),
+        Member::optional("MaxResults", &SHAPE_LIMIT_MAX100),
+    ],
+);
+static SHAPE_LIST_ENDPOINTS_OUTPUT: Shape = Shape::structure(
+    "ListEndpointsOutput",
+    &[Member::optional("Endpoints", &SHAPE_ENDPOINT_LIST), Member::optional("NextToken", &SHAPE_NEXT_TOKEN)],
+);
 static SHAPE_LIST_EVENT_BUSES_INPUT: Shape = Shape::structure(
     "ListEventBusesInput",
     &[
@@ -1627,6 +1777,14 @@ static SHAPE_NETWORK_CONFIGURATION: Shape = Shape::structure(
     &[Member::optional("awsvpcConfiguration", &SHAPE_AWS_VPC_CONFIGURATION)],
 );
 static SHAPE_NEXT_TOKEN: Shape = Shape::string("NextToken", Text::new().sized(Size::between(1, 2048)));
+static SHAPE_NON_PARTNER_EVENT_BUS_ARN: Shape = Shape::string(
+    "NonPartnerEventBusArn",
+    Text::new().sized(Size::between(1, 512)).matching(Pattern::new(
+        r#"^arn:aws[a-z-]*:events:[a-z]+-[a-z-]+-\d+:\d{12}:event-bus/[\w.-]+$"#,
+        r#"\A(?:arn:aws[a-z-]*:events:[a-z]+-[a-z-]+-[0-9]+:[0-9]{12}:event-bus/[[A-Za-z0-9_].-]+$)\z"#,
+        &[],
+    )),
+);
 static SHAPE_NON_PARTNER_EVENT_BUS_NAME: Shape = Shape::string(
     "NonPartnerEventBusName",
     Text::new().sized(Size::between(1, 256)).matching(Pattern::new(
@@ -1684,6 +1842,8 @@ static ERROR_POLICY_LENGTH_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_PRIMARY: Shape =
+    Shape::structure("Primary", &[Member::required("HealthCheck", &SHAPE_HEALTH_CHECK)]);
 static SHAPE_PRINCIPAL: Shape = Shape::string(
     "Principal",
     Text::new().sized(Size::between(1, 12)).matching(Pattern::new(
@@ -1929,6 +2089,10 @@ static SHAPE_REPLAY_STATE_REASON: Shape = Shape::string(
     "ReplayStateReason",
     Text::new().sized(Size::at_most(512)).matching(Pattern::new(".*", r#"\A(?:.*)\z"#, &[])),
 );
+static SHAPE_REPLICATION_CONFIG: Shape =
+    Shape::structure("ReplicationConfig", &[Member::optional("State", &SHAPE_REPLICATION_STATE)]);
+static SHAPE_REPLICATION_STATE: Shape =
+    Shape::string("ReplicationState", Text::new().one_of(&["ENABLED", "DISABLED"]));
 static ERROR_RESOURCE_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
     name: "ResourceAlreadyExistsException",
     code: "ResourceAlreadyExistsException",
@@ -1953,6 +2117,16 @@ static SHAPE_RETRY_POLICY: Shape = Shape::structure(
     ],
 );
 static SHAPE_ROLE_ARN: Shape = Shape::string("RoleArn", Text::new().sized(Size::between(1, 1600)));
+static SHAPE_ROUTE: Shape = Shape::string(
+    "Route",
+    Text::new().sized(Size::between(9, 20)).matching(Pattern::new(
+        r#"^[\-a-z0-9]+$"#,
+        r#"\A(?:[\-a-z0-9]+$)\z"#,
+        &[],
+    )),
+);
+static SHAPE_ROUTING_CONFIG: Shape =
+    Shape::structure("RoutingConfig", &[Member::required("FailoverConfig", &SHAPE_FAILOVER_CONFIG)]);
 static SHAPE_RULE: Shape = Shape::structure(
     "Rule",
     &[
@@ -2046,6 +2220,7 @@ static SHAPE_SAGE_MAKER_PIPELINE_PARAMETERS: Shape = Shape::structure(
 );
 static SHAPE_SCHEDULE_EXPRESSION: Shape =
     Shape::string("ScheduleExpression", Text::new().sized(Size::at_most(256)));
+static SHAPE_SECONDARY: Shape = Shape::structure("Secondary", &[Member::required("Route", &SHAPE_ROUTE)]);
 static SHAPE_SECRETS_MANAGER_SECRET_ARN: Shape = Shape::string("SecretsManagerSecretArn", Text::new().sized(Size::between(20, 2048)).matching(Pattern::new(r#"^arn:aws([a-z]|\-)*:secretsmanager:([a-z]|\d|\-)*:([0-9]{12})?:secret:[\/_+=\.@\-A-Za-z0-9]+$"#, r#"\A(?:arn:aws([a-z]|\-)*:secretsmanager:([a-z]|[0-9]|\-)*:([0-9]{12})?:secret:[\/_+=\.@\-A-Za-z0-9]+$)\z"#, &[])));
 static SHAPE_SENSITIVE_STRING: Shape = Shape::string("SensitiveString", Text::new().sensitive());
 static SHAPE_SQL: Shape = Shape::string("Sql", Text::new().sized(Size::between(1, 100000)).sensitive());

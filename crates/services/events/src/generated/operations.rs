@@ -128,6 +128,13 @@ pub trait Api: Send + Sync {
         input: types::DescribeConnectionInput,
     ) -> impl Future<Output = Result<types::DescribeConnectionOutput, Self::Error>> + Send;
 
+    /// Get the information about an existing global endpoint.
+    fn describe_endpoint(
+        &self,
+        cx: &Context,
+        input: types::DescribeEndpointInput,
+    ) -> impl Future<Output = Result<types::DescribeEndpointOutput, Self::Error>> + Send;
+
     /// Displays details about an event bus in your account.
     fn describe_event_bus(
         &self,
@@ -190,6 +197,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::ListConnectionsInput,
     ) -> impl Future<Output = Result<types::ListConnectionsOutput, Self::Error>> + Send;
+
+    /// List the global endpoints associated with this account.
+    fn list_endpoints(
+        &self,
+        cx: &Context,
+        input: types::ListEndpointsInput,
+    ) -> impl Future<Output = Result<types::ListEndpointsOutput, Self::Error>> + Send;
 
     /// Lists all the event buses in your account, including the default event bus, custom event buses, and
     /// partner event buses.
@@ -372,6 +386,7 @@ pub async fn dispatch<A: Api>(
         "DescribeApiDestination" => encode(api.describe_api_destination(cx, decode(input)?).await),
         "DescribeArchive" => encode(api.describe_archive(cx, decode(input)?).await),
         "DescribeConnection" => encode(api.describe_connection(cx, decode(input)?).await),
+        "DescribeEndpoint" => encode(api.describe_endpoint(cx, decode(input)?).await),
         "DescribeEventBus" => encode(api.describe_event_bus(cx, decode(input)?).await),
         "DescribeEventSource" => encode(api.describe_event_source(cx, decode(input)?).await),
         "DescribeReplay" => encode(api.describe_replay(cx, decode(input)?).await),
@@ -381,6 +396,7 @@ pub async fn dispatch<A: Api>(
         "ListApiDestinations" => encode(api.list_api_destinations(cx, decode(input)?).await),
         "ListArchives" => encode(api.list_archives(cx, decode(input)?).await),
         "ListConnections" => encode(api.list_connections(cx, decode(input)?).await),
+        "ListEndpoints" => encode(api.list_endpoints(cx, decode(input)?).await),
         "ListEventBuses" => encode(api.list_event_buses(cx, decode(input)?).await),
         "ListEventSources" => encode(api.list_event_sources(cx, decode(input)?).await),
         "ListReplays" => encode(api.list_replays(cx, decode(input)?).await),

@@ -911,6 +911,62 @@ pub struct DescribeConnectionResourceParameters {
     pub resource_association_arn: String,
 }
 
+/// Request of DescribeEndpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeEndpointInput {
+    /// The name of the endpoint you want to get information about.
+    pub name: String,
+    /// The primary Region of the endpoint you want to get information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home_region: Option<String>,
+}
+
+/// Answer of DescribeEndpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeEndpointOutput {
+    /// The name of the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The description of the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The ARN of the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// The routing configuration of the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing_config: Option<RoutingConfig>,
+    /// Whether replication is enabled or disabled for the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication_config: Option<ReplicationConfig>,
+    /// The event buses being used by the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_buses: Option<Vec<EndpointEventBus>>,
+    /// The ARN of the role used by the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The ID of the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_id: Option<String>,
+    /// The URL of the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_url: Option<String>,
+    /// The current state of the endpoint you asked for information about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The reason the endpoint you asked for information about is in its current state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The time the endpoint you asked for information about was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// The last time the endpoint you asked for information about was modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+}
+
 /// Request of DescribeEventBus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -1165,6 +1221,60 @@ pub struct EnableRuleInput {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EnableRuleOutput {}
 
+/// A global endpoint used to improve your application's availability by making it regional-fault
+/// tolerant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Endpoint {
+    /// The name of the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A description for the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The ARN of the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// The routing configuration of the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing_config: Option<RoutingConfig>,
+    /// Whether event replication was enabled or disabled for this endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication_config: Option<ReplicationConfig>,
+    /// The event buses being used by the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_buses: Option<Vec<EndpointEventBus>>,
+    /// The ARN of the role used by event replication for the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The URL subdomain of the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_id: Option<String>,
+    /// The URL of the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_url: Option<String>,
+    /// The current state of the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The reason the endpoint is in its current state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The time the endpoint was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Timestamp>,
+    /// The last time the endpoint was modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Timestamp>,
+}
+
+/// The event buses the endpoint is associated with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EndpointEventBus {
+    /// The ARN of the event bus the endpoint is associated with.
+    pub event_bus_arn: String,
+}
+
 /// An event bus receives events from a source, uses rules to evaluate them, applies any configured input
 /// transformation, and routes them to the appropriate target(s).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -1218,6 +1328,16 @@ pub struct EventSource {
     /// The state of the event source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+}
+
+/// The failover configuration for an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FailoverConfig {
+    /// The main Region of the endpoint.
+    pub primary: Primary,
+    /// The Region that events are routed to when failover is triggered or event replication is enabled.
+    pub secondary: Secondary,
 }
 
 /// These are custom parameter to be used when the target is an API Gateway APIs or EventBridge
@@ -1349,6 +1469,36 @@ pub struct ListConnectionsOutput {
     /// An array of connections objects that include details about the connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<Vec<Connection>>,
+    /// A token indicating there are more results available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Request of ListEndpoints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListEndpointsInput {
+    /// A value that will return a subset of the endpoints associated with this account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// The primary Region of the endpoints associated with this account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home_region: Option<String>,
+    /// The token returned by a previous call, which you can use to retrieve the next set of results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of results returned by the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i64>,
+}
+
+/// Answer of ListEndpoints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListEndpointsOutput {
+    /// The endpoints returned by the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Vec<Endpoint>>,
     /// A token indicating there are more results available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
@@ -1592,6 +1742,14 @@ pub struct PlacementStrategy {
     /// The field to apply the placement strategy against.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+}
+
+/// The primary Region of the endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Primary {
+    /// The ARN of the health check used by the endpoint to determine whether failover is triggered.
+    pub health_check: String,
 }
 
 /// Request of PutEvents.
@@ -1905,6 +2063,15 @@ pub struct ReplayDestination {
     pub filter_arns: Option<Vec<String>>,
 }
 
+/// Endpoints can replicate all events to the secondary Region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReplicationConfig {
+    /// The state of event replication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}
+
 /// A RetryPolicy object that includes information about the retry policy settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -1915,6 +2082,14 @@ pub struct RetryPolicy {
     /// The maximum amount of time, in seconds, to continue to make retry attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_event_age_in_seconds: Option<i64>,
+}
+
+/// The routing configuration of the endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RoutingConfig {
+    /// The failover configuration for an endpoint.
+    pub failover_config: FailoverConfig,
 }
 
 /// Contains information about a rule in Amazon EventBridge.
@@ -1989,6 +2164,14 @@ pub struct SageMakerPipelineParameters {
     /// List of Parameter names and values for SageMaker AI Model Building Pipeline execution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline_parameter_list: Option<Vec<SageMakerPipelineParameter>>,
+}
+
+/// The secondary Region that processes events when failover is triggered or replication is enabled.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Secondary {
+    /// Defines the secondary Region.
+    pub route: String,
 }
 
 /// The custom parameters for EventBridge to use for a target that is an Amazon SQS fair or FIFO queue.

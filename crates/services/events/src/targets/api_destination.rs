@@ -13,7 +13,7 @@ use types::Arn;
 use super::{Attempt, Failure, Retry};
 use crate::Inner;
 use crate::api_destination::ApiDestination;
-use crate::connection_token::Authorized;
+use crate::connection::token::Authorized;
 use crate::delivery::Delivery;
 use crate::generated::types::HttpParameters;
 use crate::limits::{INVOCATION_ANSWER_BYTES_MAX, INVOCATION_TIME_MAX, RETRY_AFTER_MAX};

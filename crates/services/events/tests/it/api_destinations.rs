@@ -249,6 +249,65 @@ async fn a_token_is_kept_until_it_ends_or_is_refused() {
     assert_eq!(asked, expected);
 }
 
+/// A connection whose token is asked for at `url`.
+async fn oauth_connection(world: &World, url: &str) {
+    let oauth = json!({
+        "AuthorizationEndpoint": url, "HttpMethod": "POST",
+        "ClientParameters": {"ClientID": "i", "ClientSecret": "s"},
+    });
+    let given = json!({
+        "Name": "c", "AuthorizationType": "OAUTH_CLIENT_CREDENTIALS", "AuthParameters": {"OAuthParameters": oauth},
+    });
+    assert_eq!(world.ok("CreateConnection", given).await["ConnectionState"], "AUTHORIZING");
+}
+
+/// The connection once it is in a state.
+async fn connection_when(world: &World, state: &str) -> Value {
+    let look = async {
+        loop {
+            let connection = world.ok("DescribeConnection", json!({"Name": "c"})).await;
+            if connection["ConnectionState"] == state {
+                return connection;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(look).await
+}
+
+#[tokio::test]
+async fn a_connection_is_authorized_soon_after_it_is_made_and_changed() {
+    let token = "HTTP/1.1 200 OK\r\ncontent-length: 21\r\n\r\n{\"access_token\": \"t\"}";
+    let refused = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+    let (world, endpoint) = (World::new().await, Endpoint::start([token, refused]).await);
+    oauth_connection(&world, &endpoint.url).await;
+    world.clock.advance(Duration::from_secs(1));
+    connection_when(&world, "AUTHORIZED").await;
+    let client = json!({"ClientParameters": {"ClientSecret": "other"}});
+    let change = json!({"Name": "c", "AuthParameters": {"OAuthParameters": client}});
+    assert_eq!(world.ok("UpdateConnection", change).await["ConnectionState"], "AUTHORIZING");
+    world.clock.advance(Duration::from_secs(1));
+    let connection = connection_when(&world, "DEAUTHORIZED").await;
+    assert_eq!(connection["StateReason"], "The authorization endpoint gave no token: 401 Unauthorized");
+    assert!(endpoint.asked(2).await[1].ends_with("client_id=i&client_secret=other"));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_authorize_now_is_asked_again() {
+    let busy = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    let (world, endpoint) = (World::new().await, Endpoint::start([busy, busy, busy, busy]).await);
+    oauth_connection(&world, &endpoint.url).await;
+    let look = async {
+        while world.ok("DescribeConnection", json!({"Name": "c"})).await["ConnectionState"] == "AUTHORIZING" {
+            world.clock.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(look).await;
+    assert_eq!(endpoint.asked(4).await.len(), 4);
+    connection_when(&world, "DEAUTHORIZED").await;
+}
+
 /// The method, the path and the token of a request.
 fn shown(request: &str) -> String {
     let first = request.lines().next().unwrap().trim_end_matches(" HTTP/1.1");

@@ -1,6 +1,7 @@
 //! `cases/`: one behaviour a file, as calls and what comes of them.
 //!
-//! A case is `source` and `steps`. A step is a `call` with its `input` and either its `answer` or its `error` (code and
+//! A case is `source` and `steps`. A step is a `call` (of another `service` than EventBridge, where it says so) with its
+//! `input` and either its `answer` or its `error` (code and
 //! text; `until`: it is made until it comes to that), or `advance` (seconds that the clock moves), or `given`: all that
 //! targets were given since the last such step, sorted by operation. `settled` waits until so many deliveries have failed
 //! and are kept. `fails` before that lists errors with which targets answer first, as `[operation, code, status]`.
@@ -12,7 +13,7 @@ use std::time::Duration;
 use api::AwsError;
 use serde_json::{Value, json};
 
-use crate::world::{World, in_time};
+use crate::world::{REGION, World, in_time};
 
 #[tokio::test]
 async fn cases_come_out_as_written() {
@@ -98,7 +99,8 @@ async fn settled(world: &World, count: usize) {
 
 /// What a call comes to; `until` it comes to what is wanted, where the case says so.
 async fn called(world: &World, operation: &str, step: &Value) -> (&'static str, Value) {
-    let call = async || match world.call(operation, step["input"].clone()).await {
+    let service = step["service"].as_str().unwrap_or("events");
+    let call = async || match world.call_of(service, REGION, operation, step["input"].clone()).await {
         Ok(answer) => ("answer", answer),
         Err(error) => ("error", json!([error.code, error.message])),
     };

@@ -199,6 +199,61 @@ fn whenever_it_dies_nothing_is_lost_and_nothing_is_done_twice() {
     assert!(deaths >= 15, "died only {deaths} times");
 }
 
+/// Four minutes of 250 rules, through lives of all lengths.
+#[test]
+fn a_thousand_occurrences_fire_once_through_lives_that_end_again_and_again() {
+    const RULES: usize = 250;
+    const MINUTES: u64 = 4;
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(dir.path()).unwrap());
+    let (clock, targets) = (VirtualClock::new(start()), Targets::default());
+    let is_done = life(&store, usize::MAX, &clock, &targets, |world| async move {
+        let machine = json!([{"Id": "machine", "Arn": MACHINE, "RoleArn": ROLE}]);
+        for number in 0..RULES {
+            let rule = json!({"Name": format!("r{number}"), "ScheduleExpression": "cron(* * * * ? *)"});
+            world.ok("PutRule", rule).await;
+            world.ok("PutTargets", json!({"Rule": format!("r{number}"), "Targets": machine})).await;
+        }
+    });
+    assert!(is_done);
+    let (mut random, mut lives) = (0x5EED_u64, 0);
+    for minute in 0..MINUTES {
+        // Nobody is there when the time comes.
+        clock.advance_to(start() + Duration::from_secs(40 + minute * 60));
+        let count = RULES * usize::try_from(minute + 1).unwrap();
+        let mut is_done = false;
+        while !is_done {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let batches = usize::try_from(random >> 33).unwrap() % 40 + 1;
+            is_done = life(&store, batches, &clock, &targets, |world| async move {
+                delivered(&world, count).await;
+            });
+            lives += 1;
+        }
+    }
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for given in targets.given() {
+        let event: Value = serde_json::from_str(given.input["input"].as_str().unwrap()).unwrap();
+        let occurrence = format!("{} {}", event["resources"][0], event["time"]);
+        names.entry(occurrence).or_default().insert(given.input["name"].to_string());
+    }
+    assert_eq!(names.len(), RULES * usize::try_from(MINUTES).unwrap());
+    let twice: Vec<_> = names.iter().filter(|(_, names)| names.len() > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    assert!(lives > 30, "{lives} lives");
+}
+
+/// Waits until so many deliveries were made, and none is pending.
+async fn delivered(world: &World, count: usize) {
+    let look = async {
+        while world.store.list("events/outcome", Range::prefix("")).await.unwrap().len() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(look).await;
+    idle(world).await;
+}
+
 fn clock_of(clock: &VirtualClock) -> types::Timestamp {
     clock::Clock::Virtual(clock.clone()).now()
 }

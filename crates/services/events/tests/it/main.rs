@@ -6,6 +6,7 @@ mod api_destinations;
 mod batches;
 mod cases;
 mod concurrency;
+mod connection_secrets;
 mod crash;
 mod deliveries;
 mod replays;

@@ -1,7 +1,9 @@
 //! Schedules on the virtual clock: when they fire, and when they do not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use clock::VirtualClock;
 use serde_json::{Value, json};
 use types::Timestamp;
 
@@ -116,37 +118,69 @@ async fn a_disabled_rule_is_silent_and_counts_anew_when_enabled() {
     assert_eq!(fired(&world), [at(150, "r")]);
 }
 
+/// The next life of the service, begun so many seconds after the first.
+async fn later(world: &World, seconds: u64) -> World {
+    let clock = VirtualClock::new(start() + Duration::from_secs(seconds));
+    let life = World::on(Arc::clone(&world.store), clock, world.targets.clone()).await;
+    settle_all(&life).await;
+    life
+}
+
+/// One occurrence after the other: each sets the timer of the next.
+async fn settle_all(world: &World) {
+    let mut before = usize::MAX;
+    while before != world.targets.given().len() {
+        before = world.targets.given().len();
+        settle(world).await;
+    }
+}
+
 #[tokio::test]
-async fn what_was_due_more_than_a_minute_ago_is_skipped() {
+async fn what_was_due_more_than_a_minute_before_the_start_is_skipped() {
     let world = World::new().await;
     scheduled(&world, "late", "cron(14 22 * * ? *)").await;
-    world.clock.advance(Duration::from_secs(40 + 60));
-    settle(&world).await;
-    assert_eq!(fired(&world), [at(40, "late")]);
+    assert_eq!(fired(&later(&world, 40 + 60).await), [at(40, "late")]);
 
     let world = World::new().await;
     scheduled(&world, "too-late", "cron(14 22 * * ? *)").await;
-    world.clock.advance(Duration::from_secs(40 + 61));
-    settle(&world).await;
-    assert_eq!(fired(&world), []);
+    let life = later(&world, 40 + 61).await;
+    assert_eq!(fired(&life), []);
     // The next day's comes.
-    world.clock.advance_to(start() + Duration::from_secs(24 * 3600 + 40));
-    settle(&world).await;
-    assert_eq!(fired(&world), [at(24 * 3600 + 40, "too-late")]);
+    life.clock.advance_to(start() + Duration::from_secs(24 * 3600 + 40));
+    settle(&life).await;
+    assert_eq!(fired(&life), [at(24 * 3600 + 40, "too-late")]);
 }
 
 #[tokio::test]
 async fn of_several_missed_occurrences_the_recent_ones_fire() {
     let world = World::new().await;
     scheduled(&world, "r", "rate(1 minute)").await;
-    world.clock.advance(Duration::from_secs(600));
-    // One after the other: each sets the timer of the next.
-    for _ in 0..4 {
-        settle(&world).await;
+    let life = later(&world, 600).await;
+    assert_eq!(fired(&life), [at(540, "r"), at(600, "r")]);
+    pass(&life, 60).await;
+    assert_eq!(fired(&life), [at(540, "r"), at(600, "r"), at(660, "r")]);
+}
+
+#[tokio::test]
+async fn what_a_clock_jumps_over_fires_each_once_and_nothing_fires_again_after_it_goes_back() {
+    let world = World::new().await;
+    scheduled(&world, "r", "rate(1 minute)").await;
+    let mut expected = Vec::new();
+    // Forth by ten minutes, back by nine, by a day, a little to and fro, and on.
+    for (to, minutes) in
+        [(605, 1..11), (60, 0..0), (-86_400, 0..0), (659, 0..0), (661, 11..12), (659, 0..0), (720, 12..13)]
+    {
+        world.clock.set(Timestamp::from_seconds(start().as_seconds() + to));
+        settle_all(&world).await;
+        expected.extend(minutes.map(|minute| at(minute * 60, "r")));
+        expected.sort();
+        assert_eq!(fired(&world), expected, "at {to}");
     }
-    assert_eq!(fired(&world), [at(540, "r"), at(600, "r")]);
-    pass(&world, 60).await;
-    assert_eq!(fired(&world), [at(540, "r"), at(600, "r"), at(660, "r")]);
+    // A day is a downtime: the last minute's fire.
+    world.clock.set(Timestamp::from_seconds(start().as_seconds() + 86_430));
+    settle_all(&world).await;
+    expected.push(at(86_400, "r"));
+    assert_eq!(fired(&world), expected);
 }
 
 #[tokio::test]
@@ -196,4 +230,70 @@ async fn a_rule_that_is_disabled_deleted_or_changed_while_due_does_not_fire_the_
     assert_eq!(fired(&world), [at(239, "new")]);
     pass(&world, 60).await;
     assert_eq!(fired(&world), [at(239, "new"), at(299, "changed")]);
+}
+
+/// A world in which a machine is started every minute by a rule with that tag; what it starts runs.
+async fn overlapping(overlap: &str) -> World {
+    let world = World::new().await;
+    let tags = json!([{"Key": "runwright:overlap", "Value": overlap}]);
+    world.ok("PutRule", json!({"Name": "r", "ScheduleExpression": "rate(1 minute)", "Tags": tags})).await;
+    let machine = json!({"Id": "1", "Arn": MACHINE, "RoleArn": ROLE});
+    let log = json!({"Id": "2", "Arn": LOG_GROUP});
+    world.ok("PutTargets", json!({"Rule": "r", "Targets": [machine, log]})).await;
+    world.targets.answer("DescribeExecution", json!({"status": "RUNNING"}));
+    pass_minutes(&world, 1).await;
+    assert_eq!(fired(&world), [at(60, "r")]);
+    world
+}
+
+async fn pass_minutes(world: &World, minutes: u64) {
+    for _ in 0..minutes {
+        world.clock.advance(Duration::from_secs(60));
+        settle_all(world).await;
+    }
+}
+
+#[tokio::test]
+async fn an_occurrence_is_left_out_while_the_one_before_works() {
+    let world = overlapping("skip").await;
+    pass_minutes(&world, 2).await;
+    assert_eq!(fired(&world), [at(60, "r")]);
+    world.targets.answer("DescribeExecution", json!({"status": "SUCCEEDED"}));
+    pass_minutes(&world, 1).await;
+    assert_eq!(fired(&world), [at(60, "r"), at(240, "r")]);
+}
+
+#[tokio::test]
+async fn occurrences_wait_for_the_one_before_also_through_a_restart() {
+    let world = overlapping("queue").await;
+    pass_minutes(&world, 3).await;
+    assert_eq!(fired(&world), [at(60, "r")]);
+    let world = World::on(Arc::clone(&world.store), world.clock.clone(), world.targets.clone()).await;
+    world.targets.answer("DescribeExecution", json!({"status": "SUCCEEDED"}));
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_secs(5));
+        settle_all(&world).await;
+    }
+    assert_eq!(fired(&world), [60, 120, 180, 240].map(|due| at(due, "r")));
+}
+
+#[tokio::test]
+async fn what_was_given_up_holds_nobody_up() {
+    let world = overlapping("skip").await;
+    world.targets.answer("DescribeExecution", json!({"status": "FAILED"}));
+    world.targets.fail("StartExecution", [api::AwsError::new("StateMachineDoesNotExist", "gone")]);
+    pass_minutes(&world, 2).await;
+    assert_eq!(fired(&world), [at(60, "r"), at(120, "r"), at(180, "r")]);
+}
+
+#[tokio::test]
+async fn without_the_tag_occurrences_do_not_know_of_each_other() {
+    let world = overlapping("allow").await;
+    pass_minutes(&world, 2).await;
+    assert_eq!(fired(&world), [at(60, "r"), at(120, "r"), at(180, "r")]);
+    let tags = json!([{"Key": "runwright:overlap", "Value": "never"}]);
+    let rule = json!({"Name": "x", "ScheduleExpression": "rate(1 minute)", "Tags": tags});
+    let error = world.call("PutRule", rule).await.unwrap_err();
+    assert_eq!(error.message, "The tag runwright:overlap is never: it can be allow, skip or queue.");
+    assert_eq!(error.code, "ValidationException");
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::world::{ACCOUNT, LOG_GROUP, REGION, World, in_time};
 
 /// Answers that must be as recorded, at least.
-const FLOOR: usize = 264;
+const FLOOR: usize = 266;
 
 #[tokio::test]
 async fn answers_are_those_that_aws_gave() {
@@ -23,16 +23,22 @@ async fn answers_are_those_that_aws_gave() {
     };
     let errors = std::fs::read_to_string(cases.join("api_errors.json")).unwrap();
     let mut tally = Tally::default();
-    for trace in serde_json::from_str::<Vec<Value>>(&traces).unwrap() {
-        drive(&trace, &mut tally).await;
+    let traces = serde_json::from_str::<Vec<Value>>(&traces).unwrap();
+    for trace in &traces {
+        drive(trace, &mut tally).await;
     }
-    for error in serde_json::from_str::<Vec<Value>>(&errors).unwrap() {
-        drive_error(&error, &mut tally).await;
+    let is_in_a_trace = |error: &Value| traces.iter().any(|trace| trace["name"] == error["case"]);
+    let errors = serde_json::from_str::<Vec<Value>>(&errors).unwrap();
+    for error in errors.iter().filter(|error| !is_in_a_trace(error)) {
+        drive_error(error, &mut tally).await;
     }
     for failure in &tally.failures {
         eprintln!("FAIL {failure}");
     }
-    eprintln!("{} passed, {} failed, {} skipped", tally.passed, tally.failures.len(), tally.skipped);
+    for skipped in &tally.skipped {
+        eprintln!("SKIP {skipped}");
+    }
+    eprintln!("{} passed, {} failed, {} skipped", tally.passed, tally.failures.len(), tally.skipped.len());
     assert!(tally.failures.is_empty());
     assert!(tally.passed >= FLOOR, "only {} passed", tally.passed);
 }
@@ -40,11 +46,18 @@ async fn answers_are_those_that_aws_gave() {
 #[derive(Default)]
 struct Tally {
     passed: usize,
-    skipped: usize,
+    /// The answers that could not be compared, by what they are of.
+    skipped: Vec<String>,
     failures: Vec<String>,
 }
 
 impl Tally {
+    /// Notes that nothing that is expected of a step can be compared.
+    fn skip(&mut self, name: &str, step: &Value) {
+        let expected = step["expect"].as_array().map(Vec::len).unwrap_or_default();
+        self.skipped.extend((0..expected).map(|_| format!("{name} {}", step["op"].as_str().unwrap())));
+    }
+
     fn count(&mut self, name: &str, difference: Option<String>) {
         match difference {
             None => self.passed += 1,
@@ -57,8 +70,6 @@ impl Tally {
 fn is_left_out(name: &str) -> bool {
     // The limit of a request was raised from 256 KiB to 1 MiB after the recording.
     name.ends_with("put_event_with_too_big_detail")
-        // AWS took the method `put` for that of an OAuth connection, which its own model forbids.
-        || name.ends_with("api_destinations_auth2")
         // Counts what else happened in the account in which it was recorded.
         || name.ends_with("list_archive_with_events_False-default")
 }
@@ -69,8 +80,9 @@ async fn drive(trace: &Value, tally: &mut Tally) {
         |step: &Value| step["service"] == "events" && is_served(step["op"].as_str().unwrap_or_default());
     let expects = |step: &Value| step["expect"].is_array() && serves(step);
     if !steps.iter().any(expects) || is_left_out(trace["name"].as_str().unwrap()) {
-        tally.skipped +=
-            steps.iter().filter_map(|step| step["expect"].as_array()).map(Vec::len).sum::<usize>();
+        for step in steps {
+            tally.skip(trace["name"].as_str().unwrap(), step);
+        }
         return;
     }
     let world = World::new().await;
@@ -81,7 +93,7 @@ async fn drive(trace: &Value, tally: &mut Tally) {
         let expected = step["expect"].as_array().map(Vec::as_slice).unwrap_or_default();
         let params = substituted(&step["params"], &answers);
         let Some(answer) = answer(&world, step, params).await else {
-            tally.skipped += expected.len();
+            tally.skip(trace["name"].as_str().unwrap(), step);
             answers.push(None);
             continue;
         };
@@ -104,7 +116,7 @@ async fn drive_error(case: &Value, tally: &mut Tally) {
     let is_of_bus = case["op"] == "PutRule" || case["op"] == "RemovePermission";
     let needs_more = case["op"] == "DeleteRule" || is_of_bus && !params["EventBusName"].is_null();
     if needs_more || is_left_out(case["case"].as_str().unwrap()) || !is_served(case["op"].as_str().unwrap()) {
-        tally.skipped += 1;
+        tally.skipped.push(name);
         return;
     }
     let world = World::new().await;
@@ -152,14 +164,15 @@ async fn answer(world: &World, step: &Value, params: Option<Value>) -> Option<Va
         }
         ("events", "DescribeReplay") => return Some(described_replay(world, params?).await),
         ("events", _) if is_served(operation) => {}
+        ("secretsmanager", _) => {}
         _ => return None,
     }
     let region = step["region"].as_str().unwrap_or(REGION);
-    Some(called(world, region, operation, params?).await)
+    Some(called(world, step["service"].as_str()?, region, operation, params?).await)
 }
 
-async fn called(world: &World, region: &str, operation: &str, params: Value) -> Value {
-    match world.call_in(region, operation, params).await {
+async fn called(world: &World, service: &str, region: &str, operation: &str, params: Value) -> Value {
+    match world.call_of(service, region, operation, params).await {
         Ok(answer) => answer,
         Err(error) => json!({
             "Error": {"Code": error.code, "Message": error.message},
@@ -172,7 +185,7 @@ async fn called(world: &World, region: &str, operation: &str, params: Value) -> 
 async fn described_replay(world: &World, params: Value) -> Value {
     in_time(async {
         loop {
-            let answer = called(world, REGION, "DescribeReplay", params.clone()).await;
+            let answer = called(world, "events", REGION, "DescribeReplay", params.clone()).await;
             if !matches!(answer["State"].as_str(), Some("STARTING" | "RUNNING")) {
                 return answer;
             }

@@ -9,6 +9,7 @@ use api::{AwsError, Call, Context, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
 use events::{Events, SecretKey};
 use futures_util::future::BoxFuture;
+use secretsmanager::SecretsManager;
 use serde_json::{Value, json};
 use store::{SqliteStore, Store};
 use tokio::sync::watch;
@@ -50,11 +51,13 @@ impl World {
     pub async fn on(store: Arc<dyn Store>, clock: VirtualClock, targets: Targets) -> Self {
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
         let events = Events::new(Arc::clone(&store), dispatcher.clone())
-            .with_secret_key(SecretKey::ephemeral().unwrap())
+            .with_secret_key(targets.key.clone())
             .with_all_outcomes();
         let fakes = ["states", "ecs", "logs", "sqs", "sns"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);
-        dispatcher.install(fakes.into_iter().chain([Arc::new(events.clone()) as Arc<dyn Service>]));
+        let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), targets.key.clone());
+        let real: [Arc<dyn Service>; 2] = [Arc::new(events.clone()), Arc::new(secrets)];
+        dispatcher.install(fakes.into_iter().chain(real));
         events.load().await.unwrap();
         events.start().await.unwrap();
         Self { dispatcher, clock, targets, store, _dir: None }
@@ -65,6 +68,16 @@ impl World {
     }
 
     pub async fn call_in(&self, region: &str, operation: &str, input: Value) -> Result<Value, AwsError> {
+        self.call_of("events", region, operation, input).await
+    }
+
+    pub async fn call_of(
+        &self,
+        service: &str,
+        region: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
         let principal = if operation.starts_with("internal:") {
             Principal::service("states.amazonaws.com")
         } else {
@@ -74,7 +87,7 @@ impl World {
             principal,
             account: AccountId::new(ACCOUNT),
             region: Region::new(region),
-            service: "events".to_owned(),
+            service: service.to_owned(),
             operation: operation.to_owned(),
             input,
             request_id: api::ids::uuid(),
@@ -145,11 +158,19 @@ pub struct Given {
 pub struct Targets {
     given: Arc<watch::Sender<Vec<Given>>>,
     failures: Arc<Mutex<BTreeMap<String, VecDeque<AwsError>>>>,
+    answers: Arc<Mutex<BTreeMap<String, Value>>>,
+    /// What all lives seal secrets with.
+    key: SecretKey,
 }
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { given: Arc::new(watch::Sender::new(Vec::new())), failures: Arc::default() }
+        Self {
+            given: Arc::new(watch::Sender::new(Vec::new())),
+            failures: Arc::default(),
+            answers: Arc::default(),
+            key: SecretKey::ephemeral().unwrap(),
+        }
     }
 }
 
@@ -157,6 +178,11 @@ impl Targets {
     /// Lets the next calls of an operation fail so, one after the other.
     pub fn fail(&self, operation: &str, errors: impl IntoIterator<Item = AwsError>) {
         self.failures.lock().unwrap().entry(operation.to_owned()).or_default().extend(errors);
+    }
+
+    /// Lets an operation answer so from now on. What it is given counts as asked, not as given.
+    pub fn answer(&self, operation: &str, answer: Value) {
+        self.answers.lock().unwrap().insert(operation.to_owned(), answer);
     }
 
     /// What was given so far.
@@ -175,6 +201,9 @@ impl Targets {
     }
 
     fn take(&self, given: Given) -> Result<Value, AwsError> {
+        if let Some(answer) = self.answers.lock().unwrap().get(&given.operation) {
+            return Ok(answer.clone());
+        }
         let failure = self.failures.lock().unwrap().get_mut(&given.operation).and_then(VecDeque::pop_front);
         self.given.send_modify(|all| all.push(given.clone()));
         match (failure, given.operation.as_str()) {
@@ -227,6 +256,7 @@ static MODEL: ServiceModel = ServiceModel {
     prints_values: false,
     operations: &[
         operation("CreateLogStream"),
+        operation("DescribeExecution"),
         operation("Publish"),
         operation("PutLogEvents"),
         operation("RunTask"),

@@ -29,8 +29,8 @@ pub async fn invoke(dispatcher: &Dispatcher, invocation: &Invocation) -> Result<
         TargetKind::Universal { service, action } => {
             universal::call_operation(dispatcher, invocation, &service, &action).await
         }
-        TargetKind::Other => {
-            let text = format!("Runwright does not serve the target {}.", invocation.target.arn);
+        TargetKind::Function => {
+            let text = format!("Runwright does not serve Lambda: {} was not invoked.", invocation.target.arn);
             Err(AwsError::new("UnknownOperationException", text))
         }
     }

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod cases;
+mod clock_steps;
 mod concurrency;
 mod crashes;
 mod extensions;
 mod firings;
+mod lives;
 mod targets;
+mod traces;
 mod world;

@@ -1,6 +1,7 @@
 //! The world that the tests live in: the service, its store on disk, and its clock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{AwsError, Call, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
@@ -28,20 +29,26 @@ impl World {
         dispatcher.install([Arc::new(service) as Arc<dyn Service>]);
         Self { dispatcher, clock, store, dir }
     }
+}
 
-    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
+impl cases::World for World {
+    async fn call(&self, operation: &str, input: Value) -> Result<Value, AwsError> {
         let account = AccountId::new("000000000000");
-        let principal = Principal::Root { account: account.clone() };
+        let (principal, operation) = match operation.split_once(':') {
+            Some((service, operation)) => {
+                (Principal::service(&format!("{service}.amazonaws.com")), operation)
+            }
+            None => (Principal::Root { account: account.clone() }, operation),
+        };
         let region = Region::new("us-east-1");
         self.dispatcher
             .call(Call::new(principal, &account, &region, "secretsmanager", operation, input))
             .await
     }
 
-    /// Moves the clock by so many days, and lets happen what is due then.
-    pub async fn advance_days(&self, days: u32) {
-        let day = std::time::Duration::from_secs(24 * 60 * 60);
-        self.clock.advance_to(self.dispatcher.clock().now() + day * days);
+    /// Moves the clock, and lets happen what is due then.
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
         for _ in 0..20 {
             self.store.submit(Batch::new()).durable().await.unwrap();
             for _ in 0..20 {

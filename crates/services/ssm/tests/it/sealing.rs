@@ -1,5 +1,6 @@
 //! What is on disk is not what was given.
 
+use cases::World as _;
 use serde_json::json;
 
 use crate::world::World;

@@ -107,8 +107,12 @@ impl World {
         let store = Arc::new(LimitedStore::new(Arc::clone(&self.store), batches));
         let dispatcher = Dispatcher::new(Clock::Virtual(self.clock.clone()));
         let states = Arc::new(States::new(Arc::clone(&store) as _, dispatcher.clone(), config));
+        // Connections have their secrets there.
+        let key = events::SecretKey::ephemeral().unwrap();
+        let secrets = secretsmanager::SecretsManager::new(Arc::clone(&store) as _, dispatcher.clone(), key);
         dispatcher.install([
             Arc::clone(&states) as Arc<dyn Service>,
+            Arc::new(secrets) as _,
             Arc::clone(&self.ecs) as _,
             Arc::clone(&self.events) as _,
             Arc::clone(&self.logs) as _,

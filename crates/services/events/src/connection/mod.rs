@@ -1,10 +1,15 @@
 //! Connections: how to show an HTTPS endpoint who one is.
 //!
-//! Their secrets are sealed before they are stored ([`crate::SecretKey`]) and are in no answer; only services are given
-//! them, by an internal operation. There is no Secrets Manager here: a connection's `SecretArn` is a name. The token of an
-//! OAuth connection is got by whoever uses it, who tells what came of it.
+//! Their secrets are sealed before they are stored ([`crate::SecretKey`]) and are in no answer; services are given them by
+//! an internal operation, and whoever may read secrets finds them in Secrets Manager (`secret`). OAuth
+//! connections are authorized by `authorization`, and by whoever uses them, who tells what came of it.
 //!
 //! Source: EventBridge User Guide, "Connections for HTTP endpoint targets"; recorded calls.
+
+pub(crate) mod authorization;
+pub(crate) mod background;
+pub(crate) mod secret;
+pub(crate) mod token;
 
 use api::Context;
 use serde::{Deserialize, Serialize};
@@ -18,12 +23,15 @@ use crate::limits::CONNECTIONS_MAX;
 use crate::page::Page;
 use crate::{Error, Inner};
 
+use secret::Secret;
+
 /// A connection as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Connection {
     name: String,
     arn: String,
-    secret_arn: String,
+    /// The secret in Secrets Manager; none after `DeauthorizeConnection`.
+    secret_arn: Option<String>,
     description: Option<String>,
     authorization_type: String,
     state: State,
@@ -63,6 +71,35 @@ impl Connection {
     /// Whether it can be used as far as is known.
     pub(crate) fn is_authorized(&self) -> bool {
         self.state == State::Authorized
+    }
+
+    /// Whether its endpoint is still to be asked for a token.
+    pub(crate) fn is_authorizing(&self) -> bool {
+        self.state == State::Authorizing
+    }
+
+    /// The ARN: a connection that is made anew under the same name has another one.
+    pub(crate) fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// Its type of authorization.
+    pub(crate) fn authorization_type(&self) -> &str {
+        &self.authorization_type
+    }
+
+    /// Whether that is the name of its secret.
+    pub(crate) fn has_secret(&self, name: &str) -> bool {
+        let random = |arn: &str| Some(arn.split_once(":secret:")?.1.strip_prefix(name)?.starts_with('-'));
+        self.secret_arn.as_deref().and_then(random) == Some(true)
+    }
+
+    /// The connection once it is known what became of the request for a token.
+    pub(crate) fn noted(mut self, note: NoteAuthorization, now: Timestamp) -> Self {
+        self.state = if note.failure.is_some() { State::Deauthorized } else { State::Authorized };
+        self.state_reason = note.failure;
+        self.authorized = now;
+        self
     }
 }
 
@@ -104,8 +141,9 @@ impl Inner {
             return Err(Error::LimitExceeded);
         }
         let arn = cx.arn("events", format!("connection/{}/{}", input.name, api::ids::uuid())).to_string();
+        let secret = Secret::new(cx, &input.name);
         let connection = Connection {
-            secret_arn: secret_arn(cx, &input.name),
+            secret_arn: Some(self.create_secret(&secret, &input.auth_parameters).await?),
             sealed: self.seal(&arn, &input.auth_parameters)?,
             arn,
             description: input.description,
@@ -119,6 +157,8 @@ impl Inner {
         };
         let mut batch = Batch::new();
         self.connections.create(&mut batch, &key, &connection);
+        secret.settled(&mut batch);
+        authorization::begin(&mut batch, &key, &connection, cx.now);
         match self.store.submit(batch).durable().await {
             Err(store::Error::Conflict { .. }) => return Err(Error::ConnectionExists(connection.name)),
             answer => answer?,
@@ -145,7 +185,7 @@ impl Inner {
             connection_state: Some(connection.state.as_str().to_owned()),
             state_reason: connection.state_reason,
             authorization_type: Some(connection.authorization_type),
-            secret_arn: Some(connection.secret_arn),
+            secret_arn: connection.secret_arn,
             auth_parameters: Some(without_secrets(parameters)),
             creation_time: Some(connection.created),
             last_modified_time: Some(connection.modified),
@@ -197,6 +237,7 @@ impl Inner {
         ])?;
         let seen = self.connection(cx, &input.name, "update").await?;
         let mut connection = seen.value.clone();
+        let mut batch = Batch::new();
         if let Some(given) = given {
             let stays =
                 input.authorization_type.as_ref().is_none_or(|kind| *kind == connection.authorization_type);
@@ -211,12 +252,14 @@ impl Inner {
             connection.state_reason = None;
             connection.authorization_type = authorization_type;
             connection.authorized = cx.now;
+            self.show_secret(cx, &mut batch, &mut connection, &parameters).await?;
+            authorization::begin(&mut batch, &seen.key, &connection, cx.now);
         } else if input.authorization_type.is_some_and(|kind| kind != connection.authorization_type) {
             return Err(Error::Invalid("Parameter(s) AuthParameters must be specified.".to_owned()));
         }
         connection.description = input.description.or(connection.description);
         connection.modified = cx.now;
-        self.save_connection(&seen, &connection).await?;
+        self.save_connection(batch, &seen, &connection).await?;
         Ok(model::UpdateConnectionOutput {
             connection_arn: Some(connection.arn),
             connection_state: Some(connection.state.as_str().to_owned()),
@@ -234,7 +277,10 @@ impl Inner {
         let connection = self.connection(cx, name, "delete").await?.value;
         let mut batch = Batch::new();
         self.connections.delete(&mut batch, &key(cx, name));
+        hide_secret(cx, &mut batch, &connection);
+        authorization::end(&mut batch, &key(cx, name));
         self.store.submit(batch).durable().await?;
+        self.forget_token(&connection.arn);
         Ok(model::DeleteConnectionOutput {
             connection_arn: Some(connection.arn),
             connection_state: Some("DELETING".to_owned()),
@@ -252,11 +298,15 @@ impl Inner {
     ) -> Result<model::DeauthorizeConnectionOutput, Error> {
         let seen = self.connection(cx, name, "deauthorize").await?;
         let mut connection = seen.value.clone();
+        let mut batch = Batch::new();
+        hide_secret(cx, &mut batch, &connection);
+        authorization::end(&mut batch, &seen.key);
+        connection.secret_arn = None;
         connection.sealed = self.seal(&connection.arn, &Default::default())?;
         connection.state = State::Deauthorized;
         connection.state_reason = None;
         connection.modified = cx.now;
-        self.save_connection(&seen, &connection).await?;
+        self.save_connection(batch, &seen, &connection).await?;
         self.forget_token(&connection.arn);
         Ok(model::DeauthorizeConnectionOutput {
             connection_arn: Some(connection.arn),
@@ -288,13 +338,9 @@ impl Inner {
         input: NoteAuthorization,
     ) -> Result<Value, Error> {
         let seen = self.connection_with_arn(cx, &input.connection_arn).await?;
-        let mut connection = seen.value.clone();
-        let state = if input.failure.is_some() { State::Deauthorized } else { State::Authorized };
-        if connection.state != state {
-            connection.state = state;
-            connection.state_reason = input.failure;
-            connection.authorized = cx.now;
-            self.save_connection(&seen, &connection).await?;
+        let connection = seen.value.clone().noted(input, cx.now);
+        if connection.state != seen.value.state {
+            self.save_connection(Batch::new(), &seen, &connection).await?;
         }
         Ok(json!({}))
     }
@@ -323,12 +369,37 @@ impl Inner {
         found.ok_or_else(|| Error::ConnectionNotFound { name: name.to_owned(), purpose: "describe" })
     }
 
+    /// Writes what is new into a connection's secret, or makes one where there is none.
+    async fn show_secret(
+        &self,
+        cx: &Context,
+        batch: &mut Batch,
+        connection: &mut Connection,
+        parameters: &model::CreateConnectionAuthRequestParameters,
+    ) -> Result<(), Error> {
+        let present = connection.secret_arn.as_deref();
+        if let Some(secret) = present.and_then(|arn| Secret::with_arn(cx, &connection.name, arn)) {
+            match self.change_secret(&secret, parameters).await {
+                // Secrets of earlier releases are names only.
+                Err(Error::Secret(error)) if error.code == "ResourceNotFoundException" => {}
+                changed => {
+                    secret.settled(batch);
+                    return changed;
+                }
+            }
+        }
+        let secret = Secret::new(cx, &connection.name);
+        connection.secret_arn = Some(self.create_secret(&secret, parameters).await?);
+        secret.settled(batch);
+        Ok(())
+    }
+
     async fn save_connection(
         &self,
+        mut batch: Batch,
         seen: &Versioned<Connection>,
         connection: &Connection,
     ) -> Result<(), Error> {
-        let mut batch = Batch::new();
         self.connections.replace(&mut batch, seen, connection);
         self.store.submit(batch).durable().await?;
         Ok(())
@@ -344,7 +415,11 @@ impl Inner {
         Ok(Blob(sealed.map_err(|_| Error::NoSecretKey)?))
     }
 
-    fn open(&self, connection: &Connection) -> Result<model::CreateConnectionAuthRequestParameters, Error> {
+    /// The parameters of a connection, with their secrets.
+    pub(crate) fn open(
+        &self,
+        connection: &Connection,
+    ) -> Result<model::CreateConnectionAuthRequestParameters, Error> {
         let key = self.secret_key.get().ok_or(Error::NoSecretKey)?;
         let opened = key.open(&connection.arn, &connection.sealed.0).ok_or(Error::NoSecretKey)?;
         serde_json::from_slice(&opened).map_err(|_| Error::NoSecretKey)
@@ -355,10 +430,12 @@ fn key(cx: &Context, name: &str) -> String {
     format!("{}/{}/{name}", cx.account, cx.region)
 }
 
-fn secret_arn(cx: &Context, name: &str) -> String {
-    let suffix = api::ids::alphanumeric(6);
-    let secret = format!("secret:events!connection/{name}/{}-{suffix}", api::ids::uuid());
-    cx.arn("secretsmanager", secret).to_string()
+/// Adds to a batch: a connection's secret is removed.
+fn hide_secret(cx: &Context, batch: &mut Batch, connection: &Connection) {
+    let arn = connection.secret_arn.as_deref();
+    if let Some(secret) = arn.and_then(|arn| Secret::with_arn(cx, &connection.name, arn)) {
+        secret.look_at(batch, cx.now);
+    }
 }
 
 /// The parameters that a type of authorization needs must be there, and no others.

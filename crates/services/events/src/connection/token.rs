@@ -13,10 +13,10 @@ use http_client::{Bounds, Failure as Unanswered, HttpClient};
 use serde_json::Value;
 use types::{AccountId, Arn, Region, Timestamp};
 
-use crate::Inner;
 use crate::connection::{NoteAuthorization, RetrieveCredentials};
 use crate::limits::{INVOCATION_ANSWER_BYTES_MAX, INVOCATION_TIME_MAX};
 use crate::targets::{Failure, Retry};
+use crate::{Error, Inner};
 
 const BOUNDS: Bounds = Bounds { time: INVOCATION_TIME_MAX, answer_bytes: INVOCATION_ANSWER_BYTES_MAX };
 
@@ -36,6 +36,14 @@ struct Token {
     ends: Timestamp,
     /// What it was asked for with: a connection that was changed needs another one.
     parameters: Value,
+}
+
+/// Why there is no token.
+pub(crate) struct Refusal {
+    /// In words.
+    pub reason: String,
+    /// Whether another attempt may get one.
+    pub may_pass: bool,
 }
 
 /// A connection that can be used now.
@@ -102,50 +110,61 @@ impl Inner {
         if let Some(token) = self.tokens.find(arn, &connection.parameters, cx.now) {
             return Ok(token);
         }
-        let asked = self.ask_for_token(connection).await;
-        let failure = asked.as_ref().err().cloned();
+        let asked = self.ask_and_keep(arn, connection).await;
+        let failure = asked.as_ref().err().map(|refusal| refusal.reason.clone());
         if state != if failure.is_some() { "DEAUTHORIZED" } else { "AUTHORIZED" } {
             let note = NoteAuthorization { connection_arn: arn.to_owned(), failure };
             if let Err(error) = self.note_authorization(cx, note).await {
                 tracing::warn!(connection = arn, %error, "a connection's state could not be noted");
             }
         }
-        match asked {
-            Ok((text, life)) => {
-                let ends = cx.now + life.saturating_sub(BEFORE_END);
-                let parameters = connection.parameters.clone();
-                self.tokens.put(arn, Token { text: text.clone(), ends, parameters }, cx.now);
-                Ok(text)
-            }
-            Err(reason) => {
-                let error = AwsError::new(
-                    "ConnectionFailure",
-                    format!("Unable to authorize the connection: {reason}"),
-                );
-                Err(Failure::new(error, Retry::BackOff))
-            }
-        }
+        asked.map_err(|refusal| {
+            let text = format!("Unable to authorize the connection: {}", refusal.reason);
+            Failure::new(AwsError::new("ConnectionFailure", text), Retry::BackOff)
+        })
+    }
+
+    /// Asks for the token of a connection, and keeps it for whoever uses the connection next.
+    ///
+    /// # Errors
+    /// Secrets that cannot be read.
+    pub(crate) async fn fetch_token(
+        &self,
+        kept: &crate::connection::Connection,
+    ) -> Result<Result<String, Refusal>, Error> {
+        let parameters = serde_json::to_value(self.open(kept)?).unwrap_or_default();
+        let authorization_type = kept.authorization_type().to_owned();
+        let connection = Connection { authorization_type, parameters, token: None };
+        Ok(self.ask_and_keep(kept.arn(), &connection).await)
+    }
+
+    async fn ask_and_keep(&self, arn: &str, connection: &Connection) -> Result<String, Refusal> {
+        let (text, life) = self.ask_for_token(connection).await?;
+        let now = self.dispatcher.clock().now();
+        let (ends, parameters) = (now + life.saturating_sub(BEFORE_END), connection.parameters.clone());
+        self.tokens.put(arn, Token { text: text.clone(), ends, parameters }, now);
+        Ok(text)
     }
 
     /// The token, and how long it lasts.
-    async fn ask_for_token(&self, connection: &Connection) -> Result<(String, Duration), String> {
-        let answered =
-            self.http()?.exchange(self.dispatcher.clock(), token_request(connection)?, BOUNDS).await;
-        let answered = answered.map_err(|failure| match failure {
-            Unanswered::Request(cause) | Unanswered::Socket(cause) => cause,
-            Unanswered::TimedOut => "The authorization endpoint did not answer within 5 seconds.".to_owned(),
-            Unanswered::TooLarge => "The answer of the authorization endpoint is too large.".to_owned(),
-        })?;
+    async fn ask_for_token(&self, connection: &Connection) -> Result<(String, Duration), Refusal> {
+        let never = |reason: String| Refusal { reason, may_pass: false };
+        let request = token_request(connection).map_err(never)?;
+        let answered = self.http().map_err(never)?.exchange(self.dispatcher.clock(), request, BOUNDS).await;
+        let answered = answered.map_err(unanswered)?;
         let answer = serde_json::from_slice(&answered.body).unwrap_or(Value::Null);
         match answer.get("access_token").and_then(Value::as_str) {
             Some(token) if (200..300).contains(&answered.status) => {
                 let life = answer.get("expires_in").and_then(Value::as_u64).map(Duration::from_secs);
                 Ok((token.to_owned(), life.unwrap_or(LIFE_DEFAULT)))
             }
-            _ => Err(format!(
-                "The authorization endpoint gave no token: {} {}",
-                answered.status, answered.status_text
-            )),
+            _ => Err(Refusal {
+                reason: format!(
+                    "The authorization endpoint gave no token: {} {}",
+                    answered.status, answered.status_text
+                ),
+                may_pass: answered.status == 429 || answered.status >= 500,
+            }),
         }
     }
 
@@ -163,4 +182,16 @@ impl Inner {
             dispatcher: self.dispatcher.clone(),
         }
     }
+}
+
+fn unanswered(failure: Unanswered) -> Refusal {
+    let (reason, may_pass) = match failure {
+        Unanswered::Request(cause) => (cause, false),
+        Unanswered::Socket(cause) => (cause, true),
+        Unanswered::TimedOut => {
+            ("The authorization endpoint did not answer within 5 seconds.".to_owned(), true)
+        }
+        Unanswered::TooLarge => ("The answer of the authorization endpoint is too large.".to_owned(), false),
+    };
+    Refusal { reason, may_pass }
 }
