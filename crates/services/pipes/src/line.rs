@@ -10,7 +10,7 @@ use event_pattern::EventPattern;
 use store::{Batch, Collection, Range, Store};
 
 use crate::call::Caller;
-use crate::limits::{BATCH_SIZE_DEFAULT, DELIVERED_KEPT, RECEIVED_AT_ONCE};
+use crate::limits::{BATCH_SIZE_DEFAULT, DELIVERED_KEPT, PAUSE_MIN, RECEIVED_AT_ONCE};
 use crate::pipe::Pipe;
 use crate::shipment::{DELIVERED, Delivered, Fate, Known, Received, SHIPMENTS, Shipment};
 use crate::source::{self, Handle};
@@ -107,6 +107,7 @@ impl Line {
     pub(crate) async fn receive(&self, count: usize) -> Result<Vec<Received>, AwsError> {
         let received = source::receive(&self.caller, self.source(), count.min(RECEIVED_AT_ONCE)).await?;
         let (mut wanted, mut unwanted, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        let is_answered = !received.is_empty();
         for message in received {
             let handle = |message: Received| (message.message_id, message.receipt_handle);
             match self.known.fate(&message) {
@@ -119,6 +120,11 @@ impl Line {
         source::delete(&self.caller, self.source(), &unwanted).await;
         if !again.is_empty() {
             self.forget_delivered(&source::delete(&self.caller, self.source(), &again).await);
+        }
+        if is_answered && wanted.is_empty() && unwanted.is_empty() && again.is_empty() {
+            // A queue that hides nothing gives what is under way without end.
+            let machine = self.clock().machine();
+            machine.sleep_until(machine.now() + PAUSE_MIN).await;
         }
         Ok(wanted)
     }

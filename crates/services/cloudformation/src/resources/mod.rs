@@ -15,6 +15,7 @@ mod failure;
 mod handler;
 mod iam_role;
 mod logs_log_group;
+mod pipes_pipe;
 mod s3_bucket;
 mod scheduler;
 mod schema;
@@ -168,7 +169,7 @@ pub struct Naming {
 
 /// The type of that name.
 pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
-    let types: [&'static dyn ResourceType; 39] = [
+    let types: [&'static dyn ResourceType; 40] = [
         &iam_role::Role,
         &attached_policy::IAM_POLICY,
         &logs_log_group::LogGroup,
@@ -184,6 +185,7 @@ pub fn of(type_name: &str) -> Option<&'static dyn ResourceType> {
         &events::Connection,
         &scheduler::Schedule,
         &scheduler::ScheduleGroup,
+        &pipes_pipe::Pipe,
         &sqs_queue::Queue,
         &attached_policy::QUEUE_POLICY,
         &attached_policy::TOPIC_POLICY,

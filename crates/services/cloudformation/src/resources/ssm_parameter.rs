@@ -65,7 +65,7 @@ impl ResourceType for Parameter {
     ) -> BoxFuture<'a, Result<Made, Failure>> {
         Box::pin(async move {
             let mut parameter = parameter(&request.name, &request.properties)?;
-            let tags = all_tags(&request.properties, &request.tags);
+            let tags = tags::of_map(&request.properties, &request.tags);
             if let Some(tags) = tags::listed(&tags, "Key", "Value") {
                 parameter.insert("Tags".to_owned(), tags);
             }
@@ -98,8 +98,8 @@ impl ResourceType for Parameter {
                 parameter.insert("Overwrite".to_owned(), true.into());
                 SSM.call(door, "PutParameter", parameter.into()).await?;
             }
-            let before = all_tags(&current.properties, &current.tags);
-            let after = all_tags(&request.properties, &request.tags);
+            let before = tags::of_map(&current.properties, &current.tags);
+            let after = tags::of_map(&request.properties, &request.tags);
             let resource = json!({"ResourceType": "Parameter", "ResourceId": name});
             SSM.retag(door, TAG_PARAMETER, &resource, &before, &after).await?;
             Ok(made(name, &request.properties))
@@ -126,14 +126,6 @@ fn parameter(name: &str, properties: &Map<String, Value>) -> Result<Map<String, 
     parameter.retain(|property, _| property != "Tags");
     parameter.insert("Name".to_owned(), name.into());
     Ok(parameter)
-}
-
-/// The parameter's own tags, which are an object, and the stack's.
-fn all_tags(properties: &Map<String, Value>, stack: &[Tag]) -> Vec<Tag> {
-    let own = properties.get("Tags").and_then(Value::as_object).into_iter().flatten();
-    let own: Value =
-        own.map(|(key, value)| json!({"Key": key, "Value": value.as_str().unwrap_or_default()})).collect();
-    tags::of(&Map::from_iter([("Tags".to_owned(), own)]), stack)
 }
 
 fn made(name: &str, properties: &Map<String, Value>) -> Made {

@@ -1,6 +1,6 @@
 //! Tags: a resource's own, then the stack's, then those that CloudFormation sets.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::stack::{Request, Stack, Tag};
 
@@ -29,6 +29,14 @@ pub(super) fn of(properties: &Map<String, Value>, stack: &[Tag]) -> Vec<Tag> {
         }
     }
     tags
+}
+
+/// The same of properties whose `Tags` are an object.
+pub(super) fn of_map(properties: &Map<String, Value>, stack: &[Tag]) -> Vec<Tag> {
+    let own = properties.get("Tags").and_then(Value::as_object).into_iter().flatten();
+    let own: Value =
+        own.map(|(key, value)| json!({"Key": key, "Value": value.as_str().unwrap_or_default()})).collect();
+    of(&Map::from_iter([("Tags".to_owned(), own)]), stack)
 }
 
 /// Tags as lists of pairs, under these names; `None` where there are none.
