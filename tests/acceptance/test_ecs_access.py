@@ -111,6 +111,22 @@ def test_exec_ends_with_its_person(server):
     eventually(lambda: subprocess.run(["pgrep", "-f", f"^sleep {mark}"], stdout=subprocess.DEVNULL).returncode == 1)
 
 
+def test_exec_ends_with_its_server(server):
+    register(server, "one", ("app", FOREVER, False))
+    id = run(server, "one").rsplit("/")[-1]
+    mark = f"{time.time_ns() % 10**9}.3"
+    runs = lambda: subprocess.run(["pgrep", "-f", f"^sleep {mark}"], stdout=subprocess.DEVNULL).returncode == 0
+    person = subprocess.Popen([str(BINARY), "ecs", "--data-dir", str(server.data_dir), "exec", id, "--", "sleep", mark],
+                              stderr=subprocess.DEVNULL)
+    eventually(runs)
+    server.kill()
+    eventually(lambda: not runs())
+    assert person.wait(timeout=30) == 125
+    # The task itself is taken over.
+    server.start()
+    assert ecs(server, "exec", id, "--", "true").returncode == 0
+
+
 def is_in_front(pattern):
     """Whether a process with such a command line has its terminal's foreground."""
     for pid in subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True).stdout.split():

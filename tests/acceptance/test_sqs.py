@@ -1,6 +1,7 @@
 """Queues, as AWS's SDK and command line use them."""
 
 import concurrent.futures
+import datetime
 import hashlib
 import json
 import re
@@ -12,6 +13,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
+
+from conftest import eventually, finished, role
 
 
 def refused(call, **input):
@@ -118,3 +121,31 @@ def test_forms_are_refused_with_the_old_codes(server):
     assert (status, error.findtext("Error/Code")) == (400, "InvalidParameterValue")
     status, error = form(server, "/", Action="MakeTea")
     assert (status, error.findtext("Error/Code")) == (400, "InvalidAction")
+
+
+def test_machines_rules_and_schedules_fill_a_fifo_queue(server):
+    sqs, states, events, scheduler = (server.client(name) for name in ("sqs", "stepfunctions", "events", "scheduler"))
+    filler = role(server.client("iam"), "acceptance-sqs")
+    url = sqs.create_queue(QueueName="acceptance-filled.fifo", Attributes={
+        "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "600"})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    definition = {"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": True,
+        "Parameters": {"QueueUrl": url, "MessageGroupId": "states", "MessageBody": {"token.$": "$$.Task.Token"}}}}}
+    machine = states.create_state_machine(name="acceptance-sqs", roleArn=filler, definition=json.dumps(definition))["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+    events.put_rule(Name="acceptance-sqs", EventPattern='{"source": ["acceptance.sqs"]}')
+    events.put_targets(Rule="acceptance-sqs", Targets=[
+        {"Id": "q", "Arn": arn, "InputPath": "$.detail", "SqsParameters": {"MessageGroupId": "events"}}])
+    events.put_events(Entries=[{"Source": "acceptance.sqs", "DetailType": "d", "Detail": '{"from": "events"}'}])
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=4)
+    scheduler.create_schedule(Name="acceptance-sqs", ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})", FlexibleTimeWindow={"Mode": "OFF"},
+                              Target={"Arn": arn, "RoleArn": filler, "Input": '{"from": "scheduler"}', "SqsParameters": {"MessageGroupId": "schedules"}})
+    groups = {}
+    def filled():
+        answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"])
+        groups.update({message["Attributes"]["MessageGroupId"]: json.loads(message["Body"]) for message in answer.get("Messages", [])})
+        return len(groups) == 3
+    eventually(filled, what="a message of each")
+    assert (groups["events"], groups["schedules"]) == ({"from": "events"}, {"from": "scheduler"})
+    states.send_task_success(taskToken=groups["states"]["token"], output='"answered"')
+    assert finished(states, execution)["output"] == '"answered"'

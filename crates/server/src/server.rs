@@ -80,7 +80,7 @@ impl Server {
         let sqs = sqs::Sqs::new(Arc::clone(&store), dispatcher.clone(), key.clone());
         let pipes = pipes::Pipes::new(Arc::clone(&store), dispatcher.clone());
         let secrets = SecretsManager::new(Arc::clone(&store), dispatcher.clone(), key.clone());
-        let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key);
+        let events = events::Events::new(Arc::clone(&store), dispatcher.clone()).with_secret_key(key.clone());
         let events = events.making_up(config.missed);
         let scheduler =
             scheduler::Scheduler::making_up(Arc::clone(&store), dispatcher.clone(), config.missed);
@@ -99,7 +99,8 @@ impl Server {
         };
         let ecs = ecs::Ecs::new(Arc::clone(&store), dispatcher.clone(), Arc::clone(&driver), tasks);
         let ecs = Arc::new(ecs.with_volumes_dir(std::path::absolute(config.data_dir.join("volumes"))?));
-        let sns = sns::Sns::new(Arc::clone(&store), dispatcher.clone(), endpoint_of_links);
+        let sns =
+            sns::Sns::new(Arc::clone(&store), dispatcher.clone(), endpoint_of_links).with_secret_key(key);
         let s3 = s3::S3::new(Arc::clone(&store), &std::path::absolute(config.data_dir.join("objects"))?);
         let cloudformation =
             Arc::new(cloudformation::CloudFormation::new(Arc::clone(&store), dispatcher.clone()));

@@ -10,10 +10,12 @@ use crate::generated::operations::Api;
 use crate::generated::types::{
     CreateLogGroupInput, CreateLogGroupOutput, CreateLogStreamInput, CreateLogStreamOutput,
     DeleteLogGroupInput, DeleteLogGroupOutput, DeleteLogStreamInput, DeleteLogStreamOutput,
-    DeleteRetentionPolicyInput, DeleteRetentionPolicyOutput, DescribeLogGroupsInput, DescribeLogGroupsOutput,
-    DescribeLogStreamsInput, DescribeLogStreamsOutput, FilterLogEventsInput, FilterLogEventsOutput,
-    GetLogEventsInput, GetLogEventsOutput, ListTagsForResourceInput, ListTagsForResourceOutput,
-    ListTagsLogGroupInput, ListTagsLogGroupOutput, PutLogEventsInput, PutLogEventsOutput,
+    DeleteResourcePolicyInput, DeleteResourcePolicyOutput, DeleteRetentionPolicyInput,
+    DeleteRetentionPolicyOutput, DescribeLogGroupsInput, DescribeLogGroupsOutput, DescribeLogStreamsInput,
+    DescribeLogStreamsOutput, DescribeResourcePoliciesInput, DescribeResourcePoliciesOutput,
+    FilterLogEventsInput, FilterLogEventsOutput, GetLogEventsInput, GetLogEventsOutput,
+    ListTagsForResourceInput, ListTagsForResourceOutput, ListTagsLogGroupInput, ListTagsLogGroupOutput,
+    PutLogEventsInput, PutLogEventsOutput, PutResourcePolicyInput, PutResourcePolicyOutput,
     PutRetentionPolicyInput, PutRetentionPolicyOutput, TagLogGroupInput, TagLogGroupOutput, TagResourceInput,
     TagResourceOutput, UntagLogGroupInput, UntagLogGroupOutput, UntagResourceInput, UntagResourceOutput,
 };
@@ -29,6 +31,31 @@ impl Api for Logs {
     ) -> Result<CreateLogGroupOutput, Error> {
         self.create_group(cx, input).await?;
         Ok(CreateLogGroupOutput {})
+    }
+
+    async fn put_resource_policy(
+        &self,
+        cx: &Context,
+        input: PutResourcePolicyInput,
+    ) -> Result<PutResourcePolicyOutput, Error> {
+        self.put_policy(cx, input).await
+    }
+
+    async fn describe_resource_policies(
+        &self,
+        cx: &Context,
+        input: DescribeResourcePoliciesInput,
+    ) -> Result<DescribeResourcePoliciesOutput, Error> {
+        self.describe_policies(cx, input).await
+    }
+
+    async fn delete_resource_policy(
+        &self,
+        cx: &Context,
+        input: DeleteResourcePolicyInput,
+    ) -> Result<DeleteResourcePolicyOutput, Error> {
+        self.delete_policy(cx, input).await?;
+        Ok(DeleteResourcePolicyOutput {})
     }
 
     async fn delete_log_group(

@@ -57,6 +57,16 @@ pub enum Error {
     TooManyTags(String),
     #[error("aws: prefixed tag key names are not allowed for external use.")]
     ReservedTag,
+    #[error("The policy document is not a JSON object.")]
+    PolicyDocument,
+    #[error("Policy with name [{0}] does not exist.")]
+    PolicyNotFound(String),
+    #[error("Resource limit exceeded.")]
+    TooManyPolicies,
+    #[error("Runwright does not serve resource policies of single log groups.")]
+    PolicyOfGroup,
+    #[error("{0} must be specified.")]
+    Missing(&'static str),
     #[error("Multiple concurrent requests to update the same resource were in conflict.")]
     Aborted,
     #[error("internal error")]
@@ -77,9 +87,11 @@ impl From<Error> for AwsError {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::GroupExists | Error::StreamExists => "ResourceAlreadyExistsException",
-            Error::GroupNotFound | Error::StreamNotFound | Error::ResourceNotFound => {
-                "ResourceNotFoundException"
-            }
+            Error::GroupNotFound
+            | Error::StreamNotFound
+            | Error::ResourceNotFound
+            | Error::PolicyNotFound(_) => "ResourceNotFoundException",
+            Error::TooManyPolicies => "LimitExceededException",
             Error::NameAndIdentifier | Error::NeitherNameNorIdentifier | Error::DeletionProtected => {
                 "ValidationException"
             }
@@ -95,6 +107,9 @@ impl From<Error> for AwsError {
             | Error::KmsKey(_)
             | Error::ClassNotServed(_)
             | Error::ReservedTag
+            | Error::PolicyDocument
+            | Error::PolicyOfGroup
+            | Error::Missing(_)
             | Error::FilterPattern(_) => "InvalidParameterException",
             Error::TooManyTags(arn) => {
                 return Self::new("TooManyTagsException", error.to_string())

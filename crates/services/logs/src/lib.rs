@@ -20,6 +20,7 @@ mod page_token;
 mod position;
 mod producer;
 mod put_log_events;
+mod resource_policy;
 mod sequence;
 mod stream;
 
@@ -35,6 +36,7 @@ use store::{Batch, Collection, Store};
 pub use error::Error;
 pub use generated::{model, types as shapes};
 use group::Group;
+use resource_policy::ResourcePolicy;
 use sequence::Sequences;
 use stream::Stream;
 
@@ -48,6 +50,8 @@ pub struct Logs {
     streams: Collection<Stream>,
     /// By the name of a stream's log.
     positions: Collection<producer::Position>,
+    /// By `ACCOUNT/REGION/NAME`.
+    policies: Collection<ResourcePolicy>,
     sequences: Arc<Sequences>,
     clock: Clock,
 }
@@ -59,6 +63,7 @@ impl Logs {
             groups: Collection::new(Arc::clone(&store), group::TABLE),
             streams: Collection::new(Arc::clone(&store), stream::TABLE),
             positions: Collection::new(Arc::clone(&store), "logs-positions"),
+            policies: Collection::new(Arc::clone(&store), resource_policy::TABLE),
             sequences: Arc::default(),
             // Not the dispatcher itself: it will hold this service, and the two would keep each other alive.
             clock: dispatcher.clock().clone(),

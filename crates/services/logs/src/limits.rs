@@ -20,6 +20,8 @@ pub(crate) const PAGE_BYTES_MAX: usize = 1_048_576;
 pub(crate) const FILTER_SCAN_MAX: usize = 50_000;
 /// Groups or streams of a page, where the caller asks for no fewer.
 pub(crate) const DESCRIBE_ITEMS_DEFAULT: usize = 50;
+/// Resource policies of an account in a region.
+pub(crate) const RESOURCE_POLICIES_MAX: usize = 10;
 /// Tags of a group.
 pub(crate) const TAGS_MAX: usize = 50;
 /// Days that a retention policy may name.

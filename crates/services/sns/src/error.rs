@@ -50,6 +50,9 @@ pub enum Error {
     /// The id of a batch entry is not as it must be.
     #[error("{0}")]
     EntryId(String),
+    /// A system without random numbers.
+    #[error("a message cannot be sealed")]
+    Sealing(#[from] std::io::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -89,6 +92,7 @@ impl From<Error> for AwsError {
             Error::EntryIdsNotDistinct => ("BatchEntryIdsNotDistinct", 400),
             Error::EntryId(_) => ("InvalidBatchEntryId", 400),
             Error::Store(cause) => return Self::internal("InternalError", cause),
+            Error::Sealing(cause) => return Self::internal("InternalError", cause),
         };
         Self::new(code, error.to_string()).with_status(status)
     }

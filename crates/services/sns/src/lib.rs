@@ -34,6 +34,7 @@ use std::sync::Arc;
 use api::model::ServiceModel;
 use api::{AwsError, Context, Dispatcher, Service};
 use futures_util::future::BoxFuture;
+use sealed::SecretKey;
 use serde_json::Value;
 use store::{Collection, Store};
 
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     sequences: Collection<u64>,
     repetitions: Collection<publish::Published>,
     writers: Writers,
+    /// What messages of topics with a key are sealed with.
+    key: Option<SecretKey>,
 }
 
 impl Sns {
@@ -69,11 +72,22 @@ impl Sns {
             sequences: Collection::new(Arc::clone(&store), fifo::SEQUENCES_TABLE),
             repetitions: Collection::new(Arc::clone(&store), fifo::REPETITIONS_TABLE),
             writers: Writers::default(),
+            key: None,
             endpoint_url,
             store,
             dispatcher,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same with a key for the messages of topics that name one; without it such topics are refused. What is to be sealed
+    /// is decided before the service starts.
+    #[must_use]
+    pub fn with_secret_key(mut self, key: SecretKey) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.key = Some(key);
+        }
+        self
     }
 
     /// Begins to deliver, what was left from before included. Endpoints must be served.

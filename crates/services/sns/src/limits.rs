@@ -11,6 +11,8 @@ pub const TOPICS_MAX: usize = 100_000;
 pub const TOPIC_NAME_MAX: usize = 256;
 /// Characters of a topic's display name.
 pub const DISPLAY_NAME_MAX: usize = 100;
+/// Bytes of the name of a key.
+pub const KEY_NAME_MAX: usize = 2048;
 /// Tags of a topic.
 pub const TAGS_MAX: usize = 50;
 /// Items of one page of a list.

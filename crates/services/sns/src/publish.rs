@@ -360,7 +360,11 @@ impl Inner {
             let body = bodies.of(subscription.value.protocol);
             if policy.as_ref().is_none_or(|policy| policy.accepts(body, &mut seen)) {
                 body.clone_into(&mut message.body);
-                Delivery::of(subscription, topic, &message).plan(&mut writing.batch, cx.now);
+                Delivery::of(subscription, topic, &message).plan(
+                    &mut writing.batch,
+                    cx.now,
+                    self.key.as_ref(),
+                )?;
             }
         }
         Ok(published)

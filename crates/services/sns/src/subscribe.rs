@@ -56,7 +56,7 @@ impl Inner {
             if !given.is_empty() && settings != seen.value.settings {
                 return Err(Giver::Creation.refuse("Subscription already exists with different attributes"));
             }
-            invite(&mut batch, cx, &topic, &seen);
+            self.invite(&mut batch, cx, &topic, &seen)?;
             if !batch.is_empty() {
                 self.store.submit(batch).durable().await?;
             }
@@ -67,7 +67,7 @@ impl Inner {
         }
         let made = subscription(cx, &name, protocol, endpoint, settings);
         self.subscriptions.create(&mut batch, &made.key, &made.value);
-        invite(&mut batch, cx, &topic, &made);
+        self.invite(&mut batch, cx, &topic, &made)?;
         self.store.submit(batch).durable().await?;
         Ok(shown(&made.value))
     }
@@ -136,7 +136,7 @@ impl Inner {
             (Phase::Confirmed { .. }, Some(topic))
                 if cx.principal == Principal::Anonymous && seen.value.protocol.is_http() =>
             {
-                self.deactivate(&mut batch, cx, &topic.value, &seen);
+                self.deactivate(&mut batch, cx, &topic.value, &seen)?;
             }
             _ => self.subscriptions.delete(&mut batch, &seen.key),
         }
@@ -149,7 +149,13 @@ impl Inner {
         Ok(())
     }
 
-    fn deactivate(&self, batch: &mut Batch, cx: &Context, topic: &Topic, seen: &Versioned<Subscription>) {
+    fn deactivate(
+        &self,
+        batch: &mut Batch,
+        cx: &Context,
+        topic: &Topic,
+        seen: &Versioned<Subscription>,
+    ) -> Result<(), Error> {
         let token = new_token(&seen.value.arn);
         let phase = Phase::Unsubscribed { token: token.clone() };
         let over = Versioned { value: Subscription { phase, ..seen.value.clone() }, ..seen.clone() };
@@ -157,20 +163,32 @@ impl Inner {
         let upkeep = Upkeep::Subscription { key: seen.key.clone() };
         background::plan(batch, &upkeep, cx.now + CONFIRMATION_TIME);
         let message = message(cx, notification::farewell(&seen.value.arn));
-        Delivery::of_kind(&over, topic, &message, Kind::UnsubscribeConfirmation { token })
-            .plan(batch, cx.now);
+        Delivery::of_kind(&over, topic, &message, Kind::UnsubscribeConfirmation { token }).plan(
+            batch,
+            cx.now,
+            self.key.as_ref(),
+        )?;
+        Ok(())
     }
-}
 
-/// Asks the endpoint of a subscription that waits for its confirmation. Nobody else is asked, e-mail addresses neither.
-fn invite(batch: &mut Batch, cx: &Context, topic: &Topic, subscription: &Versioned<Subscription>) {
-    let Phase::Pending { token } = &subscription.value.phase else { return };
-    let upkeep = Upkeep::Subscription { key: subscription.key.clone() };
-    background::plan(batch, &upkeep, cx.now + CONFIRMATION_TIME);
-    if subscription.value.protocol.is_http() {
-        let kind = Kind::SubscriptionConfirmation { token: token.clone() };
-        let message = message(cx, notification::invitation(&topic.arn));
-        Delivery::of_kind(subscription, topic, &message, kind).plan(batch, cx.now);
+    /// Asks the endpoint of a subscription that waits for its confirmation. Nobody else is asked, e-mail addresses neither.
+    fn invite(
+        &self,
+        batch: &mut Batch,
+        cx: &Context,
+        topic: &Topic,
+        subscription: &Versioned<Subscription>,
+    ) -> Result<(), Error> {
+        let Phase::Pending { token } = &subscription.value.phase else { return Ok(()) };
+        let upkeep = Upkeep::Subscription { key: subscription.key.clone() };
+        background::plan(batch, &upkeep, cx.now + CONFIRMATION_TIME);
+        if subscription.value.protocol.is_http() {
+            let kind = Kind::SubscriptionConfirmation { token: token.clone() };
+            let message = message(cx, notification::invitation(&topic.arn));
+            let delivery = Delivery::of_kind(subscription, topic, &message, kind);
+            delivery.plan(batch, cx.now, self.key.as_ref())?;
+        }
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::generated::types as model;
 use crate::limits::TOPICS_MAX;
 use crate::names::{self, TopicName};
 use crate::subscription::{self, Phase};
-use crate::topic_attributes::{self, CONTENT_BASED_DEDUPLICATION, FIFO_TOPIC};
+use crate::topic_attributes::{self, CONTENT_BASED_DEDUPLICATION, FIFO_TOPIC, KMS_KEY};
 use crate::{Error, Inner, fifo, page, tag};
 
 /// Topics, by account, region and name.
@@ -58,6 +58,7 @@ impl Inner {
         let is_fifo = given.get(FIFO_TOPIC).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         names::check(&input.name, is_fifo)?;
         let attributes = topic_attributes::read(given, is_fifo)?;
+        self.check_key(&attributes, Giver::Creation)?;
         let tags = tag::added(BTreeMap::new(), input.tags.unwrap_or_default())?;
         let name = TopicName::of(cx, &input.name);
         let _writer = self.writers.of(&name).await;
@@ -131,9 +132,18 @@ impl Inner {
                 &value,
                 name.is_fifo(),
                 Giver::Change,
-            )
+            )?;
+            self.check_key(&topic.attributes, Giver::Change)
         })
         .await
+    }
+
+    /// Checks that there is something to seal messages with, where the topic wants that.
+    fn check_key(&self, attributes: &BTreeMap<String, String>, giver: Giver) -> Result<(), Error> {
+        match attributes.contains_key(KMS_KEY) && self.key.is_none() {
+            true => Err(giver.not_served(KMS_KEY, "encryption without a key of its own")),
+            false => Ok(()),
+        }
     }
 
     /// Changes a topic that is there.

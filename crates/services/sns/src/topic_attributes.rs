@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::delivery_policy::DeliveryPolicy;
 use crate::error::Giver;
-use crate::limits::DISPLAY_NAME_MAX;
+use crate::limits::{DISPLAY_NAME_MAX, KEY_NAME_MAX};
 use crate::names::TopicName;
 use crate::topic::Topic;
 use crate::{Error, topic_policy};
@@ -23,6 +23,8 @@ pub const POLICY: &str = "Policy";
 pub const DELIVERY_POLICY: &str = "DeliveryPolicy";
 /// `1` or `2`.
 pub const SIGNATURE_VERSION: &str = "SignatureVersion";
+/// The key that messages are sealed with.
+pub const KMS_KEY: &str = "KmsMasterKeyId";
 const DISPLAY_NAME: &str = "DisplayName";
 const TRACING: &str = "TracingConfig";
 
@@ -65,7 +67,7 @@ pub fn set(
     giver: Giver,
 ) -> Result<(), Error> {
     let value = match name {
-        POLICY | DELIVERY_POLICY if value.is_empty() => {
+        POLICY | DELIVERY_POLICY | KMS_KEY if value.is_empty() => {
             attributes.remove(name);
             return Ok(());
         }
@@ -77,6 +79,7 @@ pub fn set(
             value.to_owned()
         }
         DISPLAY_NAME => display_name(value, giver)?,
+        KMS_KEY => key_name(value, giver)?,
         SIGNATURE_VERSION => one_of(name, value, &["1", "2"], giver)?,
         CONTENT_BASED_DEDUPLICATION if is_fifo => boolean(name, value, giver)?,
         FIFO_THROUGHPUT_SCOPE if is_fifo => one_of(name, value, &["Topic", "MessageGroup"], giver)?,
@@ -94,8 +97,7 @@ pub fn set(
 fn refuse_other(name: &str, value: &str, giver: Giver) -> Result<(), Error> {
     match name {
         // Nothing is asked for.
-        "KmsMasterKeyId" | "ArchivePolicy" if value.is_empty() => Ok(()),
-        "KmsMasterKeyId" => Err(giver.not_served(name, "encryption with keys of KMS")),
+        "ArchivePolicy" if value.is_empty() => Ok(()),
         "ArchivePolicy" => Err(giver.not_served(name, "archives of messages")),
         "DataProtectionPolicy" => Err(giver.not_served(name, "data protection policies")),
         name if name.contains("Feedback") => Err(giver.not_served(name, "delivery status logs")),
@@ -109,6 +111,15 @@ fn refuse_other(name: &str, value: &str, giver: Giver) -> Result<(), Error> {
 fn display_name(value: &str, giver: Giver) -> Result<String, Error> {
     let is_allowed = value.chars().count() <= DISPLAY_NAME_MAX && !value.chars().any(char::is_control);
     if is_allowed { Ok(value.to_owned()) } else { Err(giver.refuse("DisplayName: Invalid value")) }
+}
+
+/// Any name of a key is taken: which keys there are is KMS's to know, and it is asked for none.
+fn key_name(value: &str, giver: Giver) -> Result<String, Error> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b':');
+    match value.len() <= KEY_NAME_MAX && value.bytes().all(is_letter) {
+        true => Ok(value.to_owned()),
+        false => Err(giver.refuse(format!("{KMS_KEY}: Invalid value"))),
+    }
 }
 
 fn boolean(name: &str, value: &str, giver: Giver) -> Result<String, Error> {

@@ -84,6 +84,20 @@ static OPERATIONS: &[Operation] = &[
         ],
     },
     Operation {
+        name: "DeleteResourcePolicy",
+        action: "logs:DeleteResourcePolicy",
+        input: &SHAPE_DELETE_RESOURCE_POLICY_INPUT,
+        output: &SHAPE_DELETE_RESOURCE_POLICY_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[
+            &ERROR_INVALID_PARAMETER_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_OPERATION_ABORTED_EXCEPTION,
+            &ERROR_SERVICE_UNAVAILABLE_EXCEPTION,
+        ],
+    },
+    Operation {
         name: "DeleteRetentionPolicy",
         action: "logs:DeleteRetentionPolicy",
         input: &SHAPE_DELETE_RETENTION_POLICY_INPUT,
@@ -118,6 +132,15 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_SERVICE_UNAVAILABLE_EXCEPTION,
         ],
+    },
+    Operation {
+        name: "DescribeResourcePolicies",
+        action: "logs:DescribeResourcePolicies",
+        input: &SHAPE_DESCRIBE_RESOURCE_POLICIES_INPUT,
+        output: &SHAPE_DESCRIBE_RESOURCE_POLICIES_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[&ERROR_INVALID_PARAMETER_EXCEPTION, &ERROR_SERVICE_UNAVAILABLE_EXCEPTION],
     },
     Operation {
         name: "FilterLogEvents",
@@ -181,6 +204,21 @@ static OPERATIONS: &[Operation] = &[
             &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
             &ERROR_SERVICE_UNAVAILABLE_EXCEPTION,
             &ERROR_UNRECOGNIZED_CLIENT_EXCEPTION,
+        ],
+    },
+    Operation {
+        name: "PutResourcePolicy",
+        action: "logs:PutResourcePolicy",
+        input: &SHAPE_PUT_RESOURCE_POLICY_INPUT,
+        output: &SHAPE_PUT_RESOURCE_POLICY_OUTPUT,
+        result_wrapper: None,
+        validation_code: "InvalidParameterException",
+        errors: &[
+            &ERROR_INVALID_PARAMETER_EXCEPTION,
+            &ERROR_LIMIT_EXCEEDED_EXCEPTION,
+            &ERROR_OPERATION_ABORTED_EXCEPTION,
+            &ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+            &ERROR_SERVICE_UNAVAILABLE_EXCEPTION,
         ],
     },
     Operation {
@@ -302,6 +340,15 @@ static SHAPE_DELETE_LOG_STREAM_INPUT: Shape = Shape::structure(
     ],
 );
 static SHAPE_DELETE_LOG_STREAM_OUTPUT: Shape = Shape::structure("DeleteLogStreamOutput", &[]);
+static SHAPE_DELETE_RESOURCE_POLICY_INPUT: Shape = Shape::structure(
+    "DeleteResourcePolicyInput",
+    &[
+        Member::optional("policyName", &STRING),
+        Member::optional("resourceArn", &STRING),
+        Member::optional("expectedRevisionId", &SHAPE_EXPECTED_REVISION_ID),
+    ],
+);
+static SHAPE_DELETE_RESOURCE_POLICY_OUTPUT: Shape = Shape::structure("DeleteResourcePolicyOutput", &[]);
 static SHAPE_DELETE_RETENTION_POLICY_INPUT: Shape = Shape::structure(
     "DeleteRetentionPolicyInput",
     &[Member::required("logGroupName", &SHAPE_LOG_GROUP_NAME)],
@@ -347,6 +394,22 @@ static SHAPE_DESCRIBE_LOG_STREAMS_INPUT: Shape = Shape::structure(
 static SHAPE_DESCRIBE_LOG_STREAMS_OUTPUT: Shape = Shape::structure(
     "DescribeLogStreamsOutput",
     &[Member::optional("logStreams", &SHAPE_LOG_STREAMS), Member::optional("nextToken", &SHAPE_NEXT_TOKEN)],
+);
+static SHAPE_DESCRIBE_RESOURCE_POLICIES_INPUT: Shape = Shape::structure(
+    "DescribeResourcePoliciesInput",
+    &[
+        Member::optional("nextToken", &SHAPE_NEXT_TOKEN),
+        Member::optional("limit", &SHAPE_DESCRIBE_LIMIT),
+        Member::optional("resourceArn", &STRING),
+        Member::optional("policyScope", &SHAPE_POLICY_SCOPE),
+    ],
+);
+static SHAPE_DESCRIBE_RESOURCE_POLICIES_OUTPUT: Shape = Shape::structure(
+    "DescribeResourcePoliciesOutput",
+    &[
+        Member::optional("resourcePolicies", &SHAPE_RESOURCE_POLICIES),
+        Member::optional("nextToken", &SHAPE_NEXT_TOKEN),
+    ],
 );
 static SHAPE_ENTITY: Shape = Shape::structure(
     "Entity",
@@ -399,6 +462,8 @@ static SHAPE_ENTITY_REJECTION_ERROR_TYPE: Shape = Shape::string(
 );
 static SHAPE_EVENT_MESSAGE: Shape = Shape::string("EventMessage", Text::new().sized(Size::at_least(1)));
 static SHAPE_EVENTS_LIMIT: Shape = Shape::integer("EventsLimit", Range::between(1, 10000));
+static SHAPE_EXPECTED_REVISION_ID: Shape =
+    Shape::string("ExpectedRevisionId", Text::new().sized(Size::at_least(1)));
 static SHAPE_FILTER_LOG_EVENTS_INPUT: Shape = Shape::structure(
     "FilterLogEventsInput",
     &[
@@ -585,6 +650,9 @@ static SHAPE_OUTPUT_LOG_EVENT: Shape = Shape::structure(
 );
 static SHAPE_OUTPUT_LOG_EVENTS: Shape =
     Shape::list("OutputLogEvents", &SHAPE_OUTPUT_LOG_EVENT, "member", false, Size::NONE);
+static SHAPE_POLICY_DOCUMENT: Shape =
+    Shape::string("PolicyDocument", Text::new().sized(Size::between(1, 51200)));
+static SHAPE_POLICY_SCOPE: Shape = Shape::string("PolicyScope", Text::new().one_of(&["ACCOUNT", "RESOURCE"]));
 static SHAPE_PUT_LOG_EVENTS_INPUT: Shape = Shape::structure(
     "PutLogEventsInput",
     &[
@@ -601,6 +669,22 @@ static SHAPE_PUT_LOG_EVENTS_OUTPUT: Shape = Shape::structure(
         Member::optional("nextSequenceToken", &SHAPE_SEQUENCE_TOKEN),
         Member::optional("rejectedLogEventsInfo", &SHAPE_REJECTED_LOG_EVENTS_INFO),
         Member::optional("rejectedEntityInfo", &SHAPE_REJECTED_ENTITY_INFO),
+    ],
+);
+static SHAPE_PUT_RESOURCE_POLICY_INPUT: Shape = Shape::structure(
+    "PutResourcePolicyInput",
+    &[
+        Member::optional("policyName", &STRING),
+        Member::optional("policyDocument", &SHAPE_POLICY_DOCUMENT),
+        Member::optional("resourceArn", &STRING),
+        Member::optional("expectedRevisionId", &SHAPE_EXPECTED_REVISION_ID),
+    ],
+);
+static SHAPE_PUT_RESOURCE_POLICY_OUTPUT: Shape = Shape::structure(
+    "PutResourcePolicyOutput",
+    &[
+        Member::optional("resourcePolicy", &SHAPE_RESOURCE_POLICY),
+        Member::optional("revisionId", &SHAPE_EXPECTED_REVISION_ID),
     ],
 );
 static SHAPE_PUT_RETENTION_POLICY_INPUT: Shape = Shape::structure(
@@ -632,6 +716,19 @@ static ERROR_RESOURCE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
     status: 400,
     server_fault: false,
 };
+static SHAPE_RESOURCE_POLICIES: Shape =
+    Shape::list("ResourcePolicies", &SHAPE_RESOURCE_POLICY, "member", false, Size::NONE);
+static SHAPE_RESOURCE_POLICY: Shape = Shape::structure(
+    "ResourcePolicy",
+    &[
+        Member::optional("policyName", &STRING),
+        Member::optional("policyDocument", &SHAPE_POLICY_DOCUMENT),
+        Member::optional("lastUpdatedTime", &SHAPE_TIMESTAMP),
+        Member::optional("policyScope", &SHAPE_POLICY_SCOPE),
+        Member::optional("resourceArn", &STRING),
+        Member::optional("revisionId", &SHAPE_EXPECTED_REVISION_ID),
+    ],
+);
 static SHAPE_SEARCHED_LOG_STREAM: Shape = Shape::structure(
     "SearchedLogStream",
     &[

@@ -45,6 +45,13 @@ pub trait Api: Send + Sync {
         input: types::DeleteLogStreamInput,
     ) -> impl Future<Output = Result<types::DeleteLogStreamOutput, Self::Error>> + Send;
 
+    /// Deletes a resource policy from this account.
+    fn delete_resource_policy(
+        &self,
+        cx: &Context,
+        input: types::DeleteResourcePolicyInput,
+    ) -> impl Future<Output = Result<types::DeleteResourcePolicyOutput, Self::Error>> + Send;
+
     /// Deletes the specified retention policy.
     fn delete_retention_policy(
         &self,
@@ -65,6 +72,13 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::DescribeLogStreamsInput,
     ) -> impl Future<Output = Result<types::DescribeLogStreamsOutput, Self::Error>> + Send;
+
+    /// Lists the resource policies in this account.
+    fn describe_resource_policies(
+        &self,
+        cx: &Context,
+        input: types::DescribeResourcePoliciesInput,
+    ) -> impl Future<Output = Result<types::DescribeResourcePoliciesOutput, Self::Error>> + Send;
 
     /// Lists log events from the specified log group.
     fn filter_log_events(
@@ -100,6 +114,14 @@ pub trait Api: Send + Sync {
         cx: &Context,
         input: types::PutLogEventsInput,
     ) -> impl Future<Output = Result<types::PutLogEventsOutput, Self::Error>> + Send;
+
+    /// Creates or updates a resource policy allowing other Amazon Web Services services to put log events to
+    /// this account, such as Amazon Route 53.
+    fn put_resource_policy(
+        &self,
+        cx: &Context,
+        input: types::PutResourcePolicyInput,
+    ) -> impl Future<Output = Result<types::PutResourcePolicyOutput, Self::Error>> + Send;
 
     /// Sets the retention of the specified log group.
     fn put_retention_policy(
@@ -153,14 +175,17 @@ pub async fn dispatch<A: Api>(
         "CreateLogStream" => encode(api.create_log_stream(cx, decode(input)?).await),
         "DeleteLogGroup" => encode(api.delete_log_group(cx, decode(input)?).await),
         "DeleteLogStream" => encode(api.delete_log_stream(cx, decode(input)?).await),
+        "DeleteResourcePolicy" => encode(api.delete_resource_policy(cx, decode(input)?).await),
         "DeleteRetentionPolicy" => encode(api.delete_retention_policy(cx, decode(input)?).await),
         "DescribeLogGroups" => encode(api.describe_log_groups(cx, decode(input)?).await),
         "DescribeLogStreams" => encode(api.describe_log_streams(cx, decode(input)?).await),
+        "DescribeResourcePolicies" => encode(api.describe_resource_policies(cx, decode(input)?).await),
         "FilterLogEvents" => encode(api.filter_log_events(cx, decode(input)?).await),
         "GetLogEvents" => encode(api.get_log_events(cx, decode(input)?).await),
         "ListTagsForResource" => encode(api.list_tags_for_resource(cx, decode(input)?).await),
         "ListTagsLogGroup" => encode(api.list_tags_log_group(cx, decode(input)?).await),
         "PutLogEvents" => encode(api.put_log_events(cx, decode(input)?).await),
+        "PutResourcePolicy" => encode(api.put_resource_policy(cx, decode(input)?).await),
         "PutRetentionPolicy" => encode(api.put_retention_policy(cx, decode(input)?).await),
         "TagLogGroup" => encode(api.tag_log_group(cx, decode(input)?).await),
         "TagResource" => encode(api.tag_resource(cx, decode(input)?).await),

@@ -75,6 +75,25 @@ pub struct DeleteLogStreamInput {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeleteLogStreamOutput {}
 
+/// Request of DeleteResourcePolicy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteResourcePolicyInput {
+    /// The name of the policy to be revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_name: Option<String>,
+    /// The ARN of the CloudWatch Logs resource for which the resource policy needs to be deleted
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_arn: Option<String>,
+    /// The expected revision ID of the resource policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_revision_id: Option<String>,
+}
+
+/// Answer of DeleteResourcePolicy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteResourcePolicyOutput {}
+
 /// Request of DeleteRetentionPolicy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -166,6 +185,36 @@ pub struct DescribeLogStreamsOutput {
     /// The log streams.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_streams: Option<Vec<LogStream>>,
+    /// nextToken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Request of DescribeResourcePolicies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeResourcePoliciesInput {
+    /// nextToken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The maximum number of resource policies to be displayed with one call of this API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The ARN of the CloudWatch Logs resource for which to query the resource policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_arn: Option<String>,
+    /// Specifies the scope of the resource policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_scope: Option<String>,
+}
+
+/// Answer of DescribeResourcePolicies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeResourcePoliciesOutput {
+    /// The resource policies that exist in this account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_policies: Option<Vec<ResourcePolicy>>,
     /// nextToken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
@@ -488,6 +537,37 @@ pub struct PutLogEventsOutput {
     pub rejected_entity_info: Option<RejectedEntityInfo>,
 }
 
+/// Request of PutResourcePolicy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PutResourcePolicyInput {
+    /// Name of the new policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_name: Option<String>,
+    /// Details of the new policy, including the identity of the principal that is enabled to put logs to
+    /// this account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_document: Option<String>,
+    /// The ARN of the CloudWatch Logs resource to which the resource policy needs to be added or attached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_arn: Option<String>,
+    /// The expected revision ID of the resource policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_revision_id: Option<String>,
+}
+
+/// Answer of PutResourcePolicy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PutResourcePolicyOutput {
+    /// The new policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_policy: Option<ResourcePolicy>,
+    /// The revision ID of the created or updated resource policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+}
+
 /// Request of PutRetentionPolicy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -524,6 +604,31 @@ pub struct RejectedLogEventsInfo {
     /// The expired log events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expired_log_event_end_index: Option<i64>,
+}
+
+/// A policy enabling one or more entities to put logs to a log group in this account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourcePolicy {
+    /// The name of the resource policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_name: Option<String>,
+    /// The details of the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_document: Option<String>,
+    /// Timestamp showing when this policy was last updated, expressed as the number of milliseconds after
+    /// Jan 1, 1970 00:00:00 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_updated_time: Option<i64>,
+    /// Specifies scope of the resource policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_scope: Option<String>,
+    /// The ARN of the CloudWatch Logs resource to which the resource policy is attached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_arn: Option<String>,
+    /// The revision ID of the resource policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
 }
 
 /// Represents the search status of a log stream.

@@ -10,6 +10,7 @@ mod http;
 mod lanes;
 mod sqs;
 
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use api::AwsError;
 use clock::Clock;
 use futures_util::FutureExt as _;
 use http_client::HttpClient;
+use sealed::SecretKey;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Versioned};
 use types::{Arn, Timestamp};
@@ -55,6 +57,9 @@ pub struct Delivery {
     /// It is on its way there.
     dead: bool,
     failed_attempts: u32,
+    /// Whether the topic has a key: the row is sealed.
+    #[serde(default)]
+    is_sealed: bool,
 }
 
 /// What follows an attempt.
@@ -97,19 +102,40 @@ impl Delivery {
             dead_letter_queue,
             dead: false,
             failed_attempts: 0,
+            is_sealed: topic.attributes.contains_key(topic_attributes::KMS_KEY),
         }
     }
 
     /// Adds it to a batch, due at once.
-    pub fn plan(&self, batch: &mut Batch, now: Timestamp) {
+    ///
+    /// # Errors
+    /// Where it cannot be sealed.
+    pub fn plan(&self, batch: &mut Batch, now: Timestamp, key: Option<&SecretKey>) -> io::Result<()> {
         // Those with an order are due in the order in which they are written, whatever the clock does.
         let due = if self.is_ordered() { Timestamp::MIN } else { now };
-        self.set_timer(batch, due);
+        self.set_timer(batch, due, key)
     }
 
-    fn set_timer(&self, batch: &mut Batch, due: Timestamp) {
+    fn set_timer(&self, batch: &mut Batch, due: Timestamp, key: Option<&SecretKey>) -> io::Result<()> {
+        batch.set_timer(QUEUE, self.key(), due, self.payload(key)?);
+        Ok(())
+    }
+
+    /// The row: JSON, or that sealed behind a letter with which no JSON begins.
+    fn payload(&self, key: Option<&SecretKey>) -> io::Result<Vec<u8>> {
         // Plain data with text keys: it cannot fail to be written.
-        batch.set_timer(QUEUE, self.key(), due, serde_json::to_vec(self).unwrap_or_default());
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        match key.filter(|_| self.is_sealed) {
+            Some(key) => Ok([b"s".as_slice(), &key.seal(QUEUE, &text)?].concat()),
+            None => Ok(text),
+        }
+    }
+
+    fn read(payload: &[u8], key: Option<&SecretKey>) -> Option<Self> {
+        match (payload.split_first(), key) {
+            (Some((b's', sealed)), Some(key)) => serde_json::from_slice(&key.open(QUEUE, sealed)?).ok(),
+            _ => serde_json::from_slice(payload).ok(),
+        }
     }
 
     fn key(&self) -> String {
@@ -200,7 +226,7 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
     // What was left from before has the order of its numbers: all of it is there before the first is attempted.
     let mut left = Vec::new();
     while let Some(timer) = timers.next_due(clock.now()) {
-        left.extend(read(&timer));
+        left.extend(read(&timer, inner.key.as_ref()));
     }
     left.sort_by_key(|delivery: &Delivery| delivery.message.sequence_number);
     tokio::spawn(async move {
@@ -208,7 +234,7 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
             deliveries.take(delivery);
         }
         while let Some(timer) = timers.next(&clock).await {
-            if let Some(delivery) = read(&timer) {
+            if let Some(delivery) = read(&timer, deliveries.inner.key.as_ref()) {
                 deliveries.take(delivery);
             }
         }
@@ -216,10 +242,12 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
     Ok(())
 }
 
-fn read(timer: &store::Timer) -> Option<Delivery> {
-    serde_json::from_slice(&timer.payload)
-        .inspect_err(|error| tracing::error!(delivery = timer.key, %error, "a delivery cannot be read"))
-        .ok()
+fn read(timer: &store::Timer, key: Option<&SecretKey>) -> Option<Delivery> {
+    let read = Delivery::read(&timer.payload, key);
+    if read.is_none() {
+        tracing::error!(delivery = timer.key, "a delivery cannot be read");
+    }
+    read
 }
 
 impl Deliveries {
@@ -250,7 +278,13 @@ impl Deliveries {
                     clock.sleep_until(clock.now() + pause).await;
                     continue;
                 }
-                Next::Again(pause) => delivery.set_timer(&mut batch, clock.now() + pause),
+                Next::Again(pause) => {
+                    let key = self.inner.key.as_ref();
+                    if let Err(error) = delivery.set_timer(&mut batch, clock.now() + pause, key) {
+                        // The row stays as it was: it is attempted again after a restart.
+                        return tracing::error!(%error, "a delivery could not be sealed");
+                    }
+                }
                 Next::Over => drop(batch.clear_timer(QUEUE, delivery.key())),
             }
             return self.keep(batch, clock).await;
@@ -348,7 +382,22 @@ mod tests {
             dead_letter_queue: queue.map(|queue| queue.parse().unwrap()),
             dead: false,
             failed_attempts: 0,
+            is_sealed: false,
         }
+    }
+
+    #[test]
+    fn a_topic_with_a_key_shows_nothing_in_its_rows() {
+        let key = SecretKey::ephemeral().unwrap();
+        let plain = delivery(None);
+        let sealed = Delivery { is_sealed: true, ..plain.clone() };
+        let rows = [&plain, &sealed].map(|delivery| delivery.payload(Some(&key)).unwrap());
+        let shows = |row: &Vec<u8>| String::from_utf8_lossy(row).contains("failed_attempts");
+        assert_eq!(rows.each_ref().map(shows), [true, false]);
+        assert_eq!(rows.each_ref().map(|row| Delivery::read(row, Some(&key))), [Some(plain), Some(sealed)]);
+        let [_, row] = &rows;
+        assert_eq!(Delivery::read(row, Some(&SecretKey::ephemeral().unwrap())), None);
+        assert_eq!(Delivery::read(row, None), None);
     }
 
     #[test]

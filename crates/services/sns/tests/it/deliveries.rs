@@ -246,3 +246,18 @@ async fn who_does_not_confirm_is_forgotten_after_two_days() {
     };
     in_time(forgotten).await;
 }
+
+#[tokio::test]
+async fn a_sealed_message_outlives_its_server() {
+    let world = World::new().await;
+    let make = json!({"Name": "t", "Attributes": {"KmsMasterKeyId": "alias/aws/sns"}});
+    let topic = world.ok("CreateTopic", make).await["TopicArn"].as_str().unwrap().to_owned();
+    world.subscribe(&topic, "q", json!({})).await;
+    world.queues.fail("q", 9_999, &failing());
+    world.publish(&topic, "secret").await;
+    world.advance_until(Duration::from_secs(1), || world.queues.failures_left() < 9_999).await;
+    let queues = crate::world::Queues::default();
+    let next = World::on(Arc::clone(&world.store), world.clock.clone(), queues).await;
+    next.advance_until(Duration::from_secs(1), || !next.queues.sent("q").is_empty()).await;
+    assert_eq!(next.queues.sent("q")[0].envelope()["Message"], "secret");
+}

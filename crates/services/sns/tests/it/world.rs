@@ -1,13 +1,14 @@
 //! The world that the tests live in: the service, its store and its clock, and queues that only write down.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use api::model::{Kind, Operation, Protocol, ServiceModel, Shape};
 use api::{AwsError, Call, Context, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
 use futures_util::future::BoxFuture;
+use sealed::SecretKey;
 use serde_json::{Value, json};
 use sns::Sns;
 use store::{SqliteStore, Store};
@@ -16,6 +17,9 @@ use types::{AccountId, Region, Timestamp};
 
 pub const ACCOUNT: &str = "000000000000";
 pub const REGION: &str = "us-east-1";
+
+/// The key that all lives have.
+static KEY: LazyLock<SecretKey> = LazyLock::new(|| SecretKey::ephemeral().unwrap());
 
 /// One life of the service. What survives it is the store, the clock and the queues.
 pub struct World {
@@ -41,6 +45,7 @@ impl World {
     pub async fn on(store: Arc<dyn Store>, clock: VirtualClock, queues: Queues) -> Self {
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
         let service = Sns::new(Arc::clone(&store), dispatcher.clone(), "http://127.0.0.1:4566".to_owned());
+        let service = service.with_secret_key(KEY.clone());
         dispatcher.install([Arc::new(queues.clone()) as Arc<dyn Service>, Arc::new(service.clone())]);
         service.start().await.unwrap();
         Self { dispatcher, clock, queues, store, _dir: None }
