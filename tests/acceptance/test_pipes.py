@@ -1,7 +1,9 @@
 """Pipes: from a queue through a filter and a template to their targets, as AWS's SDK makes them; and kill -9 on the way."""
 
 import collections
+import http.server
 import json
+import threading
 
 import pytest
 
@@ -119,6 +121,43 @@ def test_a_stack_has_a_pipe_from_an_enrichment_to_executions(server):
     assert sorted(event["n"] for events in inputs for event in events) == [1, 2]
     stacks.delete_stack(StackName="piped")
     eventually(lambda: not server.client("pipes").list_pipes(NamePrefix="stacked")["Pipes"], what="a deleted pipe")
+
+
+@pytest.fixture
+def endpoint():
+    """An HTTP endpoint that answers with what it was asked."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            answer = json.dumps({"path": self.path, "key": self.headers["X-Key"], "body": json.loads(body)}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{listener.server_port}"
+    listener.shutdown()
+
+
+def test_an_api_destination_enriches(server, endpoint):
+    events = server.client("events")
+    connection = events.create_connection(Name="pipe", AuthorizationType="API_KEY", AuthParameters={
+        "ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}})["ConnectionArn"]
+    destination = events.create_api_destination(
+        Name="pipe", ConnectionArn=connection, InvocationEndpoint=f"{endpoint}/orders/*", HttpMethod="POST")["ApiDestinationArn"]
+    (source, source_arn), (target, target_arn) = queue(server, "asks"), queue(server, "answers")
+    server.client("pipes").create_pipe(
+        Name="enriched", Source=source_arn, Target=target_arn, RoleArn=ROLE, Enrichment=destination,
+        EnrichmentParameters={"InputTemplate": '{"n": <$.body.n>}', "HttpParameters": {"PathParameterValues": ["$.body.n"]}})
+    running(server, "enriched")
+    send(server, source, ['{"n": 7}'])
+    body, = received(server, target, 1)
+    assert json.loads(body) == {"path": "/orders/7", "key": "secret", "body": {"n": 7}}
+    server.client("pipes").delete_pipe(Name="enriched")
 
 
 def test_a_killed_server_loses_nothing_and_doubles_nothing(tmp_path):

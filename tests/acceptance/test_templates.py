@@ -201,5 +201,5 @@ def test_buses_queues_and_schedules(server):
     assert "DisplayName" not in sns.get_topic_attributes(TopicArn=outputs["Topic"])["Attributes"] or not sns.get_topic_attributes(
         TopicArn=outputs["Topic"])["Attributes"]["DisplayName"]
     delete(server, stack)
-    assert not sns.list_topics()["Topics"]
+    assert outputs["Topic"] not in [topic["TopicArn"] for topic in sns.list_topics()["Topics"]]
     assert not sqs.list_queues(QueueNamePrefix="events-and-queues").get("QueueUrls")

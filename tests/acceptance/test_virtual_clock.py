@@ -4,6 +4,10 @@ import datetime
 import json
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
+
+import pytest
 
 from conftest import BINARY, Server, role
 
@@ -93,6 +97,34 @@ def test_the_machines_clock_is_not_moved(server):
     done = clock(server, "advance", "1h", check=False)
     assert (done.returncode, "start it with --clock virtual" in done.stderr) == (2, True)
     assert clock(server, "now").stdout.startswith(str(datetime.datetime.now(datetime.UTC).year))
+    url = f"{server.endpoint}/_runwright/clock"
+    with urllib.request.urlopen(url) as answer:
+        assert json.load(answer)["virtual"] is False
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, b'{"advance": "1h"}'))
+    assert (refused.value.code, "start it with --clock virtual" in json.load(refused.value)["message"]) == (400, True)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, b'{"advance": "1h"}', {"Origin": "https://elsewhere.example"}))
+    assert refused.value.code == 403
+
+
+def test_a_stack_with_a_service_is_created_while_the_clock_stands(tmp_path):
+    server = Server(tmp_path, "--clock", f"virtual:{START}").start()
+    try:
+        container = {"Name": "job", "Image": "host", "Essential": True, "Memory": 64, "Command": ["sleep", "1000"], "StopTimeout": 2}
+        template = {"Resources": {
+            "Cluster": {"Type": "AWS::ECS::Cluster"},
+            "Definition": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Family": "f", "ContainerDefinitions": [container]}},
+            "Service": {"Type": "AWS::ECS::Service", "Properties": {
+                "Cluster": {"Ref": "Cluster"}, "TaskDefinition": {"Ref": "Definition"}, "DesiredCount": 1}}}}
+        cloudformation = server.client("cloudformation")
+        cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(template))
+        cloudformation.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig={"Delay": 1})
+        assert clock(server, "now").stdout == START.replace("Z", ".000Z\n")
+        cloudformation.delete_stack(StackName="s")
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName="s", WaiterConfig={"Delay": 1})
+    finally:
+        server.stop()
 
 
 def test_messages_are_hidden_by_the_clock_and_waited_for_by_the_machines(tmp_path):

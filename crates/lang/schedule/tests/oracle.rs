@@ -176,7 +176,11 @@ fn due(fields: &[String; 6], after: i64, zones: &[TimeZone], count: usize) -> Ve
             date = Date::new(date.year() + 1, 1, 1).unwrap();
             continue;
         }
-        if months.contains(&i16::from(date.month())) && day_matches(date, day_of_month, day_of_week, &plain) {
+        if !months.contains(&i16::from(date.month())) {
+            date = date.last_of_month().tomorrow().unwrap();
+            continue;
+        }
+        if day_matches(date, day_of_month, day_of_week, &plain) {
             for (zone, found) in zones.iter().zip(&mut found).filter(|(_, found)| found.len() < count) {
                 let civil = hours.iter().flat_map(|hour| {
                     minutes.iter().map(move |minute| {

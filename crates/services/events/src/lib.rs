@@ -177,6 +177,7 @@ impl Service for Events {
     ) -> BoxFuture<'a, Result<Value, AwsError>> {
         Box::pin(async move {
             match operation.strip_prefix("internal:") {
+                Some("InvokeApiDestination") => self.inner.call_destination(input).await,
                 Some(internal) => {
                     self.inner.serve_internal(cx, internal, input).await.map_err(AwsError::from)
                 }

@@ -131,6 +131,9 @@ pub fn check_target(bus: &BusName, target: &model::Target) -> Result<(), Error> 
         check_bus(bus, target)?;
     }
     check_parameters(target, kind)?;
+    if kind == TargetKind::LogGroup {
+        check_log_template(target)?;
+    }
     if kind.needs_role() && target.role_arn.is_none() {
         return Err(role_required(target));
     }
@@ -153,6 +156,16 @@ fn check_bus(bus: &BusName, target: &model::Target) -> Result<(), Error> {
         _ => "Provided Arn is not in correct format",
     };
     Err(Error::Invalid(format!("Parameter {} is not valid. Reason: {reason}.", target.arn)))
+}
+
+/// What a template makes for a log group is an object: `{"timestamp": .., "message": ..}`.
+fn check_log_template(group: &model::Target) -> Result<(), Error> {
+    let template =
+        group.input_transformer.as_ref().map(|transformer| transformer.input_template.trim_start());
+    if template.is_none_or(|template| template.starts_with('{')) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("Input for target {} is not a valid JSON text.", group.id)))
 }
 
 fn role_required(target: &model::Target) -> Error {

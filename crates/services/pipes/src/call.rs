@@ -37,6 +37,18 @@ impl Caller {
         self.dispatcher.call(self.made(service, operation, input)).await
     }
 
+    /// Calls an operation that only services may call.
+    pub(crate) async fn call_internal(
+        &self,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
+        let pipes = Principal::service("pipes.amazonaws.com");
+        let call = Call::new(pipes, &self.account, &self.region, service, operation, input);
+        self.dispatcher.call(call).await
+    }
+
     /// Calls an operation that is done once, however often it is called with `key`. What may pass is tried again.
     pub(crate) async fn call_once(
         &self,

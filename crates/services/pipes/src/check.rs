@@ -4,7 +4,7 @@ use crate::Error;
 use crate::flow;
 use crate::generated::types as model;
 use crate::source::queue_url;
-use crate::targets::TargetKind;
+use crate::targets::{TargetKind, batch_max};
 
 /// `SourceParameters.SqsQueueParameters.BatchSize`.
 const BATCH_SIZE: &str = "SourceParameters.SqsQueueParameters.BatchSize";
@@ -33,8 +33,9 @@ pub(crate) fn definition(definition: &model::CreatePipeInput) -> Result<(), Erro
 
 fn not_served(definition: &model::CreatePipeInput) -> Result<(), Error> {
     let enrichment = definition.enrichment.as_deref().unwrap_or_default();
-    let is_machine = enrichment.contains(":states:") && enrichment.contains(":stateMachine:");
-    if !enrichment.is_empty() && !is_machine {
+    let kind = TargetKind::of(enrichment);
+    let is_served = matches!(kind, Some(TargetKind::StateMachine | TargetKind::ApiDestination));
+    if !enrichment.is_empty() && !is_served {
         return Err(Error::NotServed(format!("the enrichment {enrichment}")));
     }
     let logs = definition.log_configuration.as_ref();
@@ -87,5 +88,10 @@ fn batching(definition: &model::CreatePipeInput, kind: TargetKind) -> Result<(),
     if size > kind.batch_max() {
         return wrong(BATCH_SIZE, format!("The maximum batch size for the target is {}.", kind.batch_max()));
     }
-    Ok(())
+    match batch_max(definition) {
+        max if size > max => {
+            wrong(BATCH_SIZE, format!("The maximum batch size for the enrichment is {max}."))
+        }
+        _ => Ok(()),
+    }
 }

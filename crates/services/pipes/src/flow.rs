@@ -10,7 +10,7 @@ use crate::generated::types as model;
 use crate::line::Line;
 use crate::pipe::Pipe;
 use crate::shipment::Shipment;
-use crate::targets::{self, Outgoing, Taken};
+use crate::targets::{self, Outgoing, Taken, TargetKind};
 use crate::template::{self, Variables};
 
 /// Carries one shipment to its end; returns whether the target took all of it.
@@ -62,7 +62,7 @@ async fn enriched(line: &Line, shipment: &mut Shipment, arn: &str) -> Result<Vec
             events
         }
     };
-    let most = targets::TargetKind::of(&line.pipe.definition.target).map_or(1, |kind| kind.batch_max());
+    let most = TargetKind::of(&line.pipe.definition.target).map_or(1, |kind| kind.batch_max());
     if events.len() > most {
         let text = format!("The enrichment's {} events are more than the target takes.", events.len());
         return Err(AwsError::new("ValidationException", text));
@@ -74,8 +74,14 @@ async fn enriched(line: &Line, shipment: &mut Shipment, arn: &str) -> Result<Vec
 
 /// Runs the enrichment on all messages.
 async fn enrich(line: &Line, shipment: &Shipment, arn: &str) -> Result<Vec<Value>, AwsError> {
-    let input = targets::array(&of_messages(&line.pipe, shipment, line.pipe.enrichment_template()));
-    let output = targets::states::run(line, arn, &shipment.id, input).await?;
+    let outgoing = of_messages(&line.pipe, shipment, line.pipe.enrichment_template());
+    let output = match (TargetKind::of(arn), outgoing.as_slice()) {
+        // An endpoint is given one event.
+        (Some(TargetKind::ApiDestination), [event]) => {
+            targets::api_destination::ask(line, arn, event).await?
+        }
+        (_, outgoing) => targets::states::run(line, arn, &shipment.id, targets::array(outgoing)).await?,
+    };
     Ok(match output {
         Value::Array(events) => events,
         Value::Object(members) if members.is_empty() => Vec::new(),

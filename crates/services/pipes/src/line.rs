@@ -14,7 +14,7 @@ use crate::limits::{BATCH_SIZE_DEFAULT, DELIVERED_KEPT, PAUSE_MIN, RECEIVED_AT_O
 use crate::pipe::Pipe;
 use crate::shipment::{DELIVERED, Delivered, Fate, Known, Received, SHIPMENTS, Shipment};
 use crate::source::{self, Handle};
-use crate::targets::TargetKind;
+use crate::targets::batch_max;
 use crate::{Error, flow};
 
 /// A pipe that runs.
@@ -95,8 +95,8 @@ impl Line {
         let sqs = parameters.and_then(|given| given.sqs_queue_parameters.as_ref());
         let size = sqs.and_then(|sqs| sqs.batch_size).and_then(|size| usize::try_from(size).ok());
         let window = sqs.and_then(|sqs| sqs.maximum_batching_window_in_seconds).unwrap_or_default();
-        let most = TargetKind::of(&self.pipe.definition.target).map_or(1, TargetKind::batch_max);
-        let size = size.unwrap_or_else(|| BATCH_SIZE_DEFAULT.min(most)).max(1);
+        let most = batch_max(&self.pipe.definition);
+        let size = size.unwrap_or(BATCH_SIZE_DEFAULT).clamp(1, most);
         (size, Duration::from_secs(u64::try_from(window).unwrap_or_default()))
     }
 

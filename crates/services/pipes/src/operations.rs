@@ -12,7 +12,7 @@ use crate::limits::{BATCH_SIZE_DEFAULT, PIPES_MAX};
 use crate::page::Page;
 use crate::pipe::{Pipe, State, key};
 use crate::runner::Runners;
-use crate::targets::TargetKind;
+use crate::targets::batch_max;
 use crate::{Error, Inner, Pipes, check, tag};
 
 impl Inner {
@@ -297,7 +297,7 @@ fn merged<T: Serialize + DeserializeOwned>(
 fn shown_source_parameters(pipe: &Pipe) -> model::PipeSourceParameters {
     let mut parameters = pipe.definition.source_parameters.clone().unwrap_or_default();
     let sqs = parameters.sqs_queue_parameters.get_or_insert_default();
-    let most = TargetKind::of(&pipe.definition.target).map_or(1, TargetKind::batch_max);
+    let most = batch_max(&pipe.definition);
     let default = i64::try_from(BATCH_SIZE_DEFAULT.min(most)).unwrap_or(1);
     sqs.batch_size.get_or_insert(default);
     parameters

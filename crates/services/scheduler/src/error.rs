@@ -47,6 +47,9 @@ pub enum Error {
     /// The target's ARN is none.
     #[error("Provided Arn is not in correct format.")]
     InvalidTargetArn,
+    /// The target's ARN is of a service that AWS's schedules do not invoke.
+    #[error("{0} is not a supported service for a target.")]
+    TargetServiceUnsupported(String),
     /// Whatever else is wrong with a parameter; the whole text.
     #[error("{0}")]
     Invalid(String),
@@ -105,6 +108,7 @@ impl From<Error> for AwsError {
             | Error::WindowMissing
             | Error::WindowForbidden
             | Error::InvalidTargetArn
+            | Error::TargetServiceUnsupported(_)
             | Error::Invalid(_)
             | Error::NotServed(_)
             | Error::TargetNotServed(_)

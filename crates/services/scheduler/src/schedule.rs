@@ -97,18 +97,14 @@ impl Definition {
     /// # Errors
     /// What is wrong with it first: expression, zone, dates, window, target.
     pub fn checked(input: model::UpdateScheduleInput, now: Timestamp) -> Result<Self, Error> {
-        Expression::parse_scheduler(&input.schedule_expression)?;
+        let expression = Expression::parse_scheduler(&input.schedule_expression)?;
         let timezone = input.schedule_expression_timezone.unwrap_or_else(|| "UTC".to_owned());
         if TimeZone::get(&timezone).is_err() {
             return Err(Error::InvalidTimezone(timezone));
         }
-        if input.start_date.is_some_and(|start| start + START_DATE_AGE_MAX < now) {
-            return Err(Error::StartDatePassed);
-        }
-        if let (Some(start), Some(end)) = (input.start_date, input.end_date)
-            && end <= start
-        {
-            return Err(Error::EndDateBeforeStartDate);
+        // One-time schedules ignore their dates.
+        if !expression.is_one_time() {
+            check_dates(input.start_date, input.end_date, now)?;
         }
         let flexible_minutes = window(&input.flexible_time_window)?;
         if input.kms_key_arn.is_some() {
@@ -132,6 +128,16 @@ impl Definition {
     /// How long after its time an occurrence may be invoked.
     pub fn window(&self) -> Duration {
         Duration::from_secs(60 * u64::from(self.flexible_minutes.unwrap_or(0)))
+    }
+}
+
+fn check_dates(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> Result<(), Error> {
+    if start.is_some_and(|start| start + START_DATE_AGE_MAX < now) {
+        return Err(Error::StartDatePassed);
+    }
+    match start.zip(end) {
+        Some((start, end)) if end <= start => Err(Error::EndDateBeforeStartDate),
+        _ => Ok(()),
     }
 }
 

@@ -64,6 +64,9 @@ const READ_ONLY: [&str; 25] = [
     "invokeModel",
 ];
 
+/// The services whose resources are invoked.
+const INVOKED: [&str; 3] = ["states", "ecs", "events"];
+
 /// The services of AWS's other templated targets.
 const TEMPLATED: [(&str, &str); 7] = [
     ("codebuild", "CodeBuild"),
@@ -88,11 +91,13 @@ impl TargetKind {
             ("events", resource) if resource.starts_with("event-bus/") => Ok(Self::EventBus),
             ("sqs", _) => Ok(Self::Queue),
             ("sns", _) => Ok(Self::Topic),
-            ("scheduler", resource) => universal(resource),
+            ("scheduler", resource) if resource.starts_with("aws-sdk:") => universal(resource),
             ("lambda", _) => Ok(Self::Function),
             (service, _) => match TEMPLATED.iter().find(|(templated, _)| *templated == service) {
                 Some((_, name)) => Err(Error::TargetNotServed(name)),
-                None => Err(Error::Invalid(format!("{arn} is not a supported target."))),
+                // Invoked, but not by an ARN like this.
+                None if INVOKED.contains(&service) => Err(Error::InvalidTargetArn),
+                None => Err(Error::TargetServiceUnsupported(service.to_owned())),
             },
         }
     }

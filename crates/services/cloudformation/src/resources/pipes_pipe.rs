@@ -97,6 +97,12 @@ const ECS: &[Property] = &[
     Property::new("TaskDefinitionArn", Kind::Text).required(),
 ];
 
+const HTTP: Kind = Kind::Object(&[
+    Property::new("HeaderParameters", Kind::Texts),
+    Property::new("PathParameterValues", TEXTS),
+    Property::new("QueryStringParameters", Kind::Texts),
+]);
+
 const TARGET: &[Property] = &[
     Property::refused("BatchJobParameters"),
     Property::new(
@@ -114,7 +120,7 @@ const TARGET: &[Property] = &[
             Property::new("Time", Kind::Text),
         ]),
     ),
-    Property::refused("HttpParameters"),
+    Property::new("HttpParameters", HTTP),
     Property::new("InputTemplate", Kind::Text),
     Property::refused("KinesisStreamParameters"),
     Property::refused("LambdaFunctionParameters"),
@@ -140,7 +146,7 @@ const PROPERTIES: &[Property] = &[
     Property::new("Enrichment", Kind::Text),
     Property::new(
         "EnrichmentParameters",
-        Kind::Object(&[Property::refused("HttpParameters"), Property::new("InputTemplate", Kind::Text)]),
+        Kind::Object(&[Property::new("HttpParameters", HTTP), Property::new("InputTemplate", Kind::Text)]),
     ),
     Property::new("KmsKeyIdentifier", Kind::Text),
     Property::new("LogConfiguration", Kind::Json),

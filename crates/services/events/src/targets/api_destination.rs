@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::AwsError;
 use http_client::connection::{Headers, authorization, pairs, query, set, with_query};
 use http_client::{Answered, Bounds, Failure as Unanswered, Outgoing};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Arn;
 
@@ -19,6 +20,16 @@ use crate::generated::types::HttpParameters;
 use crate::limits::{INVOCATION_ANSWER_BYTES_MAX, INVOCATION_TIME_MAX, RETRY_AFTER_MAX};
 
 const BOUNDS: Bounds = Bounds { time: INVOCATION_TIME_MAX, answer_bytes: INVOCATION_ANSWER_BYTES_MAX };
+
+/// What another service has for an endpoint.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InvokeApiDestination {
+    arn: String,
+    input: String,
+    #[serde(default)]
+    http_parameters: HttpParameters,
+}
 
 impl Inner {
     /// Sends the request, when it is the delivery's turn.
@@ -34,23 +45,58 @@ impl Inner {
         if let Some(slot) = turn {
             return Ok(Attempt::Postponed(slot));
         }
+        let given = delivery.target.http_parameters.clone().unwrap_or_default();
+        let answered = self.exchange(&destination, &given, &delivery.input).await?;
+        Ok(Attempt::Taken(json!({"StatusCode": answered.status})))
+    }
+
+    /// Sends what another service has for an endpoint, when it is its turn: what `internal:InvokeApiDestination` does.
+    ///
+    /// # Errors
+    /// Where the endpoint does not take it.
+    pub(crate) async fn call_destination(&self, input: Value) -> Result<Value, AwsError> {
+        let input: InvokeApiDestination = serde_json::from_value(input)
+            .map_err(|error| AwsError::new("ValidationException", error.to_string()))?;
+        let arn: Arn = input.arn.parse().map_err(|_| {
+            AwsError::new("ValidationException", format!("{} is no API destination.", input.arn))
+        })?;
+        let destination = self.destination_with_arn(&arn).await.map_err(AwsError::from)?;
+        let (clock, mut slot) = (self.dispatcher.clock(), None);
+        while let Some(turn) = self.pace.turn(&input.arn, destination.per_second, slot.as_ref(), clock.now())
+        {
+            clock.sleep_until(turn.due).await;
+            slot = Some(turn);
+        }
+        let answered = self.exchange(&destination, &input.http_parameters, &input.input).await;
+        let answered = answered.map_err(|failure| *failure.error)?;
+        Ok(json!({"StatusCode": answered.status, "Body": String::from_utf8_lossy(&answered.body)}))
+    }
+
+    /// Asks an endpoint; what it answers is good.
+    async fn exchange(
+        &self,
+        destination: &ApiDestination,
+        given: &HttpParameters,
+        input: &str,
+    ) -> Result<Answered, Failure> {
         let authorized = self.authorized(&destination.connection_arn).await?;
-        let outgoing = request(&destination, &authorized, delivery);
+        let outgoing = request(destination, &authorized, given, input);
+        let clock = self.dispatcher.clock();
         let answered = self.http().map_err(unusable)?.exchange(clock, outgoing, BOUNDS).await;
         let answered = answered.map_err(|failure| unanswered(&failure))?;
         if matches!(answered.status, 401 | 407) {
             // The token may have been revoked: the next attempt asks for another one.
             self.forget_token(&destination.connection_arn);
         }
-        judge(&answered)
+        judge(&answered).map(|()| answered)
     }
 }
 
 /// What an answer means.
-fn judge(answered: &Answered) -> Result<Attempt, Failure> {
+fn judge(answered: &Answered) -> Result<(), Failure> {
     let status = answered.status;
     let retry = match status {
-        200..300 => return Ok(Attempt::Taken(json!({"StatusCode": status}))),
+        200..300 => return Ok(()),
         401 | 407 | 409 | 429 | 500.. => retry_after(answered).map_or(Retry::BackOff, Retry::After),
         _ => Retry::Never,
     };
@@ -87,8 +133,12 @@ fn unusable(cause: String) -> Failure {
 }
 
 /// The request: the target's parameters, and the connection's in their place where both have some.
-fn request(destination: &ApiDestination, authorized: &Authorized, delivery: &Delivery) -> Outgoing {
-    let given = delivery.target.http_parameters.clone().unwrap_or_default();
+fn request(
+    destination: &ApiDestination,
+    authorized: &Authorized,
+    given: &HttpParameters,
+    input: &str,
+) -> Outgoing {
     let connection = &authorized.connection;
     let added = connection.parameters.get("InvocationHttpParameters").unwrap_or(&Value::Null);
     let mut headers = Headers::new();
@@ -109,9 +159,9 @@ fn request(destination: &ApiDestination, authorized: &Authorized, delivery: &Del
     set(&mut headers, "Range", "bytes=0-1048575".to_owned());
     Outgoing {
         method: destination.method.clone(),
-        url: url(&destination.endpoint, &given, &pairs(added, "QueryStringParameters")),
+        url: url(&destination.endpoint, given, &pairs(added, "QueryStringParameters")),
         headers,
-        body: body(&delivery.input, &pairs(added, "BodyParameters")).into_bytes(),
+        body: body(input, &pairs(added, "BodyParameters")).into_bytes(),
     }
 }
 

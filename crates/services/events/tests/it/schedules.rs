@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::VirtualClock;
+use schedule::{MakeUp, Missed};
 use serde_json::{Value, json};
 use types::Timestamp;
 
@@ -120,8 +121,12 @@ async fn a_disabled_rule_is_silent_and_counts_anew_when_enabled() {
 
 /// The next life of the service, begun so many seconds after the first.
 async fn later(world: &World, seconds: u64) -> World {
+    later_making_up(world, seconds, Missed::default()).await
+}
+
+async fn later_making_up(world: &World, seconds: u64, missed: Missed) -> World {
     let clock = VirtualClock::new(start() + Duration::from_secs(seconds));
-    let life = World::on(Arc::clone(&world.store), clock, world.targets.clone()).await;
+    let life = World::making_up(Arc::clone(&world.store), clock, world.targets.clone(), missed).await;
     settle_all(&life).await;
     life
 }
@@ -149,6 +154,22 @@ async fn what_was_due_more_than_a_minute_before_the_start_is_skipped() {
     life.clock.advance_to(start() + Duration::from_secs(24 * 3600 + 40));
     settle(&life).await;
     assert_eq!(fired(&life), [at(24 * 3600 + 40, "too-late")]);
+}
+
+#[tokio::test]
+async fn occurrences_of_a_downtime_are_made_up_for_where_that_is_wanted() {
+    for (make_up, window, expected) in [
+        (MakeUp::Once, 86_400, &[1200, 1500][..]),
+        (MakeUp::All, 86_400, &[300, 600, 900, 1200, 1500]),
+        (MakeUp::All, 700, &[900, 1200, 1500]),
+        (MakeUp::Skip, 86_400, &[1500]),
+    ] {
+        let world = World::new().await;
+        scheduled(&world, "r", "rate(5 minutes)").await;
+        let missed = Missed { make_up, window: Duration::from_secs(window) };
+        let expected: Vec<_> = expected.iter().map(|seconds| at(*seconds, "r")).collect();
+        assert_eq!(fired(&later_making_up(&world, 1530, missed).await), expected, "{missed:?}");
+    }
 }
 
 #[tokio::test]

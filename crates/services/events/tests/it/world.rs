@@ -9,6 +9,7 @@ use api::{AwsError, Call, Context, Dispatcher, Principal, Service};
 use clock::{Clock, VirtualClock};
 use events::{Events, SecretKey};
 use futures_util::future::BoxFuture;
+use schedule::Missed;
 use secretsmanager::SecretsManager;
 use serde_json::{Value, json};
 use store::{SqliteStore, Store};
@@ -49,9 +50,20 @@ impl World {
 
     /// A service on what an earlier one has left.
     pub async fn on(store: Arc<dyn Store>, clock: VirtualClock, targets: Targets) -> Self {
+        Self::making_up(store, clock, targets, Missed::default()).await
+    }
+
+    /// The same, for which it counts what a downtime's occurrences become.
+    pub async fn making_up(
+        store: Arc<dyn Store>,
+        clock: VirtualClock,
+        targets: Targets,
+        missed: Missed,
+    ) -> Self {
         let dispatcher = Dispatcher::new(Clock::Virtual(clock.clone()));
         let events = Events::new(Arc::clone(&store), dispatcher.clone())
             .with_secret_key(targets.key.clone())
+            .making_up(missed)
             .with_all_outcomes();
         let fakes = ["states", "ecs", "logs", "sqs", "sns"]
             .map(|name| Arc::new(Fake { name, targets: targets.clone() }) as Arc<dyn Service>);

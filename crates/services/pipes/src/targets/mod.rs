@@ -2,6 +2,7 @@
 //!
 //! Source: EventBridge User Guide, "Amazon EventBridge Pipes targets", "Amazon EventBridge Pipes batching and concurrency".
 
+pub(crate) mod api_destination;
 mod ecs;
 mod event_bus;
 mod logs;
@@ -15,6 +16,7 @@ use api::AwsError;
 use serde_json::Value;
 use types::Arn;
 
+use crate::generated::types::CreatePipeInput;
 use crate::limits::{ENTRIES_MAX, LOG_EVENTS_MAX};
 use crate::line::Line;
 use crate::shipment::Shipment;
@@ -42,6 +44,7 @@ pub(crate) enum TargetKind {
     EventBus,
     LogGroup,
     Cluster,
+    ApiDestination,
 }
 
 impl TargetKind {
@@ -55,6 +58,7 @@ impl TargetKind {
             "sns" if is_name && !arn.resource.ends_with(".fifo") => Some(Self::Topic),
             "states" if arn.resource.starts_with("stateMachine:") => Some(Self::StateMachine),
             "events" if arn.resource.starts_with("event-bus/") => Some(Self::EventBus),
+            "events" if arn.resource.starts_with("api-destination/") => Some(Self::ApiDestination),
             "logs" if arn.resource.starts_with("log-group:") => Some(Self::LogGroup),
             "ecs" if arn.resource.starts_with("cluster/") => Some(Self::Cluster),
             _ => None,
@@ -67,9 +71,16 @@ impl TargetKind {
             Self::Queue | Self::Topic | Self::EventBus => ENTRIES_MAX,
             Self::LogGroup => LOG_EVENTS_MAX,
             Self::StateMachine => usize::MAX,
-            Self::Cluster => 1,
+            Self::Cluster | Self::ApiDestination => 1,
         }
     }
+}
+
+/// How many messages a pipe takes together: as many as its target does, and its enrichment.
+pub(crate) fn batch_max(definition: &CreatePipeInput) -> usize {
+    let max = |arn: &str| TargetKind::of(arn).map_or(1, TargetKind::batch_max);
+    let enrichment = definition.enrichment.as_deref().filter(|arn| !arn.is_empty());
+    max(&definition.target).min(enrichment.map_or(usize::MAX, max))
 }
 
 /// Hands events to the target of a pipe.
@@ -89,6 +100,7 @@ pub(crate) async fn deliver(
         Some(TargetKind::EventBus) => event_bus::put(line, shipment, events).await?,
         Some(TargetKind::LogGroup) => logs::put(line, shipment, events).await?,
         Some(TargetKind::Cluster) => ecs::run(line, shipment, events).await,
+        Some(TargetKind::ApiDestination) => api_destination::send(line, events).await,
         None => {
             let text = format!("Runwright does not serve the target {arn}.");
             return Err(AwsError::new("ValidationException", text));

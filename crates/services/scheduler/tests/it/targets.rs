@@ -163,3 +163,18 @@ async fn what_is_given_up_goes_to_the_dead_letter_queue() {
     assert!(world.call("GetSchedule", json!({"Name": "s"})).await.is_err());
     assert_eq!(world.targets.given().len(), 4);
 }
+
+#[tokio::test]
+async fn a_function_is_accepted_and_its_invocations_are_dead_letters() {
+    let given = given(json!({
+        "Arn": "arn:aws:lambda:us-east-1:000000000000:function:f", "RoleArn": ROLE, "Input": r#"{"a": 1}"#,
+        "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:dead"},
+    }))
+    .await;
+    assert_eq!((given.service, given.operation.as_str()), ("sqs", "SendMessage"));
+    assert_eq!(given.input["MessageBody"], r#"{"a": 1}"#);
+    assert_eq!(
+        given.input["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"],
+        "Runwright does not serve Lambda: arn:aws:lambda:us-east-1:000000000000:function:f was not invoked."
+    );
+}
