@@ -44,9 +44,9 @@ fn essences(report: &Report, raced: &BTreeSet<String>) -> BTreeMap<String, BTree
         if Client::is_raced(machine) || machine.starts_with('s') {
             continue;
         }
-        // The name of one that a task has started begins with what the starter is about.
-        if machine.ends_with("-child") && name.split_once('-').is_some_and(|(about, _)| raced.contains(about))
-        {
+        // The name of one that a task has started begins with what the starter is about, and with a branch's number.
+        let starter = name.split(['-', '.']).next().unwrap_or_default();
+        if machine.ends_with("-child") && raced.contains(starter) {
             continue;
         }
         let about = if machine.starts_with('v') { key(described) } else { name.to_owned() };

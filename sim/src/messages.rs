@@ -21,8 +21,8 @@ const HIDDEN: Duration = Duration::from_secs(30);
 /// How often the schedules are due.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Where each event comes: to a queue, to a FIFO queue, by a topic, by a FIFO topic, and where its queue is not there.
-const OF_EVENTS: [&str; 5] = ["", ".fifo", "-topic", "-topic.fifo", "-dead"];
+/// Where each event comes: to a queue, to a FIFO queue, by a topic, and where its queue is not there.
+const OF_EVENTS: [&str; 4] = ["", ".fifo", "-topic", "-dead"];
 
 /// Where the occurrences of the schedule come, and those whose queue is not there.
 const OF_SCHEDULES: [&str; 2] = ["-times", "-late"];
@@ -42,7 +42,7 @@ fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
 
-/// Makes the queues and topics.
+/// Makes the queues and the topic.
 ///
 /// # Errors
 /// What the services answer.
@@ -57,19 +57,12 @@ pub async fn arrange(door: &Door, name: &str) -> Result<(), AwsError> {
         let input = json!({"QueueName": format!("{name}{suffix}"), "Attributes": attributes});
         door.call("sqs", "CreateQueue", input).await?;
     }
-    for suffix in ["", ".fifo"] {
-        let topic = format!("{name}{suffix}");
-        let mut input = json!({ "Name": topic });
-        if !suffix.is_empty() {
-            input["Attributes"] = json!({"FifoTopic": "true", "ContentBasedDeduplication": "true"});
-        }
-        door.call("sns", "CreateTopic", input).await?;
-        let subscription = json!({
-            "TopicArn": arn("sns", &topic), "Protocol": "sqs", "Endpoint": arn("sqs", &format!("{name}-topic{suffix}")),
-            "Attributes": {"RawMessageDelivery": "true"},
-        });
-        door.call("sns", "Subscribe", subscription).await?;
-    }
+    door.call("sns", "CreateTopic", json!({ "Name": name })).await?;
+    let subscription = json!({
+        "TopicArn": arn("sns", name), "Protocol": "sqs", "Endpoint": arn("sqs", &format!("{name}-topic")),
+        "Attributes": {"RawMessageDelivery": "true"},
+    });
+    door.call("sns", "Subscribe", subscription).await?;
     Ok(())
 }
 
@@ -85,7 +78,6 @@ pub async fn rule(door: &Door, name: &str) -> Result<(), AwsError> {
         {"Id": "queue", "Arn": arn("sqs", name)},
         {"Id": "fifo", "Arn": arn("sqs", &format!("{name}.fifo")), "SqsParameters": group},
         {"Id": "topic", "Arn": arn("sns", name)},
-        {"Id": "fifo-topic", "Arn": arn("sns", &format!("{name}.fifo")), "SqsParameters": group},
         {"Id": "none", "Arn": arn("sqs", "none"), "DeadLetterConfig": {"Arn": arn("sqs", &format!("{name}-dead"))}},
     ]);
     let answer = door.call("events", "PutTargets", json!({"Rule": name, "Targets": targets})).await?;
