@@ -4,8 +4,8 @@ use crate::client::{Client, Step, machine_arn};
 use crate::machines::Machines;
 use crate::random::Random;
 
-/// Seeds in a hundred with queues and topics. None, until enough of them have been looked at.
-const MESSAGES_PERCENT: u64 = 0;
+/// Seeds in a hundred with queues and topics.
+const MESSAGES_PERCENT: u64 = 40;
 
 /// The clients of a seed. Each has its own chance, so that leaving one out changes nothing for the others.
 pub fn clients(seed: u64) -> Vec<Client> {

@@ -128,6 +128,17 @@ impl TimerQueue {
         Some(Timer { key, due: place.0, payload: payload.to_vec() })
     }
 
+    /// Has a timer that was given, and is still in the store, given again at `due`: what it was for could not be done. Not
+    /// where it has been set anew since.
+    pub fn put_back(&mut self, timer: Timer, due: Timestamp) {
+        while let Ok(change) = self.changes.try_recv() {
+            self.apply(change);
+        }
+        if self.place(&timer.key).is_none() {
+            self.set(&Timer { due, ..timer });
+        }
+    }
+
     /// The keys and times of the timers it holds.
     pub fn held(&self) -> impl Iterator<Item = (String, Timestamp)> {
         // Keys were texts when they were set.
@@ -162,16 +173,19 @@ impl TimerQueue {
     }
 
     fn clear(&mut self, key: &str) {
+        if let Some(place) = self.place(key) {
+            self.places.remove(&(hash(key.as_bytes()), place));
+            self.timers.remove(&place);
+        }
+    }
+
+    fn place(&self, key: &str) -> Option<Place> {
         let hash = hash(key.as_bytes());
         let first = (Timestamp::MIN, 0);
         let last = (Timestamp::MAX, u64::MAX);
-        let places = self.places.range((hash, first)..=(hash, last)).map(|(_, place)| *place);
+        let mut places = self.places.range((hash, first)..=(hash, last)).map(|(_, place)| *place);
         let is_it = |content: &Content| content.parts().0 == key.as_bytes();
-        let found = places.into_iter().find(|place| self.timers.get(place).is_some_and(is_it));
-        if let Some(place) = found {
-            self.places.remove(&(hash, place));
-            self.timers.remove(&place);
-        }
+        places.find(|place| self.timers.get(place).is_some_and(is_it))
     }
 }
 
@@ -246,5 +260,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_timer_that_was_put_back_comes_again_unless_it_was_set_since() {
+        let (sender, changes) = mpsc::unbounded_channel();
+        let mut queue = TimerQueue::new([timer(1, 5), timer(2, 5)], changes);
+        let at = Timestamp::from_millis;
+        let (first, second) = (queue.next_due(at(5)).unwrap(), queue.next_due(at(5)).unwrap());
+        sender.send(TimerChange::Set(timer(2, 7))).unwrap();
+        queue.put_back(first, at(9));
+        queue.put_back(second, at(9));
+        assert_eq!(queue.next_due(at(8)), Some(timer(2, 7)));
+        assert_eq!(queue.next_due(at(8)), None);
+        assert_eq!(queue.next_due(at(9)), Some(timer(1, 9)));
+        assert!(queue.is_empty());
     }
 }

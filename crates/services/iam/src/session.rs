@@ -1,5 +1,7 @@
 //! Sessions of roles: temporary credentials, kept until some time after they expire.
 
+use std::time::Duration;
+
 use api::Principal;
 use clock::Clock;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,9 @@ use crate::limits::EXPIRED_SESSION_KEPT;
 
 /// The queue of sessions to be forgotten; a timer's key is an access key id.
 const QUEUE: &str = "sts-sessions";
+
+/// How long what could not be forgotten rests before it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Temporary credentials and what was said when they were asked for.
 // No `Debug`: secrets stay out of logs.
@@ -66,7 +71,11 @@ impl Directory {
             let mut batch = Batch::new();
             self.sessions.delete(&mut batch, &timer.key);
             batch.clear_timer(QUEUE, timer.key.as_str());
-            self.commit(batch).await?;
+            if let Err(error) = self.commit(batch).await {
+                tracing::error!(%error, "a session that has ended is not forgotten yet");
+                queue.put_back(timer, clock.now() + PAUSE);
+                continue;
+            }
             self.known.remove(&timer.key);
         }
         Ok(())

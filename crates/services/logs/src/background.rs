@@ -3,6 +3,8 @@
 //! Neither is ever seen by a reader: expiry is part of every read, and what is deleted cannot be found. Events are
 //! removed a few at a time, so that writers are not held up.
 
+use std::time::Duration;
+
 use clock::Clock;
 use store::{Batch, Order, Range, Slice};
 use tokio::task::JoinHandle;
@@ -16,6 +18,9 @@ use crate::{Logs, limits};
 const EXPIRY: &str = "logs-expiry";
 /// What was deleted; a timer's key is `group/ID` or `events/LOG`.
 const REMOVAL: &str = "logs-removal";
+
+/// How long what could not be removed rests before it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Adds to `batch`: remove a group's expired events from `due` on.
 pub(crate) fn expire_at(batch: &mut Batch, group_key: &str, due: Timestamp) {
@@ -52,7 +57,10 @@ impl Logs {
     async fn expire(&self, clock: &Clock) -> Result<(), Error> {
         let mut queue = self.store.timers(EXPIRY).await?;
         while let Some(timer) = queue.next(clock).await {
-            self.expire_group(&timer.key, clock.now()).await?;
+            if let Err(error) = self.expire_group(&timer.key, clock.now()).await {
+                tracing::error!(group = timer.key, %error, "expired log events are not removed yet");
+                queue.put_back(timer, clock.now() + PAUSE);
+            }
         }
         Ok(())
     }
@@ -76,16 +84,23 @@ impl Logs {
     async fn remove(&self, clock: &Clock) -> Result<(), Error> {
         let mut queue = self.store.timers(REMOVAL).await?;
         while let Some(timer) = queue.next(clock).await {
-            match timer.key.split_once('/') {
-                Some(("group", id)) => self.remove_streams(id, clock.now()).await?,
-                Some(("events", log)) => self.remove_log(log).await?,
-                _ => tracing::error!(key = timer.key, "nobody knows what is to be removed"),
+            if let Err(error) = self.remove_deleted(&timer.key, clock.now()).await {
+                tracing::error!(key = timer.key, %error, "deleted log events are not removed yet");
+                queue.put_back(timer, clock.now() + PAUSE);
             }
-            let mut batch = Batch::new();
-            batch.clear_timer(REMOVAL, timer.key);
-            self.commit(batch).await?;
         }
         Ok(())
+    }
+
+    async fn remove_deleted(&self, key: &str, now: Timestamp) -> Result<(), Error> {
+        match key.split_once('/') {
+            Some(("group", id)) => self.remove_streams(id, now).await?,
+            Some(("events", log)) => self.remove_log(log).await?,
+            _ => tracing::error!(key, "nobody knows what is to be removed"),
+        }
+        let mut batch = Batch::new();
+        batch.clear_timer(REMOVAL, key);
+        self.commit(batch).await
     }
 
     /// Deletes a group's streams, each with a timer for its events.

@@ -54,8 +54,10 @@ async fn start_upkeep(inner: &Arc<Inner>) -> Result<(), Error> {
             let mut batch = Batch::new();
             batch.delete(client_token::TABLE, timer.key.as_str());
             batch.clear_timer(client_token::QUEUE, timer.key.as_str());
-            // Nobody waits for it; where it fails, the timer is given again at the next start.
-            drop(inner.store.submit(batch));
+            if let Err(error) = inner.store.submit(batch).durable().await {
+                tracing::error!(%error, "an old client token could not be removed");
+                timers.put_back(timer, clock.now() + STORE_PAUSE);
+            }
         }
     });
     Ok(())

@@ -1,6 +1,7 @@
 //! What ends by itself: subscriptions that nobody confirms, and the memory of messages that were there before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
@@ -8,12 +9,16 @@ use store::{Batch, Timer};
 use types::Timestamp;
 
 use crate::fifo::REPETITIONS_TABLE;
+use crate::limits::DEDUPLICATION_TIME;
 use crate::subscription::TABLE;
 use crate::{Error, Inner};
 
 const QUEUE: &str = "sns/upkeep";
 /// What ends in one batch.
 const AT_A_TIME: usize = 256;
+
+/// How long what could not end rests before it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// What ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,22 +55,38 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
     let inner = Arc::clone(inner);
     tokio::spawn(async move {
         let clock = inner.dispatcher.clock().clone();
+        let started = clock.now();
         while let Some(first) = timers.next(&clock).await {
             // One commit for many: messages may come fast.
-            let (mut batch, mut next) = (Batch::new(), Some(first));
+            let (mut batch, mut ended, mut next) = (Batch::new(), Vec::new(), Some(first));
             while let Some(timer) = next {
-                if let Err(error) = inner.end(&mut batch, &timer).await {
-                    tracing::error!(key = timer.key, %error, "what is over could not be looked at");
+                match until(&timer, started) {
+                    Some(due) => timers.put_back(timer, due),
+                    None => match inner.end(&mut batch, &timer).await {
+                        Ok(()) => ended.push(timer),
+                        Err(error) => {
+                            tracing::error!(key = timer.key, %error, "what is over could not be looked at");
+                            timers.put_back(timer, clock.now() + PAUSE);
+                        }
+                    },
                 }
                 let is_full = batch.mutations.len() >= AT_A_TIME * 2;
                 next = if is_full { None } else { timers.next(&clock).now_or_never().flatten() };
             }
             if let Err(error) = inner.store.submit(batch).durable().await {
                 tracing::error!(%error, "what is over could not be removed");
+                ended.into_iter().for_each(|timer| timers.put_back(timer, clock.now() + PAUSE));
             }
         }
     });
     Ok(())
+}
+
+/// How much longer the memory of a call that may be made again is kept, if it was over before the service started: the
+/// time without a service does not count, nobody could make the call meanwhile.
+fn until(timer: &Timer, started: Timestamp) -> Option<Timestamp> {
+    let is_call = timer.key.starts_with("repetition/") && timer.key.contains("!call!");
+    (is_call && timer.due < started).then(|| started + DEDUPLICATION_TIME)
 }
 
 impl Inner {

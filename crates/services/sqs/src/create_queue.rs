@@ -65,7 +65,9 @@ impl Inner {
             let mut batch = Batch::new();
             self.queues.records.delete(&mut batch, &key.text());
             delete_messages(&queue.record, &mut batch);
-            batch.delete_prefix(deduplication::TABLE, format!("{}/", queue.record.id));
+            for table in [deduplication::IDS, deduplication::CALLS] {
+                batch.delete_prefix(table, format!("{}/", queue.record.id));
+            }
             batch.clear_timer(UPKEEP, key.text());
             state.deleted.retain(|_, at| *at + DELETED_NAME_INTERVAL > cx.now);
             state.deleted.insert(key.clone(), cx.now);

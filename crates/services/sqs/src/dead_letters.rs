@@ -61,7 +61,6 @@ impl Inner {
             let mut message = Message::read(&row.value, &source.id, &self.queues.key)?;
             change(&mut message, receives, first);
             message.delayed_until = None;
-            message.call = None;
             if destination.attributes.is_fifo() {
                 message.sent = now;
             }

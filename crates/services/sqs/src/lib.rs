@@ -35,6 +35,7 @@ mod tag;
 mod upkeep;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::model::ServiceModel;
 use api::{AwsError, Context, Dispatcher, Service};
@@ -44,6 +45,9 @@ use serde_json::Value;
 use store::{Collection, Store};
 
 pub use error::Error;
+
+/// How long what could not be done rests before it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The service `sqs`.
 #[derive(Clone)]
@@ -74,12 +78,13 @@ impl Sqs {
         let store = &self.inner.queues.store;
         let mut upkeep = store.timers(send::UPKEEP).await?;
         let mut steps = store.timers(move_task::STEPS).await?;
-        self.inner.queues.load().await?;
+        self.inner.queues.load(self.dispatcher.clock().now()).await?;
         let (inner, clock) = (Arc::clone(&self.inner), self.dispatcher.clock().clone());
         tokio::spawn(async move {
             while let Some(timer) = upkeep.next(&clock).await {
                 if let Err(error) = inner.forget(&timer.key, clock.now()).await {
                     tracing::warn!(%error, queue = timer.key, "what a queue is to forget is still there");
+                    upkeep.put_back(timer, clock.now() + PAUSE);
                 }
             }
         });
@@ -88,6 +93,7 @@ impl Sqs {
             while let Some(timer) = steps.next(&clock).await {
                 if let Err(error) = inner.step_move(&timer.key, &clock).await {
                     tracing::warn!(%error, task = timer.key, "messages could not be moved");
+                    steps.put_back(timer, clock.now() + PAUSE);
                 }
             }
         });

@@ -49,9 +49,6 @@ pub(crate) struct Message {
     /// When that was first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) received_first: Option<Timestamp>,
-    /// The call that sent it, which may be made again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) call: Option<String>,
 }
 
 /// What happened to a message: short, for it changes at every receive.

@@ -1,6 +1,6 @@
 //! A queue that is open: its record, its messages' index, and what it remembers for a while.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use store::Batch;
 use tokio::sync::Notify;
 use types::Timestamp;
 
-use crate::deduplication::Deduplication;
+use crate::deduplication::{self, Deduplication};
 use crate::index::{Entry, Index, Place, Visibility};
 use crate::limits::{DEDUPLICATION_INTERVAL, REMEMBERED_CALLS_MAX};
 use crate::message::{RECEIVES_TABLE, Received, TABLE, row_key};
@@ -25,7 +25,8 @@ pub(crate) struct OpenQueue {
     pub(crate) record: Arc<Queue>,
     pub(crate) index: Index,
     pub(crate) deduplication: Deduplication,
-    pub(crate) calls: Calls,
+    /// Calls of other services that sent messages, and may be made again.
+    pub(crate) calls: Deduplication,
     /// Receives of a FIFO queue that may be tried again, by the ids of their attempts.
     pub(crate) attempts: HashMap<String, Attempt>,
     /// When attempts are next looked at.
@@ -48,20 +49,13 @@ pub(crate) struct Attempt {
     pub(crate) messages: Vec<(Place, u32)>,
 }
 
-/// Calls of other services that sent messages, and may be made again.
-#[derive(Debug, Default)]
-pub(crate) struct Calls {
-    known: HashMap<String, (String, Place)>,
-    order: VecDeque<(Timestamp, String)>,
-}
-
 impl OpenQueue {
     pub(crate) fn new(record: Queue) -> Self {
         Self {
             record: Arc::new(record),
             index: Index::default(),
-            deduplication: Deduplication::default(),
-            calls: Calls::default(),
+            deduplication: Deduplication::new(deduplication::IDS, usize::MAX),
+            calls: Deduplication::new(deduplication::CALLS, REMEMBERED_CALLS_MAX),
             attempts: HashMap::new(),
             attempts_due: None,
             arrival: Arc::default(),
@@ -122,7 +116,7 @@ impl OpenQueue {
             self.remove(place, batch);
         }
         self.deduplication.expire(now - DEDUPLICATION_INTERVAL, &self.record.id, batch);
-        self.calls.expire(now - DEDUPLICATION_INTERVAL);
+        self.calls.expire(now - DEDUPLICATION_INTERVAL, &self.record.id, batch);
         // All of them are looked at: not at every call.
         if self.attempts_due.is_none_or(|due| due <= now) {
             self.attempts.retain(|_, attempt| attempt.at + DEDUPLICATION_INTERVAL > now);
@@ -133,37 +127,8 @@ impl OpenQueue {
     /// When the queue has something to forget next.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         let message = self.index.oldest().map(|sent| sent + self.record.attributes.retention());
-        let id = self.deduplication.oldest().map(|sent| sent + DEDUPLICATION_INTERVAL);
-        match (message, id) {
-            (Some(message), Some(id)) => Some(message.min(id)),
-            (message, id) => message.or(id),
-        }
-    }
-}
-
-impl Calls {
-    /// What the call sent, if it was made before: the message's id and its place.
-    pub(crate) fn get(&self, call: &str) -> Option<(String, Place)> {
-        self.known.get(call).cloned()
-    }
-
-    pub(crate) fn insert(&mut self, call: String, message_id: String, place: Place, at: Timestamp) {
-        self.order.push_back((at, call.clone()));
-        self.known.insert(call, (message_id, place));
-        while self.order.len() > REMEMBERED_CALLS_MAX {
-            self.forget_oldest();
-        }
-    }
-
-    fn expire(&mut self, before: Timestamp) {
-        while self.order.front().is_some_and(|(at, _)| *at < before) {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((_, call)) = self.order.pop_front() {
-            self.known.remove(&call);
-        }
+        let known = [self.deduplication.oldest(), self.calls.oldest()];
+        let known = known.into_iter().flatten().min().map(|sent| sent + DEDUPLICATION_INTERVAL);
+        message.into_iter().chain(known).min()
     }
 }

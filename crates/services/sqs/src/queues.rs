@@ -5,7 +5,7 @@
 //! failed others behind it: the queue is stale then, and read again before anybody uses it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use api::Context;
 use futures_util::lock::Mutex as Lock;
@@ -26,6 +26,8 @@ pub(crate) struct Queues {
     pub(crate) records: Collection<Queue>,
     /// Held while queues are created, deleted, or given other attributes.
     pub(crate) changes: Lock<()>,
+    /// When the queues were read: nobody could make a call again before that.
+    opened: OnceLock<Timestamp>,
     state: Mutex<State>,
     reading: Lock<()>,
 }
@@ -48,13 +50,15 @@ impl Queues {
             store,
             key,
             changes: Lock::default(),
+            opened: OnceLock::new(),
             state: Mutex::default(),
             reading: Lock::default(),
         }
     }
 
     /// Reads all queues from the store.
-    pub(crate) async fn load(&self) -> Result<(), Error> {
+    pub(crate) async fn load(&self, now: Timestamp) -> Result<(), Error> {
+        let _ = self.opened.set(now);
         for record in self.records.list(Range::prefix("")).await? {
             let mut open = OpenQueue::new(record.value);
             self.read(&mut open).await?;
@@ -141,19 +145,25 @@ impl Queues {
                 received.apply(&mut entry);
             }
             queue.restore(place, entry);
-            if let Some(call) = message.call {
-                queue.calls.insert(call, message.id, place, message.sent);
-            }
             Ok(())
         })
         .await?;
-        self.rows(deduplication::TABLE, &prefix, |key, row| {
-            if let (Some(place), Ok(sent)) = (message::place_of(&key), serde_json::from_slice::<Sent>(&row)) {
-                queue.deduplication.insert(place, sent);
-            }
-            Ok(())
-        })
-        .await
+        let opened = self.opened.get().copied().unwrap_or(Timestamp::MIN);
+        for (table, known, since) in [
+            (deduplication::IDS, &mut queue.deduplication, Timestamp::MIN),
+            (deduplication::CALLS, &mut queue.calls, opened),
+        ] {
+            self.rows(table, &prefix, |key, row| {
+                if let (Some(place), Ok(sent)) =
+                    (message::place_of(&key), serde_json::from_slice::<Sent>(&row))
+                {
+                    known.restore(place, Sent { at: sent.at.max(since), ..sent });
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn rows(

@@ -11,7 +11,7 @@ use api::{Context, Principal, ids};
 use store::Batch;
 use types::Timestamp;
 
-use crate::deduplication::{self, Sent, scoped_id};
+use crate::deduplication::{Sent, scoped_id};
 use crate::generated::types as model;
 use crate::index::Place;
 use crate::message::{Message, TABLE, row_key, sequence_number};
@@ -28,6 +28,8 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// A message that may be sent.
 pub(crate) struct Outgoing {
     pub(crate) message: Message,
+    /// The call that sends it, where that may be made again.
+    call: Option<String>,
     row: Vec<u8>,
     md5_of_attributes: Option<String>,
     md5_of_system_attributes: Option<String>,
@@ -142,13 +144,13 @@ impl Inner {
             source_arn: None,
             receives_before: 0,
             received_first: None,
-            call,
             body: entry.message_body,
             attributes,
         };
         let row = message.row(queue, &self.queues.key)?;
         Ok(Outgoing {
             row,
+            call,
             md5_of_attributes: digest::of_attributes(&message.attributes),
             md5_of_system_attributes: digest::of_attributes(&system),
             message,
@@ -182,26 +184,21 @@ impl Inner {
 impl OpenQueue {
     /// Puts a message into the queue, or finds the one that was sent before.
     fn post(&mut self, now: Timestamp, outgoing: Outgoing, batch: &mut Batch) -> Posted {
-        let Outgoing { message, row, .. } = outgoing;
+        let Outgoing { message, call, row, .. } = outgoing;
         let scoped = self.record.attributes.fifo.as_ref().and_then(|fifo| {
             Some(scoped_id(fifo, message.deduplication_id.as_deref()?, message.group.as_deref()?))
         });
         let known = scoped.as_deref().and_then(|id| self.deduplication.get(id));
-        let known = known.or_else(|| self.calls.get(message.call.as_deref()?));
+        let known = known.or_else(|| self.calls.get(call.as_deref()?));
         if let Some((message_id, place)) = known {
             return Posted { message_id, place };
         }
         let place = self.next_place(now);
         self.index.insert(place, message.entry(&self.record));
         batch.put(TABLE, row_key(&self.record.id, place), row);
-        if let Some(scoped_id) = scoped {
-            let sent = Sent { scoped_id, message_id: message.id.clone(), at: now };
-            let row = serde_json::to_vec(&sent).unwrap_or_default();
-            batch.put(deduplication::TABLE, deduplication::row_key(&self.record.id, place), row);
-            self.deduplication.insert(place, sent);
-        }
-        if let Some(call) = message.call {
-            self.calls.insert(call, message.id.clone(), place, now);
+        for (known, id) in [(&mut self.deduplication, scoped), (&mut self.calls, call)] {
+            let Some(id) = id else { continue };
+            known.add(place, Sent { id, message_id: message.id.clone(), at: now }, &self.record.id, batch);
         }
         Posted { message_id: message.id, place }
     }

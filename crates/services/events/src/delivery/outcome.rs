@@ -11,7 +11,7 @@ use store::Batch;
 use types::Timestamp;
 
 use super::Delivery;
-use crate::limits::OUTCOME_KEPT;
+use crate::limits::{OUTCOME_KEPT, STORE_PAUSE};
 use crate::{Error, Inner};
 
 const TABLE: &str = "events/outcome";
@@ -115,14 +115,16 @@ pub(super) async fn start_upkeep(inner: &Arc<Inner>) -> Result<(), Error> {
         let clock = inner.dispatcher.clock().clone();
         while let Some(first) = timers.next(&clock).await {
             // One commit for many: they come as fast as events do.
-            let (mut batch, mut next) = (Batch::new(), Some(first));
+            let (mut batch, mut over, mut next) = (Batch::new(), Vec::new(), Some(first));
             while let Some(timer) = next {
                 batch.delete(TABLE, timer.key.as_str()).clear_timer(UPKEEP, timer.key.as_str());
+                over.push(timer);
                 let is_full = batch.mutations.len() >= OUTCOMES_AT_A_TIME * 2;
                 next = if is_full { None } else { timers.next(&clock).now_or_never().flatten() };
             }
             if let Err(error) = inner.store.submit(batch).durable().await {
                 tracing::error!(%error, "old outcomes could not be removed");
+                over.into_iter().for_each(|timer| timers.put_back(timer, clock.now() + STORE_PAUSE));
             }
         }
     });

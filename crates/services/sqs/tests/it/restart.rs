@@ -71,6 +71,33 @@ async fn a_call_that_is_made_again_is_served_once() {
     assert_eq!(bodies(&world, "q").await, ["once"]);
 }
 
+#[test]
+fn a_call_is_known_after_its_message_was_deleted_and_an_hour_without_the_service() {
+    // A life ends with its runtime.
+    let life = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let input = json!({"QueueUrl": url("q"), "MessageBody": "once"});
+    let again = || call("SendMessage", input.clone()).with_idempotency_key("delivery-1");
+    let (world, first) = life().block_on(async {
+        let world = World::new().await;
+        world.call("CreateQueue", json!({"QueueName": "q"})).await.unwrap();
+        let first = world.dispatcher.call(again()).await.unwrap();
+        let taken = world.call("ReceiveMessage", json!({"QueueUrl": url("q")})).await.unwrap();
+        let handle = taken["Messages"][0]["ReceiptHandle"].clone();
+        world.call("DeleteMessage", json!({"QueueUrl": url("q"), "ReceiptHandle": handle})).await.unwrap();
+        (world, first)
+    });
+    world.clock.advance(std::time::Duration::from_secs(3600));
+    life().block_on(async {
+        let world = world.restarted().await;
+        assert_eq!(world.dispatcher.call(again()).await.unwrap(), first);
+        assert!(bodies(&world, "q").await.is_empty());
+        world.advance(301).await;
+        world.advance(61).await;
+        assert!(world.store.list("sqs/call", store::Range::prefix("")).await.unwrap().is_empty());
+        assert_ne!(world.dispatcher.call(again()).await.unwrap()["MessageId"], first["MessageId"]);
+    });
+}
+
 #[tokio::test]
 async fn no_row_of_a_sealed_queue_holds_a_body() {
     let world = World::new().await;

@@ -1,4 +1,4 @@
-//! How fast executions run in-process: `cargo run --release -p asl --example throughput`.
+//! How fast executions run in-process: `cargo run --release -p asl --example language_throughput`.
 //!
 //! History and changes are taken as a runner takes them, once for each step; nothing is stored.
 

@@ -1,4 +1,4 @@
-//! How inline Map states grow with their items: `cargo run --release -p asl --example map_scale`.
+//! How inline Map states grow with their items: `cargo run --release -p asl --example language_map_scale`.
 //!
 //! Each row is a process of its own, so that its peak of memory is its own too.
 

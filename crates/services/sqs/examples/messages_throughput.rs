@@ -1,6 +1,6 @@
 //! Messages a second through the door, durable: sent in batches of ten, then received and deleted.
 //!
-//! `cargo run --release -p sqs --example throughput [MESSAGES] [WORKERS]`
+//! `cargo run --release -p sqs --example messages_throughput [MESSAGES] [WORKERS]`
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints what it finds, or ends")]
 
 use std::sync::Arc;

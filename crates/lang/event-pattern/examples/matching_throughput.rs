@@ -1,6 +1,6 @@
 //! Events per second of one thread: events of 900 bytes, read and matched against five rules of each kind.
 //!
-//! `cargo run --release -p event-pattern --example throughput`
+//! `cargo run --release -p event-pattern --example matching_throughput`
 #![expect(clippy::print_stdout, reason = "it reports")]
 
 use std::time::Instant;
