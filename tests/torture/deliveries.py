@@ -4,7 +4,8 @@
 
 Each event is twelve deliveries: to queues, a FIFO queue, a topic with a queue and an HTTP endpoint, a log group, a state machine,
 another bus with a rule of its own, an API destination that fails at first; and to a queue that does not exist and an API
-destination that always fails, whose events must come to their dead-letter queues. An event is there exactly once; at least once in
+destination that always fails, whose events must come to their dead-letter queues. Messages are received and deleted while the
+server is killed. An event is there exactly once; at least once in
 the log group and at the endpoints. An attempt to put events whose answer was lost is made anew with ids of its own; its
 events may be nowhere or, like the others, everywhere. It prints its seed; `--seed` has the same pauses kept again.
 """
@@ -68,6 +69,10 @@ def deliver(server, options, seed):
     share = -(-options.events // THREADS)
     # As long as there are kills there are events.
     pause = options.kills * 0.4 / max(1, share / 10)
+    readers = targets.readers()
+    for reader in readers.values():
+        if reader.is_early:
+            reader.start(options.port)
     threads = [threading.Thread(target=put, args=(client, ledger, number, share, pause), daemon=True) for number in range(THREADS)]
     began = time.monotonic()
     for thread in threads:
@@ -76,7 +81,6 @@ def deliver(server, options, seed):
     for thread in threads:
         thread.join()
     took = time.monotonic() - began
-    readers = targets.readers()
     found = everything(readers, options.port, ledger)
     print(f"seed {seed}: {options.kills} kills in {took:.0f} s; {ledger.lost} answers were lost; {len(ledger.acknowledged)} events "
           f"acknowledged, {len(ledger.in_doubt)} in doubt; {sum(map(len, found.values()))} deliveries came, the last "
@@ -117,7 +121,8 @@ def put(client, ledger, thread, count, pause):
 def everything(readers, port, ledger):
     """What has come to each target, once nothing comes any more."""
     for reader in readers.values():
-        reader.start(port)
+        if not reader.is_early:
+            reader.start(port)
     deadline, count, quiet_since = time.monotonic() + PATIENCE_SECONDS, -1, time.monotonic()
     while time.monotonic() < deadline:
         time.sleep(0.1)

@@ -110,25 +110,31 @@ class Targets:
         queues = {"queue": "queue", "dead letters": "dead", "fifo queue": "queue.fifo", "topic to queue": "fanned",
                   "other bus": "crossed", "api destination's dead letters": "refused"}
         return {
-            **{name: Reader(functools.partial(self.drain, queue)) for name, queue in queues.items()},
+            **{name: Reader(self.new_messages(queue), is_early=True) for name, queue in queues.items()},
             "state machine": Reader(self.new_executions(set())),
             "log group": Reader(self.new_log_events(set())),
             "api destination": Reader(self.new_requests("accepts")),
             "topic to http": Reader(self.new_requests("topic")),
         }
 
-    def drain(self, queue, client):
-        """The ids of some messages of a queue, which are deleted."""
-        url = f"http://127.0.0.1/{ACCOUNT}/{queue}"
-        messages = client.call("sqs", "ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-        if messages:
-            entries = [{"Id": str(place), "ReceiptHandle": one["ReceiptHandle"]} for place, one in enumerate(messages)]
-            client.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
-        return [identity(one["Body"]) for one in messages]
+    def new_messages(self, queue):
+        """Receives messages of a queue and deletes them. One whose deletion was lost comes again, as the message that it was."""
+        url, known = f"http://127.0.0.1/{ACCOUNT}/{queue}", set()
+
+        def read(client, found):
+            # Long enough to be deleted; what a lost answer held is soon there again.
+            asked = {"MaxNumberOfMessages": 10, "WaitTimeSeconds": 1, "VisibilityTimeout": 5}
+            messages = client.call("sqs", "ReceiveMessage", QueueUrl=url, **asked).get("Messages", [])
+            found += [identity(one["Body"]) for one in messages if one["MessageId"] not in known]
+            known.update(one["MessageId"] for one in messages)
+            if messages:
+                entries = [{"Id": str(place), "ReceiptHandle": one["ReceiptHandle"]} for place, one in enumerate(messages)]
+                client.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
+        return read
 
     def new_executions(self, known):
-        def read(client):
-            found, token = [], {}
+        def read(client, found):
+            token = {}
             while token is not None:
                 page = client.call("states", "ListExecutions", stateMachineArn=self.machine, maxResults=1000, **token)
                 fresh = [one["executionArn"] for one in page["executions"] if one["executionArn"] not in known]
@@ -136,12 +142,11 @@ class Targets:
                 found += [identity(client.call("states", "DescribeExecution", executionArn=one)["input"]) for one in fresh]
                 token = {"nextToken": page["nextToken"]} if page.get("nextToken") else None
             time.sleep(0.2)
-            return found
         return read
 
     def new_log_events(self, known):
-        def read(client):
-            found, token = [], {}
+        def read(client, found):
+            token = {}
             while token is not None:
                 page = client.call("logs", "FilterLogEvents", logGroupName="/torture", **token)
                 fresh = {one["eventId"]: identity(one["message"]) for one in page["events"] if one["eventId"] not in known}
@@ -149,18 +154,17 @@ class Targets:
                 found += fresh.values()
                 token = {"nextToken": page["nextToken"]} if page.get("nextToken") else None
             time.sleep(0.2)
-            return found
         return read
 
     def new_requests(self, path):
         read = 0
 
-        def more(_client):
+        def more(_client, found):
             nonlocal read
-            found = self.endpoint.ids(path)[read:]
-            read += len(found)
+            fresh = self.endpoint.ids(path)[read:]
+            read += len(fresh)
+            found += fresh
             time.sleep(0.1)
-            return found
         return more
 
 
@@ -171,10 +175,10 @@ def identity(text):
 
 
 class Reader:
-    """Reads again and again, in a thread of its own."""
+    """Reads again and again, in a thread of its own; an early one also while the server is killed."""
 
-    def __init__(self, read):
-        self.read, self.found, self.over, self.thread = read, [], threading.Event(), None
+    def __init__(self, read, is_early=False):
+        self.read, self.found, self.over, self.thread, self.is_early = read, [], threading.Event(), None, is_early
 
     def start(self, port):
         self.thread = threading.Thread(target=self.go_on, args=(Client(port),), daemon=True)
@@ -183,7 +187,7 @@ class Reader:
     def go_on(self, client):
         while not self.over.is_set():
             try:
-                self.found += self.read(client)
+                self.read(client, self.found)
             except Lost:
                 time.sleep(0.05)
 
