@@ -28,6 +28,7 @@ use crate::generated::types as model;
 use crate::limits::{EVENT_AGE_MAX, STORE_PAUSE};
 use crate::names::{BusName, Resource};
 use crate::overlap;
+use crate::put_events::CALLS;
 use crate::registry::{CompiledRule, CompiledTarget};
 use crate::targets::{self, Attempt, Failure, Slot};
 use crate::{Error, Inner};
@@ -267,7 +268,8 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
             }
         }
     });
-    outcome::start_upkeep(inner).await
+    outcome::OUTCOMES.start(inner).await?;
+    CALLS.start(inner).await
 }
 
 fn read(timer: Timer) -> Option<Due> {

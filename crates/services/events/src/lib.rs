@@ -16,6 +16,7 @@ mod firing;
 pub mod generated;
 mod internal;
 pub mod limits;
+mod memory;
 mod names;
 mod operations;
 mod overlap;

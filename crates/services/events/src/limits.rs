@@ -58,6 +58,8 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 pub const FIRINGS_CONCURRENT_MAX: usize = 256;
 /// The pause before a store that could not write is asked again.
 pub const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How long it is known what another service's call has put, so that the call can be made again.
+pub const CALL_KEPT: Duration = Duration::from_secs(60 * 60);
 /// How long the outcome of a delivery can be asked for.
 pub const OUTCOME_KEPT: Duration = Duration::from_secs(60 * 60);
 /// How late a schedule still fires: AWS fires within the minute. What is later fell into a downtime and is skipped.

@@ -11,10 +11,15 @@ use crate::bus_policy::Sender;
 use crate::delivery::{self, Arrival};
 use crate::event::Envelope;
 use crate::generated::types as model;
-use crate::limits::ENTRIES_BYTES_MAX;
+use crate::limits::{CALL_KEPT, ENTRIES_BYTES_MAX};
+use crate::memory::Memory;
 use crate::names::{BusName, DEFAULT_BUS};
 use crate::registry::CompiledRule;
 use crate::{Error, Inner};
+
+/// The ids of the events that a call of another service has put, by its idempotency key.
+pub(crate) static CALLS: Memory =
+    Memory { table: "events/call", queue: "events/call-upkeep", kept: CALL_KEPT };
 
 impl Inner {
     /// Accepts events: when this answers, every delivery that they cause is durable.
@@ -29,14 +34,32 @@ impl Inner {
         if input.entries.iter().map(size).sum::<usize>() > ENTRIES_BYTES_MAX {
             return Err(Error::EntriesTooLarge);
         }
+        let call = cx.idempotency_key.as_ref().map(|key| format!("{}/{}/{key}", cx.account, cx.region));
+        if let Some(results) = self.results_before(call.as_deref(), input.entries.len()).await? {
+            return Ok(model::PutEventsOutput { failed_entry_count: Some(0), entries: Some(results) });
+        }
         let mut batch = Batch::new();
         let results: Vec<_> =
             input.entries.into_iter().map(|entry| self.accept(cx, entry, &mut batch)).collect();
         if !batch.is_empty() {
+            remember(&mut batch, call.as_deref(), &results, cx.now);
             self.store.submit(batch).durable().await?;
         }
         let failed = results.iter().filter(|result| result.error_code.is_some()).count();
         Ok(model::PutEventsOutput { failed_entry_count: i64::try_from(failed).ok(), entries: Some(results) })
+    }
+
+    /// What was answered when the call was made before; whoever makes it again waits for one answer before the next.
+    async fn results_before(
+        &self,
+        call: Option<&str>,
+        count: usize,
+    ) -> Result<Option<Vec<model::PutEventsResultEntry>>, Error> {
+        let Some(call) = call else { return Ok(None) };
+        let Some(row) = self.store.get(CALLS.table, call).await? else { return Ok(None) };
+        let ids: Vec<String> = serde_json::from_slice(&row.value).unwrap_or_default();
+        let result = |id| model::PutEventsResultEntry { event_id: Some(id), ..Default::default() };
+        Ok((ids.len() == count).then(|| ids.into_iter().map(result).collect()))
     }
 
     fn accept(
@@ -128,6 +151,16 @@ impl Inner {
             kept::keep(batch, &self.places, archive, arrival.event, now);
         }
         delivery::plan(batch, bus, rule, arrival, now);
+    }
+}
+
+/// Adds to a batch: the call may be made again, and puts nothing then. Not where an entry has failed: that is what the call
+/// is made again for.
+fn remember(batch: &mut Batch, call: Option<&str>, results: &[model::PutEventsResultEntry], now: Timestamp) {
+    let ids: Option<Vec<&str>> = results.iter().map(|result| result.event_id.as_deref()).collect();
+    if let (Some(call), Some(ids)) = (call, ids) {
+        // Plain data: it cannot fail to be written.
+        CALLS.keep(batch, call, serde_json::to_vec(&ids).unwrap_or_default(), now);
     }
 }
 

@@ -3,21 +3,18 @@
 //! A delivery that its target took at once leaves nothing behind, unless somebody watches it: events come in thousands a
 //! second.
 
-use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
 use store::Batch;
 use types::Timestamp;
 
 use super::Delivery;
-use crate::limits::{OUTCOME_KEPT, STORE_PAUSE};
-use crate::{Error, Inner};
+use crate::limits::OUTCOME_KEPT;
+use crate::memory::Memory;
 
-const TABLE: &str = "events/outcome";
-const UPKEEP: &str = "events/outcome-upkeep";
-/// Outcomes that are forgotten in one batch.
-const OUTCOMES_AT_A_TIME: usize = 256;
+/// The outcomes, by their deliveries.
+pub(crate) static OUTCOMES: Memory =
+    Memory { table: "events/outcome", queue: "events/outcome-upkeep", kept: OUTCOME_KEPT };
 
 /// What became of a delivery.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -97,36 +94,15 @@ impl Delivery {
 }
 
 fn put(batch: &mut Batch, key: &str, outcome: &Outcome) {
+    batch.put(OUTCOMES.table, key, row(outcome));
+}
+
+fn row(outcome: &Outcome) -> Vec<u8> {
     // Plain data with text keys: it cannot fail to be written.
-    batch.put(TABLE, key, serde_json::to_vec(outcome).unwrap_or_default());
+    serde_json::to_vec(outcome).unwrap_or_default()
 }
 
 /// The last that is said of a delivery: it stays for a while.
 fn keep(batch: &mut Batch, key: &str, outcome: &Outcome, now: Timestamp) {
-    put(batch, key, outcome);
-    batch.set_timer(UPKEEP, key, now + OUTCOME_KEPT, Vec::new());
-}
-
-/// Forgets outcomes that are old enough.
-pub(super) async fn start_upkeep(inner: &Arc<Inner>) -> Result<(), Error> {
-    let mut timers = inner.store.timers(UPKEEP).await?;
-    let inner = Arc::clone(inner);
-    tokio::spawn(async move {
-        let clock = inner.dispatcher.clock().clone();
-        while let Some(first) = timers.next(&clock).await {
-            // One commit for many: they come as fast as events do.
-            let (mut batch, mut over, mut next) = (Batch::new(), Vec::new(), Some(first));
-            while let Some(timer) = next {
-                batch.delete(TABLE, timer.key.as_str()).clear_timer(UPKEEP, timer.key.as_str());
-                over.push(timer);
-                let is_full = batch.mutations.len() >= OUTCOMES_AT_A_TIME * 2;
-                next = if is_full { None } else { timers.next(&clock).now_or_never().flatten() };
-            }
-            if let Err(error) = inner.store.submit(batch).durable().await {
-                tracing::error!(%error, "old outcomes could not be removed");
-                over.into_iter().for_each(|timer| timers.put_back(timer, clock.now() + STORE_PAUSE));
-            }
-        }
-    });
-    Ok(())
+    OUTCOMES.keep(batch, key, row(outcome), now);
 }

@@ -4,6 +4,7 @@
 
 mod api_destinations;
 mod batches;
+mod calls;
 mod cases;
 mod concurrency;
 mod connection_secrets;
