@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 mod matches;
+mod odd_input;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use api::AwsError;
 use serde_json::{Value, json};
 
 pub use matches::matches;
+pub use odd_input::OddInput;
 
 /// What a case happens in: a service of its own with its store and its clock.
 pub trait World {
