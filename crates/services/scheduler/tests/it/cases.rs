@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use cases::matches;
 use serde_json::{Value, json};
 
 use crate::world::{World, schedule};
@@ -42,24 +43,5 @@ async fn run(world: &World, step: &Value) -> Result<(), String> {
             let found = json!({"code": error.code, "message": error.message, "status": error.status});
             matches(wanted, &found)
         }
-    }
-}
-
-fn matches(wanted: &Value, found: &Value) -> Result<(), String> {
-    match (wanted, found) {
-        (Value::String(any), found) if any == "<>" && !found.is_null() => Ok(()),
-        (Value::Object(wanted), Value::Object(found)) => {
-            for (name, value) in wanted {
-                matches(value, found.get(name).unwrap_or(&Value::Null))
-                    .map_err(|error| format!("{name}: {error}"))?;
-            }
-            let extra: Vec<_> = found.keys().filter(|name| !wanted.contains_key(*name)).collect();
-            if extra.is_empty() { Ok(()) } else { Err(format!("{extra:?} more than expected")) }
-        }
-        (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => {
-            wanted.iter().zip(found).try_for_each(|(wanted, found)| matches(wanted, found))
-        }
-        _ if wanted == found => Ok(()),
-        _ => Err(format!("expected {wanted}, found {found}")),
     }
 }
